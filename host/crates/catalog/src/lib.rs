@@ -1,1 +1,17 @@
-//! (skeleton)
+//! WIT types and values, and what a component exports and imports.
+//!
+//! # Steps
+//!
+//! 1. [`decode`] reads the bytes of a component, without compiling it, into a [`Component`].
+//! 2. The checker in `lang` compares a flow's steps with its [`Signature`]s.
+//! 3. At run time each [`Value`] has one of the [`Type`]s; [`json`] is the one mapping to and from JSON.
+
+mod component;
+mod failure;
+mod types;
+mod value;
+
+pub use component::{Component, Digest, Function, Refusal, Signature};
+pub use failure::{FailureKind, failure_type};
+pub use types::{EnumType, FlagsType, Name, RecordType, Type, VariantType};
+pub use value::{Items, Value};

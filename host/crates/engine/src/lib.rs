@@ -1,1 +1,11 @@
-//! (skeleton)
+//! Runs a plan: a pure core, a tokio shell around it, and the ports between them.
+//!
+//! # Steps
+//!
+//! 1. [`event`] says what is stored of a run.
+//! 2. `core` is a pure state machine: inputs in, actions out, no clock, no I/O, no randomness.
+//! 3. `shell` gives the core its inputs and carries out its actions.
+//! 4. [`ports`] are what the shell asks for; adapters live in other crates.
+
+pub mod event;
+pub mod ports;

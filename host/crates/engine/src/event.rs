@@ -1,0 +1,234 @@
+//! The events of a run: everything that is stored, because the core cannot derive it.
+//!
+//! Ready, branch taken, item opened, retry scheduled and the like are not here: replaying these events
+//! derives them again. How events are written to disk is for the `journal` crate.
+
+use std::sync::Arc;
+
+use catalog::{Digest, FailureKind, Value};
+
+/// Milliseconds since the Unix epoch, by the clock of the run's owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub u64);
+
+/// The position of an event in its run, from 1 without a gap.
+pub type Seq = u64;
+
+/// A run's id: short, lower case, unique in its store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub Arc<str>);
+
+impl std::fmt::Display for RunId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A step of a run: the n-th that became ready, from 0. The order follows from the events, so replay gives the same numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(pub u64);
+
+/// A timer of a run, numbered like tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimerId(pub u64);
+
+/// An attempt of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Attempt {
+    /// The step.
+    pub task: TaskId,
+    /// Counted from 1.
+    pub number: u32,
+    /// The step's path, such as `digest/profiles[3]/text.profile`. Checked at replay.
+    pub path: Arc<str>,
+}
+
+/// A value that is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Payload {
+    /// In memory.
+    Value(Value),
+    /// As it was read from the journal: the JSON form, to be read against its type when it is used.
+    Text(Arc<str>),
+}
+
+/// A stored event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Its position.
+    pub seq: Seq,
+    /// When it was appended.
+    pub at: Timestamp,
+    /// What happened.
+    pub body: EventBody,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EventBody {
+    /// Always the first event.
+    RunStarted(Box<RunStarted>),
+    /// Durable before a step that is not pure is invoked.
+    AttemptStarted {
+        /// Which.
+        attempt: Attempt,
+        /// The host that runs it.
+        host: Arc<str>,
+    },
+    /// A capability was asked for and denied; stands before the attempt's outcome.
+    Denied {
+        /// Whose.
+        attempt: Attempt,
+        /// What.
+        denial: Denial,
+    },
+    /// An attempt gave a result.
+    AttemptSucceeded {
+        /// Which.
+        attempt: Attempt,
+        /// The step's value, unwrapped.
+        output: Payload,
+        /// What it used.
+        bill: Bill,
+    },
+    /// An attempt failed.
+    AttemptFailed {
+        /// Which.
+        attempt: Attempt,
+        /// Why.
+        failure: Failure,
+        /// What it used.
+        bill: Bill,
+    },
+    /// An attempt was stopped because its result is no longer wanted.
+    AttemptCancelled {
+        /// Which.
+        attempt: Attempt,
+    },
+    /// After a crash: the attempt had started and nothing says how it ended.
+    OutcomeUnknown {
+        /// Which.
+        attempt: Attempt,
+    },
+    /// A timer that the core had set is due.
+    TimerFired {
+        /// Which.
+        timer: TimerId,
+    },
+    /// An operator decided about a step whose outcome is not known.
+    OperatorDecision {
+        /// Which step.
+        task: TaskId,
+        /// What.
+        decision: Decision,
+    },
+    /// Nothing new starts.
+    Paused {
+        /// Why, for people.
+        reason: String,
+    },
+    /// Goes on.
+    Resumed,
+    /// The run is to end as cancelled.
+    CancelRequested {
+        /// Why, for people.
+        reason: String,
+    },
+    /// Another process took the run over.
+    OwnerChanged {
+        /// Its host name and process.
+        host: Arc<str>,
+    },
+    /// Always the last event.
+    RunEnded {
+        /// How.
+        outcome: RunOutcome,
+    },
+}
+
+/// What a run was started with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunStarted {
+    /// The name of the entry flow.
+    pub flow: String,
+    /// The digest of the plan ([`lang::plan::Plan`]).
+    pub plan: Digest,
+    /// The blob that holds sources and component digests, from which the plan is made again.
+    pub program: Digest,
+    /// One value for each parameter of the flow, in order, by name.
+    pub input: Vec<(String, Payload)>,
+    /// Chosen by whoever submitted the run.
+    pub labels: Vec<(String, String)>,
+    /// The meaning of the events that follow ([`lang::plan::SEMANTICS_VERSION`]).
+    pub semantics: u32,
+    /// What the operator permitted, in the text form of grants; never asked again for this run.
+    pub permitted: Vec<String>,
+    /// The host that owns the run.
+    pub host: Arc<str>,
+}
+
+/// What an operator decided.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// Run the step again.
+    Retry,
+    /// Go on as if the step had given this.
+    Supply(Payload),
+    /// Let the step fail.
+    Fail(String),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunOutcome {
+    /// With the flow's value.
+    Succeeded(Payload),
+    /// With a failure that nothing caught.
+    Failed {
+        /// The failure.
+        failure: Failure,
+        /// The path of the node it came from.
+        path: Arc<str>,
+    },
+    /// Because it was asked to.
+    Cancelled,
+}
+
+/// Why something failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// The kind.
+    pub kind: FailureKind,
+    /// For people; lower case, no full stop.
+    pub message: String,
+    /// A plugin's own error as JSON.
+    pub details: Option<Arc<serde_json::Value>>,
+    /// How long the plugin asks to wait before another attempt, in milliseconds.
+    pub retry_after: Option<u64>,
+}
+
+/// A capability that was asked for and not granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// `files`, `network`, `env`, …
+    pub capability: String,
+    /// The path, host or name that was asked for, where known.
+    pub subject: String,
+}
+
+/// What an attempt used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bill {
+    /// Units of fuel.
+    pub fuel: u64,
+    /// Most linear memory at one time, in bytes.
+    pub peak_memory: u64,
+    /// Wall time in microseconds.
+    pub wall: u64,
+    /// Calls of imported host functions.
+    pub host_calls: u64,
+    /// Size of the arguments in bytes.
+    pub bytes_in: u64,
+    /// Size of the result in bytes.
+    pub bytes_out: u64,
+}

@@ -1,0 +1,594 @@
+//! The frozen plan: what the engine runs.
+//!
+//! A flow is a tree of regions. A region is a DAG of nodes with a frame of values: first its inputs
+//! (parameters, then what it captures from the region around it), then one slot for each node's
+//! result. Structured nodes own child regions, which are closed: they see their own frame only. At run
+//! time a map or a loop opens one instance of its child for each item or iteration.
+//!
+//! All ids are dense; tables are flat; the edges of each region are counted beforehand, so that an
+//! engine finds what is ready by counting down and never by scanning.
+
+use std::ops::Range;
+
+use catalog::{Digest, Name, Type, Value};
+use cranelift_entity::{PrimaryMap, entity_impl};
+use grammar::Span;
+
+/// The version of the meaning of plans and journals. Raised when the same plan and events would give other commands.
+pub const SEMANTICS_VERSION: u32 = 1;
+
+/// A component that the plan uses.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ComponentId(u32);
+entity_impl!(ComponentId, "component");
+
+/// An exported function that the plan calls.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FunctionId(u32);
+entity_impl!(FunctionId, "function");
+
+/// A flow of the plan.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowId(u32);
+entity_impl!(FlowId, "flow");
+
+/// A region.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RegionId(u32);
+entity_impl!(RegionId, "region");
+
+/// A node. The nodes of a region are numbered without a gap, in an order in which each follows what it waits for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(u32);
+entity_impl!(NodeId, "node");
+
+/// A place in a region's frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(pub u32);
+
+/// A checked, frozen program of flows.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The flow that a run starts.
+    pub entry: FlowId,
+    /// Components by id.
+    pub components: PrimaryMap<ComponentId, ComponentRef>,
+    /// Functions by id.
+    pub functions: PrimaryMap<FunctionId, FunctionRef>,
+    /// Flows by id.
+    pub flows: PrimaryMap<FlowId, FlowPlan>,
+    /// Regions by id.
+    pub regions: PrimaryMap<RegionId, Region>,
+    /// Nodes by id.
+    pub nodes: PrimaryMap<NodeId, Node>,
+    /// The nodes that wait for a node, for each node a range of this pool.
+    pub successors: Vec<NodeId>,
+    /// Classes declared by the flow files, by name.
+    pub classes: Vec<Class>,
+    /// Source files in the order of [`grammar::FileId`], by the path they were loaded from.
+    pub files: Vec<String>,
+}
+
+/// A component that the plan uses.
+#[derive(Clone, Debug)]
+pub struct ComponentRef {
+    /// As the `use` wrote it, resolved against the file it stands in.
+    pub source: String,
+    /// Of the bytes that the plan was checked against.
+    pub digest: Digest,
+}
+
+/// An exported function that the plan calls.
+#[derive(Clone, Debug)]
+pub struct FunctionRef {
+    /// Where it is exported.
+    pub component: ComponentId,
+    /// The exported interface, as WIT writes it; none at the top level.
+    pub interface: Option<String>,
+    /// Its name in WIT's kebab-case.
+    pub wit_name: String,
+    /// Names (snake_case) with types.
+    pub params: Vec<(Name, Type)>,
+    /// What the function returns.
+    pub result: Type,
+    /// What the step gives: `result` with a top-level `result<t, e>` unwrapped to `t`.
+    pub output: Type,
+}
+
+/// A flow of the plan.
+#[derive(Clone, Debug)]
+pub struct FlowPlan {
+    /// Its name.
+    pub name: Name,
+    /// Documentation lines.
+    pub docs: Vec<Box<str>>,
+    /// Its parameters; they are the first inputs of its body. A default is an expression over an empty frame.
+    pub params: Vec<ParamPlan>,
+    /// What it gives.
+    pub result: Type,
+    /// Its body, which captures nothing.
+    pub body: RegionId,
+    /// Ends all that is in the flow so long after it was opened. Over the body's inputs; a duration.
+    pub deadline: Option<Expr>,
+    /// At most so many steps of the flow run at once. Over the body's inputs; `u32`.
+    pub parallel: Option<Expr>,
+    /// Where it was declared.
+    pub span: Span,
+}
+
+/// A parameter of a flow.
+#[derive(Clone, Debug)]
+pub struct ParamPlan {
+    /// Its name.
+    pub name: Name,
+    /// Its type.
+    pub ty: Type,
+    /// Value when the caller gives none: an expression without slots.
+    pub default: Option<Expr>,
+    /// For a [`Type::Dir`]: the widest access that some step of the plan is granted to it.
+    pub access: Option<FolderAccess>,
+    /// Documentation lines.
+    pub docs: Vec<Box<str>>,
+}
+
+/// What a folder grant permits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FolderAccess {
+    /// `read`
+    Read,
+    /// `read_write`
+    ReadWrite,
+}
+
+/// A region: a DAG of nodes with a frame.
+#[derive(Clone, Debug)]
+pub struct Region {
+    /// How many inputs the frame begins with.
+    pub inputs: u32,
+    /// Its nodes; the n-th one's result is slot `inputs + n`.
+    pub nodes: Range<u32>,
+    /// Its value, over the whole frame. Evaluated when all nodes are done.
+    pub result: Expr,
+}
+
+/// A node.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What it does.
+    pub kind: NodeKind,
+    /// The region it is in.
+    pub region: RegionId,
+    /// Its part of a path: the `let` name, else what is called; unique in its region.
+    pub name: Name,
+    /// Where it stands.
+    pub span: Span,
+    /// How many nodes of its region it waits for.
+    pub waits: u32,
+    /// The nodes that wait for it, as a range of [`Plan::successors`].
+    pub successors: Range<u32>,
+    /// Ends the node, all its attempts and children, so long after it was ready. A duration.
+    pub deadline: Option<Expr>,
+    /// For a map: so many items at once; for any other structured node: so many steps inside at once. `u32`.
+    pub parallel: Option<Expr>,
+    /// What it gives.
+    pub ty: Type,
+}
+
+/// A child region and what it captures. Its inputs are the parameters that the owning node's kind
+/// states, then the captured slots of the region around it.
+#[derive(Clone, Debug)]
+pub struct Child {
+    /// The region.
+    pub region: RegionId,
+    /// Slots of the region around it.
+    pub captures: Vec<Slot>,
+}
+
+/// What a node does.
+#[derive(Clone, Debug)]
+pub enum NodeKind {
+    /// Calls a component's function.
+    Call(Box<CallPlan>),
+    /// Opens a flow's body with these arguments.
+    Flow {
+        /// Which.
+        flow: FlowId,
+        /// One for each parameter.
+        args: Vec<Expr>,
+    },
+    /// Evaluates a pure expression.
+    Value(Expr),
+    /// Opens `then` or `otherwise`; without `otherwise` it gives unit. No parameters.
+    If {
+        /// A `bool`.
+        condition: Expr,
+        /// When it holds.
+        then: Child,
+        /// When it does not.
+        otherwise: Option<Child>,
+    },
+    /// Opens the first arm that fits. An arm's parameters are what its pattern binds, in order.
+    Match {
+        /// What is matched.
+        subject: Expr,
+        /// In order; together they cover the type.
+        arms: Vec<Arm>,
+    },
+    /// Opens the body for each item. Parameter: the item. Gives the results in index order.
+    Map {
+        /// A list.
+        list: Expr,
+        /// For each item.
+        body: Child,
+        /// `on_error: collect`: a failed item is an `err(failure)` and the others go on.
+        collect: bool,
+    },
+    /// Opens the body for each item in turn. Parameters: accumulator, item.
+    Fold {
+        /// The first accumulator.
+        init: Expr,
+        /// A list.
+        list: Expr,
+        /// Gives the next accumulator.
+        body: Child,
+    },
+    /// Joins adjacent pairs level by level. Parameters: left, right. An empty list fails (`logic`).
+    Tree {
+        /// A list.
+        list: Expr,
+        /// Joins two.
+        body: Child,
+    },
+    /// Tests `until` before each `body`; at most `max` bodies. Parameter of each child: the value.
+    Loop {
+        /// The first value.
+        init: Expr,
+        /// Gives a `bool`.
+        until: Child,
+        /// Gives the next value.
+        body: Child,
+        /// `u32`.
+        max: Expr,
+        /// Opened at the bound when `until` still does not hold; parameter: the value. Without it the last value is given.
+        exhausted: Option<Child>,
+    },
+    /// Opens the body; when it fails, the handler. Parameter of the handler: the failure.
+    Try {
+        /// What may fail.
+        body: Child,
+        /// What to do then.
+        handler: Child,
+    },
+    /// Opens the body. `seq`, `phase` and a block with its own policy.
+    Block {
+        /// The body.
+        body: Child,
+    },
+    /// Fails with kind `logic` unless the condition holds.
+    Require {
+        /// A `bool`.
+        condition: Expr,
+        /// A `string`.
+        message: Expr,
+    },
+    /// Ends the flow around it with this value.
+    Return(Expr),
+}
+
+impl NodeKind {
+    /// The child regions that it may open (not a flow's body).
+    pub fn children(&self) -> impl Iterator<Item = &Child> {
+        let (fixed, arms): ([Option<&Child>; 3], &[Arm]) = match self {
+            Self::If { then, otherwise, .. } => ([Some(then), otherwise.as_ref(), None], &[]),
+            Self::Match { arms, .. } => ([None; 3], arms),
+            Self::Map { body, .. } | Self::Fold { body, .. } | Self::Tree { body, .. } | Self::Block { body } => {
+                ([Some(body), None, None], &[])
+            }
+            Self::Loop { until, body, exhausted, .. } => ([Some(until), Some(body), exhausted.as_ref()], &[]),
+            Self::Try { body, handler } => ([Some(body), Some(handler), None], &[]),
+            Self::Call(_) | Self::Flow { .. } | Self::Value(_) | Self::Require { .. } | Self::Return(_) => ([None; 3], &[]),
+        };
+        fixed.into_iter().flatten().chain(arms.iter().map(|arm| &arm.body))
+    }
+}
+
+/// An arm of a match node.
+#[derive(Clone, Debug)]
+pub struct Arm {
+    /// What it takes.
+    pub pattern: Pattern,
+    /// In addition; sees the pattern's bindings as locals.
+    pub guard: Option<Expr>,
+    /// What it opens.
+    pub body: Child,
+}
+
+/// A step: a call of a component's function with its policy.
+#[derive(Clone, Debug)]
+pub struct CallPlan {
+    /// What is called.
+    pub function: FunctionId,
+    /// One for each parameter, already of its type.
+    pub args: Vec<Expr>,
+    /// What it is granted by the flow; the operator may still deny.
+    pub grants: Vec<Grant>,
+    /// Whether the author marked it `idempotent`.
+    pub idempotent: bool,
+    /// Further attempts after the first; `u32`.
+    pub retry: Option<Expr>,
+    /// How long to wait before them.
+    pub backoff: Backoff,
+    /// For one attempt; a duration.
+    pub timeout: Option<Expr>,
+    /// The class whose limits and places it uses.
+    pub class: Option<Name>,
+    /// Bytes; already the least of what the blocks around it permit.
+    pub memory: Option<Expr>,
+    /// Units of fuel; likewise.
+    pub fuel: Option<Expr>,
+}
+
+impl CallPlan {
+    /// What running it may do to the world, by what it is granted.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        self.grants.iter().map(Grant::effect).max().unwrap_or(Effect::Pure)
+    }
+
+    /// Whether it may simply run again when the outcome of an attempt is not known.
+    #[must_use]
+    pub fn repeatable(&self) -> bool {
+        self.idempotent || self.effect() != Effect::Effectful
+    }
+}
+
+/// What a step may do to the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    /// Granted nothing: a function of its arguments.
+    Pure,
+    /// May look at the world, cannot change it.
+    ReadOnly,
+    /// May change the world.
+    Effectful,
+}
+
+/// A capability that a flow grants to a step.
+#[derive(Clone, Debug)]
+pub enum Grant {
+    /// `read folder`, `read_write folder`: the expression is a [`Type::Dir`].
+    Folder(FolderAccess, Expr),
+    /// `http "host"`: a host, `*.domain`, or `host:port`.
+    Http(Name),
+    /// `env "NAME"`.
+    Env(Name),
+    /// `clock`: real clocks.
+    Clock,
+    /// `random`: real random numbers.
+    Random,
+}
+
+impl Grant {
+    /// What it lets a step do to the world.
+    #[must_use]
+    pub const fn effect(&self) -> Effect {
+        match self {
+            Self::Folder(FolderAccess::Read, _) | Self::Env(_) | Self::Clock | Self::Random => Effect::ReadOnly,
+            Self::Folder(FolderAccess::ReadWrite, _) | Self::Http(_) => Effect::Effectful,
+        }
+    }
+}
+
+/// How long to wait before a further attempt. All durations.
+#[derive(Clone, Debug, Default)]
+pub enum Backoff {
+    /// At once.
+    #[default]
+    None,
+    /// Always the same.
+    Constant(Expr),
+    /// `first`, then twice as long each time, up to `max`, each with up to a quarter of jitter taken off.
+    Exponential {
+        /// Before the first further attempt.
+        first: Expr,
+        /// Never more.
+        max: Option<Expr>,
+    },
+}
+
+/// A class declared in a flow file. Steps that name it share its places.
+#[derive(Clone, Debug)]
+pub struct Class {
+    /// Its name.
+    pub name: Name,
+    /// Steps of the class that run at once on one host.
+    pub parallel: Option<u32>,
+    /// Most memory of a step in bytes.
+    pub memory: Option<u64>,
+    /// Most fuel of an attempt.
+    pub fuel: Option<u64>,
+    /// Longest attempt in nanoseconds.
+    pub timeout: Option<u64>,
+}
+
+/// A pure, total expression over a frame and local bindings.
+#[derive(Clone, Debug)]
+pub enum Expr {
+    /// A value known when the plan was made.
+    Const(Value),
+    /// A slot of the frame.
+    Slot(Slot),
+    /// The n-th local binding (of a pattern, comprehension or lambda), counted from the outermost.
+    Local(u32),
+    /// A field of a record.
+    Field(Box<Expr>, Name),
+    /// A member of a tuple.
+    TupleField(Box<Expr>, u32),
+    /// An item of a list; out of range is a `calculation` failure.
+    Index(Box<Expr>, Box<Expr>),
+    /// Negation of a `bool`.
+    Not(Box<Expr>),
+    /// Negation of a number; overflow is a `calculation` failure.
+    Neg(Box<Expr>),
+    /// Two operands of one type.
+    Binary(Operator, Box<Expr>, Box<Expr>),
+    /// `and`: the right side only when the left holds.
+    And(Box<Expr>, Box<Expr>),
+    /// `or`: the right side only when the left does not hold.
+    Or(Box<Expr>, Box<Expr>),
+    /// `??`: the right side only when the left is `none`.
+    Coalesce(Box<Expr>, Box<Expr>),
+    /// The second when the first holds, else the third.
+    If(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// The first arm that fits: pattern, guard, value. Bindings are locals.
+    Match(Box<Expr>, Vec<(Pattern, Option<Expr>, Expr)>),
+    /// A list; [`Type`] of the item, because an empty `list<u8>` is bytes.
+    List(Type, Vec<Expr>),
+    /// A tuple.
+    Tuple(Vec<Expr>),
+    /// A record with its fields in the order of its type.
+    Record(Vec<(Name, Expr)>),
+    /// A case of a variant.
+    Variant(Name, Option<Box<Expr>>),
+    /// `some(x)`.
+    Some(Box<Expr>),
+    /// `ok(x)`.
+    Ok(Option<Box<Expr>>),
+    /// `err(x)`.
+    Err(Option<Box<Expr>>),
+    /// Texts joined; each part is written as text first.
+    Text(Vec<Expr>),
+    /// Lossless widening of a number, anything to `json`, or a checked conversion out of `json`.
+    Convert(Box<Expr>, Type),
+    /// `[element for x in list if condition]`; binds one local. The type is the element's.
+    Comprehension {
+        /// What is gone through.
+        list: Box<Expr>,
+        /// Which items.
+        condition: Option<Box<Expr>>,
+        /// Each result.
+        element: Box<Expr>,
+        /// Its type.
+        ty: Type,
+    },
+    /// `sort_by(list, x => key)`: stable; binds one local.
+    SortBy(Box<Expr>, Box<Expr>),
+    /// A library function.
+    Library(LibraryFunction, Vec<Expr>),
+}
+
+/// Infix operators on two values of one type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operator {
+    /// `==`
+    Eq,
+    /// `!=`
+    Ne,
+    /// `<` on numbers, text, char, durations
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+    /// `+` on numbers and durations; joins texts and lists
+    Add,
+    /// `-`
+    Sub,
+    /// `*`
+    Mul,
+    /// `/`; truncates for integers
+    Div,
+    /// `%`
+    Rem,
+}
+
+/// The pure library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LibraryFunction {
+    /// `len(list | text)`: items, or Unicode scalar values; `u64`
+    Len,
+    /// `keys(json)`: the names of a JSON object, sorted
+    Keys,
+    /// `join(list<string>, separator)`
+    Join,
+    /// `split(text, separator)`
+    Split,
+    /// `contains(list | text, x)`
+    Contains,
+    /// `min(a, b)` or `min(list)`; an empty list is a `calculation` failure
+    Min,
+    /// `max(a, b)` or `max(list)`
+    Max,
+    /// `sum(list)`
+    Sum,
+    /// `zip(a, b)`: tuples up to the shorter
+    Zip,
+    /// `range(start, end)`: without the end
+    Range,
+    /// `json(x)`: any value as JSON
+    Json,
+    /// `string(x)`: the text that an interpolation gives
+    String,
+    /// `lower(text)`
+    Lower,
+    /// `upper(text)`
+    Upper,
+    /// `trim(text)`
+    Trim,
+    /// `take(list, n)`: the first n items
+    Take,
+    /// `concat(list<list<t>>)`: one list
+    Concat,
+    /// `reverse(list)`
+    Reverse,
+    /// `f64(n)`: an integer or `f32` as `f64`
+    ToF64,
+    /// `starts_with(text, prefix)`
+    StartsWith,
+    /// `ends_with(text, suffix)`
+    EndsWith,
+}
+
+/// A pattern. What it binds is appended to the locals (or to the parameters of an arm's region) in the order written.
+#[derive(Clone, Debug)]
+pub enum Pattern {
+    /// Takes anything, binds nothing.
+    Any,
+    /// Takes anything, binds it.
+    Bind,
+    /// An equal value.
+    Literal(Value),
+    /// A case of a variant, with a pattern for what it carries.
+    Variant(Name, Option<Box<Pattern>>),
+    /// A case of an enum.
+    Enum(Name),
+    /// `none`.
+    None,
+    /// `some(p)`.
+    Some(Box<Pattern>),
+    /// `ok(p)`.
+    Ok(Option<Box<Pattern>>),
+    /// `err(p)`.
+    Err(Option<Box<Pattern>>),
+    /// `(p, q)`.
+    Tuple(Vec<Pattern>),
+    /// `{ field: p }`.
+    Record(Vec<(Name, Pattern)>),
+}
+
+impl Plan {
+    /// The nodes of a region with the slots of their results.
+    pub fn nodes_of(&self, region: RegionId) -> impl Iterator<Item = (NodeId, Slot)> + '_ {
+        let region = &self.regions[region];
+        region.nodes.clone().zip(region.inputs..).map(|(node, slot)| (NodeId::from_u32(node), Slot(slot)))
+    }
+
+    /// The slot of a node's result in the frame of its region.
+    #[must_use]
+    pub fn slot_of(&self, node: NodeId) -> Slot {
+        let region = &self.regions[self.nodes[node].region];
+        Slot(region.inputs + (node.as_u32() - region.nodes.start))
+    }
+}
