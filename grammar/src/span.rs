@@ -25,11 +25,7 @@ impl Span {
     /// The smallest span that covers both; both must be of one file.
     #[must_use]
     pub fn to(self, other: Self) -> Self {
-        Self {
-            file: self.file,
-            start: self.start.min(other.start),
-            end: self.end.max(other.end),
-        }
+        Self { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
     /// The offsets as a range for indexing text.

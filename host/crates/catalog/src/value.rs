@@ -179,7 +179,9 @@ fn json_size(document: &serde_json::Value) -> u64 {
     match document {
         serde_json::Value::String(text) => text.len() as u64 + 2,
         serde_json::Value::Array(items) => items.iter().map(json_size).sum::<u64>() + 2,
-        serde_json::Value::Object(fields) => fields.iter().map(|(key, value)| key.len() as u64 + json_size(value)).sum::<u64>() + 2,
+        serde_json::Value::Object(fields) => {
+            fields.iter().map(|(key, value)| key.len() as u64 + json_size(value)).sum::<u64>() + 2
+        }
         _ => BASE_SIZE,
     }
 }

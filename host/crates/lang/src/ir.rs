@@ -1,0 +1,389 @@
+//! The typed tree between the checker and the lowering.
+//!
+//! Names are resolved to bindings, each expression has its type, literals have taken the expected type,
+//! implicit conversions are explicit. Steps still stand inside expressions; the lowering lifts them to nodes.
+
+use catalog::{Name, Type, Value};
+use cranelift_entity::{PrimaryMap, entity_impl};
+use grammar::Span;
+
+use crate::plan::{Class, ComponentId, ComponentRef, FlowId, FolderAccess, FunctionId, FunctionRef, LibraryFunction, Operator};
+
+/// A name bound in a flow: a parameter, `let`, item, accumulator, pattern binding, … Unique in its flow.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BindingId(u32);
+entity_impl!(BindingId, "binding");
+
+/// All files of a program, checked.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The flow that a run starts.
+    pub entry: FlowId,
+    /// Flows reachable from the entry, and all others of the root file.
+    pub flows: PrimaryMap<FlowId, Flow>,
+    /// Components of all files, one entry for each digest.
+    pub components: PrimaryMap<ComponentId, ComponentRef>,
+    /// Functions that are called.
+    pub functions: PrimaryMap<FunctionId, FunctionRef>,
+    /// Classes of all files.
+    pub classes: Vec<Class>,
+    /// Source files in the order of [`grammar::FileId`].
+    pub files: Vec<String>,
+}
+
+/// A checked flow.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// Its name.
+    pub name: Name,
+    /// Documentation lines.
+    pub docs: Vec<Box<str>>,
+    /// Parameters in order.
+    pub params: Vec<Param>,
+    /// What it gives.
+    pub result: Type,
+    /// `with` of the flow.
+    pub policy: Policy,
+    /// What the `import` that brought it in permits it to grant; none: no cap.
+    pub cap: Option<Vec<Grant>>,
+    /// Its body, of type `result`.
+    pub body: Block,
+    /// Each binding of the flow.
+    pub bindings: PrimaryMap<BindingId, Binding>,
+    /// Its name in the source.
+    pub span: Span,
+}
+
+/// A parameter of a flow.
+#[derive(Clone, Debug)]
+pub struct Param {
+    /// Its binding.
+    pub binding: BindingId,
+    /// A pure expression without bindings.
+    pub default: Option<Expr>,
+    /// Documentation lines.
+    pub docs: Vec<Box<str>>,
+}
+
+/// A bound name.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// As written.
+    pub name: Name,
+    /// Its type.
+    pub ty: Type,
+    /// Where it is bound.
+    pub span: Span,
+}
+
+/// Statements and the value of the last one.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// In order. When the block has a value, the last one is [`Statement::Value`].
+    pub statements: Vec<Statement>,
+    /// Its type; [`Type::Unit`] without a value. A block that ends in `return` has the type that is expected of it.
+    pub ty: Type,
+    /// Including the braces.
+    pub span: Span,
+}
+
+/// A statement.
+#[derive(Clone, Debug)]
+pub enum Statement {
+    /// `let`.
+    Let(BindingId, Expr),
+    /// An expression or step whose value is not used.
+    Do(Expr),
+    /// The block's value; always last.
+    Value(Expr),
+    /// `require`; the message is a `string`.
+    Require {
+        /// A `bool`.
+        condition: Expr,
+        /// A `string`, "the condition `…` does not hold" when none was written.
+        message: Expr,
+        /// The statement.
+        span: Span,
+    },
+    /// `return`; the type is the flow's result.
+    Return(Expr, Span),
+}
+
+/// An expression with its type.
+#[derive(Clone, Debug)]
+pub struct Expr {
+    /// Which.
+    pub kind: ExprKind,
+    /// Its type.
+    pub ty: Type,
+    /// Where.
+    pub span: Span,
+}
+
+/// The forms of a checked expression. Those after [`ExprKind::Library`] are structured: they are pure
+/// only where everything in them is.
+#[derive(Clone, Debug)]
+pub enum ExprKind {
+    /// A literal, or a case of an enum or variant without payload.
+    Const(Value),
+    /// A bound name.
+    Binding(BindingId),
+    /// A field of a record.
+    Field(Box<Expr>, Name),
+    /// A member of a tuple.
+    TupleField(Box<Expr>, u32),
+    /// An item of a list.
+    Index(Box<Expr>, Box<Expr>),
+    /// `not`.
+    Not(Box<Expr>),
+    /// `-`.
+    Neg(Box<Expr>),
+    /// Two operands of one type.
+    Binary(Operator, Box<Expr>, Box<Expr>),
+    /// `and`.
+    And(Box<Expr>, Box<Expr>),
+    /// `or`.
+    Or(Box<Expr>, Box<Expr>),
+    /// `??`.
+    Coalesce(Box<Expr>, Box<Expr>),
+    /// A list literal.
+    List(Vec<Expr>),
+    /// A tuple literal.
+    Tuple(Vec<Expr>),
+    /// A record literal: fields in the order of the type.
+    Record(Vec<(Name, Expr)>),
+    /// A case of a variant with its payload.
+    Variant(Name, Option<Box<Expr>>),
+    /// `some(x)`.
+    Some(Box<Expr>),
+    /// `ok(x)`.
+    Ok(Option<Box<Expr>>),
+    /// `err(x)`.
+    Err(Option<Box<Expr>>),
+    /// Joined texts.
+    Text(Vec<Expr>),
+    /// To the type of this expression: widening, to `json`, or out of `json`.
+    Convert(Box<Expr>),
+    /// Pure throughout.
+    Comprehension {
+        /// Each item.
+        binding: BindingId,
+        /// What is gone through.
+        list: Box<Expr>,
+        /// Which items.
+        condition: Option<Box<Expr>>,
+        /// Each result.
+        element: Box<Expr>,
+    },
+    /// Pure throughout.
+    SortBy {
+        /// What is sorted.
+        list: Box<Expr>,
+        /// Each item.
+        binding: BindingId,
+        /// What it is sorted by.
+        key: Box<Expr>,
+    },
+    /// A library function.
+    Library(LibraryFunction, Vec<Expr>),
+    /// `if`; the arms have the type of this expression, or there is no `otherwise` and it is unit.
+    If {
+        /// A `bool`.
+        condition: Box<Expr>,
+        /// When it holds.
+        then: Block,
+        /// When it does not; an `else if` is a block of one `if`.
+        otherwise: Option<Block>,
+    },
+    /// `match`; exhaustive.
+    Match {
+        /// What is matched.
+        subject: Box<Expr>,
+        /// In order.
+        arms: Vec<Arm>,
+    },
+    /// A step.
+    Call {
+        /// What is called.
+        function: FunctionId,
+        /// One for each parameter.
+        args: Vec<Expr>,
+        /// The `with` of the `use` that the step goes through; its `allow` is a cap, the rest are defaults.
+        through: Policy,
+        /// As written, such as `text.profile`, for the node's name.
+        name: Name,
+    },
+    /// A call of a flow.
+    Flow {
+        /// Which.
+        flow: FlowId,
+        /// One for each parameter, defaults filled in.
+        args: Vec<Expr>,
+    },
+    /// `map`.
+    Map {
+        /// Each item.
+        binding: BindingId,
+        /// What is gone through.
+        list: Box<Expr>,
+        /// For each item.
+        body: Block,
+    },
+    /// An ordered fold.
+    Fold {
+        /// The accumulator.
+        acc: BindingId,
+        /// Its first value.
+        init: Box<Expr>,
+        /// Each item.
+        binding: BindingId,
+        /// What is gone through.
+        list: Box<Expr>,
+        /// Gives the next accumulator.
+        body: Block,
+    },
+    /// A parallel tree.
+    Tree {
+        /// The left value.
+        left: BindingId,
+        /// The right value.
+        right: BindingId,
+        /// What is joined.
+        list: Box<Expr>,
+        /// Joins two.
+        body: Block,
+    },
+    /// `loop`.
+    Loop {
+        /// The value.
+        binding: BindingId,
+        /// Its first value.
+        init: Box<Expr>,
+        /// May contain steps.
+        until: Box<Expr>,
+        /// `u32`.
+        max: Box<Expr>,
+        /// Gives the next value.
+        body: Block,
+    },
+    /// `seq`: each statement with a step waits for those before it.
+    Seq(Block),
+    /// `phase`: a barrier in the region around it.
+    Phase(Name, Block),
+    /// `try`.
+    Try {
+        /// What may fail.
+        body: Block,
+        /// The failure; bound even when it was not named.
+        binding: BindingId,
+        /// What to do then.
+        handler: Block,
+    },
+    /// `step else fallback`; on a loop it also takes the exhausted bound.
+    Rescue(Box<Expr>, Box<Expr>),
+    /// `step after a, b`.
+    After(Box<Expr>, Vec<BindingId>),
+    /// A step or structured form with its own policy.
+    With(Box<Expr>, Box<Policy>),
+}
+
+/// An arm of a match.
+#[derive(Clone, Debug)]
+pub struct Arm {
+    /// What it takes.
+    pub pattern: Pattern,
+    /// A pure `bool`.
+    pub guard: Option<Expr>,
+    /// Its value.
+    pub body: Block,
+}
+
+/// A checked pattern.
+#[derive(Clone, Debug)]
+pub enum Pattern {
+    /// `_`.
+    Any,
+    /// Binds.
+    Bind(BindingId),
+    /// An equal value.
+    Literal(Value),
+    /// A case of a variant.
+    Variant(Name, Option<Box<Pattern>>),
+    /// A case of an enum.
+    Enum(Name),
+    /// `none`.
+    None,
+    /// `some(p)`.
+    Some(Box<Pattern>),
+    /// `ok(p)`.
+    Ok(Option<Box<Pattern>>),
+    /// `err(p)`.
+    Err(Option<Box<Pattern>>),
+    /// `(p, q)`.
+    Tuple(Vec<Pattern>),
+    /// `{ field: p }`.
+    Record(Vec<(Name, Pattern)>),
+}
+
+/// A checked `with`. Expressions are pure and of the type stated.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// `u32`.
+    pub retry: Option<Expr>,
+    /// Durations.
+    pub backoff: Option<Backoff>,
+    /// A duration.
+    pub timeout: Option<Expr>,
+    /// A duration.
+    pub deadline: Option<Expr>,
+    /// `u32`.
+    pub parallel: Option<Expr>,
+    /// `on_error: collect` (true) or `on_error: fail` (false).
+    pub collect: Option<bool>,
+    /// A declared class, or one of the host's configuration.
+    pub class: Option<(Name, Span)>,
+    /// `u64` bytes.
+    pub memory: Option<Expr>,
+    /// `u64`.
+    pub fuel: Option<Expr>,
+    /// `idempotent: true`.
+    pub idempotent: Option<bool>,
+    /// `allow`.
+    pub allow: Option<Vec<Grant>>,
+    /// The whole `with`; none for an empty policy.
+    pub span: Option<Span>,
+}
+
+/// A checked `backoff`.
+#[derive(Clone, Debug)]
+pub enum Backoff {
+    /// `backoff: 1s` or `constant(1s)`.
+    Constant(Expr),
+    /// `exponential(first, max: most)`.
+    Exponential(Expr, Option<Expr>),
+}
+
+/// A checked capability of an `allow`.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Which.
+    pub kind: GrantKind,
+    /// Where.
+    pub span: Span,
+}
+
+/// The capabilities.
+#[derive(Clone, Debug)]
+pub enum GrantKind {
+    /// `read folder`, `read_write folder`; the binding is of type [`Type::Dir`]. On a `use` or `import`
+    /// a folder cannot be named, so there it is none: any folder.
+    Folder(FolderAccess, Option<BindingId>),
+    /// `http "host"`.
+    Http(Name),
+    /// `env "NAME"`.
+    Env(Name),
+    /// `clock`.
+    Clock,
+    /// `random`.
+    Random,
+}
