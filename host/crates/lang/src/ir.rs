@@ -209,7 +209,7 @@ pub enum ExprKind {
         /// One for each parameter.
         args: Vec<Expr>,
         /// The `with` of the `use` that the step goes through; its `allow` is a cap, the rest are defaults.
-        through: Policy,
+        through: Box<Policy>,
         /// As written, such as `text.profile`, for the node's name.
         name: Name,
     },
