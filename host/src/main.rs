@@ -1,2 +1,39 @@
-//! The `host` binary.
-fn main() {}
+//! The `host` binary: command line, configuration, wiring, signals, exit codes, rendering.
+
+mod cli;
+mod commands;
+mod config;
+mod exit;
+mod inputs;
+mod output;
+mod plugin;
+mod program;
+mod progress;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+use crate::exit::Exit;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are not errors; everything else is usage.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return ExitCode::from(exit.code());
+        }
+    };
+    match commands::dispatch(&cli) {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(problem) => {
+            Output::new(&cli.global).problem(&problem);
+            ExitCode::from(problem.exit.code())
+        }
+    }
+}

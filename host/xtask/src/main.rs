@@ -1,2 +1,48 @@
-//! Developer tasks.
-fn main() {}
+//! Developer tasks: `cargo xtask demo | test | bench | plugins | tidy | coverage`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks on standard streams")]
+
+mod bench;
+mod coverage;
+mod demo;
+mod plugins;
+mod process;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  demo [FOLDER]   installs what is missing, builds host and plugins, and runs workflows/digest.flow on FOLDER
+  test [ARGS]     installs what is missing, builds plugins, and passes every test; ARGS go to `cargo test`
+  bench [--json]  measures against floors of the same run; a table, or one JSON object
+  plugins         builds the shipped plugins into plugins/dist
+  tidy            checks the layout and the invariants of host/ARCHITECTURE.md
+  coverage        measures line coverage of all tests and fails below the bound
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let task = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let done = match task.as_str() {
+        "demo" => demo::run(&rest),
+        "test" => test::run(&rest),
+        "bench" => bench::run(&rest),
+        "plugins" => plugins::build(),
+        "tidy" => tidy::run(),
+        "coverage" => coverage::run(),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {task}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

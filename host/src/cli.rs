@@ -1,0 +1,198 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs .flow files: every step a sandboxed WASM component, every result journaled.
+#[derive(Debug, Parser)]
+#[command(name = "host", version, about, long_about = None, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 the run failed; 2 usage; 3 the flow does not compile; 4 a plugin could not be loaded or built;
+5 the store is unreachable, damaged or has no such run; 6 the run is paused or waits for a decision; 7 the input does
+not fit the flow's parameters; 130 interrupted, and the run can be resumed with the printed command.";
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The store: one SQLite file, made when it is missing
+    #[arg(long, global = true, value_name = "FILE", env = "FLOWHOST_STORE")]
+    pub(crate) store: Option<PathBuf>,
+    /// The configuration; without it `flowhost.toml` in the current folder is read when it exists
+    #[arg(long, global = true, value_name = "FILE", env = "FLOWHOST_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Prints one JSON document on standard output instead of text for people
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Prints nothing but results and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs a flow to its end
+    Run(RunArgs),
+    /// Goes on with a run that was paused, interrupted or whose host died
+    Resume(ResumeArgs),
+    /// Checks a flow and everything it imports
+    Check(CheckArgs),
+    /// Prints the graph that a flow compiles to
+    Plan(PlanArgs),
+    /// Lists runs
+    Ps(PsArgs),
+    /// Prints one run: input, outcome, and each step with what it used
+    Show {
+        /// The run's id, or an unambiguous beginning of it
+        run: String,
+    },
+    /// Prints the journal of a run
+    Events {
+        /// The run's id, or an unambiguous beginning of it
+        run: String,
+    },
+    /// Makes, builds and inspects plugins
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// Prints a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The flow file
+    pub(crate) flow_file: PathBuf,
+    /// The flow to run; without it `main`, or the only flow of the file
+    #[arg(long, value_name = "NAME")]
+    pub(crate) flow: Option<String>,
+    /// A parameter of the flow. Texts are written as they are, everything else as JSON. For a `dir` parameter the path
+    /// of a folder: naming it grants the flow what it asks for in that folder, and nothing else
+    #[arg(long = "input", short, value_name = "NAME=VALUE")]
+    pub(crate) inputs: Vec<String>,
+    /// A JSON document with all parameters; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input_file: Option<PathBuf>,
+    /// Permits a capability that the flow asks for: `http api.example.com`, `http *.example.com`, `env NAME`
+    #[arg(long, value_name = "CAPABILITY")]
+    pub(crate) allow: Vec<String>,
+    /// A label to find the run by
+    #[arg(long = "label", value_name = "KEY=VALUE")]
+    pub(crate) labels: Vec<String>,
+    /// Most attempts that run at the same time
+    #[arg(long, value_name = "N")]
+    pub(crate) parallel: Option<u32>,
+    /// What a committed result survives
+    #[arg(long, value_enum)]
+    pub(crate) durability: Option<Durability>,
+}
+
+/// What a committed result survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Durability {
+    /// A power failure: each group of results is synced to the disk before anything depends on it
+    Full,
+    /// The death of the process, not of the machine
+    Process,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The run's id, or an unambiguous beginning of it
+    pub(crate) run: String,
+    /// Runs a step again whose outcome is not known
+    #[arg(long, value_name = "TASK")]
+    pub(crate) retry: Vec<u64>,
+    /// Gives the result of a step whose outcome is not known
+    #[arg(long, value_name = "TASK=JSON")]
+    pub(crate) supply: Vec<String>,
+    /// Lets a step whose outcome is not known fail
+    #[arg(long, value_name = "TASK=MESSAGE")]
+    pub(crate) fail: Vec<String>,
+    /// Most attempts that run at the same time
+    #[arg(long, value_name = "N")]
+    pub(crate) parallel: Option<u32>,
+    /// What a committed result survives
+    #[arg(long, value_enum)]
+    pub(crate) durability: Option<Durability>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The flow files
+    #[arg(required = true)]
+    pub(crate) flow_files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The flow file
+    pub(crate) flow_file: PathBuf,
+    /// The flow that a run would start
+    #[arg(long, value_name = "NAME")]
+    pub(crate) flow: Option<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
+    pub(crate) format: PlanFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// A table for people, with roots, leaves and the longest path
+    Table,
+    /// A Mermaid flowchart
+    Mermaid,
+    /// A Graphviz graph
+    Dot,
+    /// Everything, for programs
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PsArgs {
+    /// Only runs with this status: running, paused, succeeded, failed, cancelled
+    #[arg(long)]
+    pub(crate) status: Option<String>,
+    /// Only runs of this flow
+    #[arg(long)]
+    pub(crate) flow: Option<String>,
+    /// At most so many, newest first
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Makes a folder with a plugin in Rust that builds at once
+    New {
+        /// The plugin's name in kebab-case
+        name: String,
+        /// Where to make the folder
+        #[arg(long, value_name = "FOLDER", default_value = ".")]
+        path: PathBuf,
+    },
+    /// Builds a plugin in Rust and checks the component
+    Build {
+        /// The plugin's folder
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// Where to put the component; without it `<name>.wasm` in the plugin's folder
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Prints what a component exports and imports, and what granting the imports means
+    Inspect {
+        /// The component file
+        component: PathBuf,
+    },
+}

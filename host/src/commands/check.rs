@@ -1,0 +1,41 @@
+//! `host check`: diagnostics of flows and of all they import.
+
+use lang::Compilation;
+
+use crate::cli::CheckArgs;
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::world::DiskWorld;
+
+/// Checks each file; several files are one answer.
+pub(crate) fn run(output: Output, args: &CheckArgs) -> Exit {
+    let compilations: Vec<Compilation> =
+        args.flow_files.iter().map(|file| lang::check(&DiskWorld::default(), &file.to_string_lossy())).collect();
+    output.diagnostics(&compilations.iter().collect::<Vec<_>>());
+    let exit = compilations.iter().map(failed).fold(Exit::Done, worse);
+    if exit == Exit::Done && !output.json() {
+        output.note(&format!("{} checked, no errors", files(compilations.len())));
+    }
+    exit
+}
+
+/// The exit code of a compilation: errors in the text win over components that could not be loaded.
+pub(crate) fn failed(compilation: &Compilation) -> Exit {
+    let mut errors = compilation.diagnostics.iter().filter(|diagnostic| diagnostic.severity == grammar::Severity::Error).peekable();
+    if errors.peek().is_none() {
+        return Exit::Done;
+    }
+    if errors.all(|diagnostic| diagnostic.code == lang::COMPONENT) { Exit::Plugin } else { Exit::DoesNotCompile }
+}
+
+fn worse(a: Exit, b: Exit) -> Exit {
+    match (a, b) {
+        (Exit::DoesNotCompile, _) | (_, Exit::DoesNotCompile) => Exit::DoesNotCompile,
+        (Exit::Plugin, _) | (_, Exit::Plugin) => Exit::Plugin,
+        _ => Exit::Done,
+    }
+}
+
+fn files(count: usize) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+}

@@ -1,0 +1,45 @@
+//! One module for each command.
+
+mod check;
+mod drive;
+mod events;
+mod list;
+mod plan;
+mod resume;
+mod run;
+mod session;
+mod show;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command, PluginCommand};
+use crate::exit::{Exit, Problem};
+use crate::output::Output;
+use crate::plugin;
+
+/// Carries out a command.
+pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
+    let output = Output::new(&cli.global);
+    match &cli.command {
+        Command::Run(args) => run::run(output, &cli.global, args),
+        Command::Resume(args) => resume::run(output, &cli.global, args),
+        Command::Check(args) => Ok(check::run(output, args)),
+        Command::Plan(args) => plan::run(output, args),
+        Command::Ps(args) => list::run(output, &cli.global, args),
+        Command::Show { run } => show::run(output, &cli.global, run),
+        Command::Events { run } => events::run(output, &cli.global, run),
+        Command::Plugin(command) => plugin_command(output, command).map(|()| Exit::Done),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "host", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn plugin_command(output: Output, command: &PluginCommand) -> Result<(), Problem> {
+    match command {
+        PluginCommand::New { name, path } => plugin::create(output, name, path),
+        PluginCommand::Build { path, output: to } => plugin::build(output, path, to.as_deref()),
+        PluginCommand::Inspect { component } => plugin::inspect(output, component),
+    }
+}

@@ -1,0 +1,44 @@
+//! `host plan`: the graph that a flow compiles to.
+
+use lang::plan::Plan;
+use lang::{Compilation, World};
+
+use crate::cli::{PlanArgs, PlanFormat};
+use crate::commands::check;
+use crate::exit::{Exit, Problem};
+use crate::output::{self, Output};
+use crate::world::DiskWorld;
+
+/// Prints the plan; `--json` is `--format json`.
+pub(crate) fn run(output: Output, args: &PlanArgs) -> Result<Exit, Problem> {
+    let root = args.flow_file.to_string_lossy();
+    let plan = match compile(output, &DiskWorld::default(), &root, args.flow.as_deref())? {
+        Ok(plan) => plan,
+        Err(exit) => return Ok(exit),
+    };
+    let format = match args.format {
+        PlanFormat::Table if output.json() => lang::render::Format::Json,
+        PlanFormat::Table => lang::render::Format::Table,
+        PlanFormat::Mermaid => lang::render::Format::Mermaid,
+        PlanFormat::Dot => lang::render::Format::Dot,
+        PlanFormat::Json => lang::render::Format::Json,
+    };
+    output::write_out(lang::render::render(&plan, format).trim_end_matches('\n'));
+    Ok(Exit::Done)
+}
+
+/// A plan that can be started; without one the diagnostics are printed and the exit code is returned.
+pub(crate) fn compile(output: Output, world: &dyn World, root: &str, entry: Option<&str>) -> Result<Result<Plan, Exit>, Problem> {
+    let compilation: Compilation = lang::compile(world, root, entry);
+    let exit = check::failed(&compilation);
+    if exit != Exit::Done || !output.json() {
+        output.diagnostics(&[&compilation]);
+    }
+    if exit != Exit::Done {
+        return Ok(Err(exit));
+    }
+    match compilation.plan {
+        Ok(plan) => Ok(Ok(plan)),
+        Err(reason) => Err(Problem::usage(reason.to_string()).help("name one with `--flow NAME`")),
+    }
+}

@@ -1,0 +1,119 @@
+//! The configuration file, and what the command line changes of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::cli::{Durability, Global};
+use crate::exit::{Exit, Problem};
+
+/// `flowhost.toml`. Every key may be left out; an unknown one is an error.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub(crate) store: StoreConfig,
+    pub(crate) policy: PolicyConfig,
+    pub(crate) limits: LimitsConfig,
+    /// Classes by name; they cap what flows declare for a class of the same name.
+    pub(crate) classes: BTreeMap<String, ClassConfig>,
+}
+
+/// `[store]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct StoreConfig {
+    pub(crate) path: PathBuf,
+    pub(crate) durability: Durability,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { path: PathBuf::from(".flowhost/flowhost.db"), durability: Durability::Full }
+    }
+}
+
+/// `[policy]`: what flows may grant at all.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PolicyConfig {
+    pub(crate) allow: Vec<String>,
+}
+
+/// `[limits]`: defaults of each step.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LimitsConfig {
+    /// Attempts at the same time in this process.
+    pub(crate) parallel: Option<u32>,
+    /// Units of fuel of an attempt.
+    pub(crate) fuel: Option<u64>,
+    /// Linear memory, such as `256MiB`.
+    pub(crate) memory: Option<String>,
+    /// Wall time of an attempt, such as `60s`.
+    pub(crate) timeout: Option<String>,
+}
+
+/// `[classes.NAME]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ClassConfig {
+    pub(crate) parallel: Option<u32>,
+    pub(crate) fuel: Option<u64>,
+    pub(crate) memory: Option<String>,
+    pub(crate) timeout: Option<String>,
+}
+
+/// Used when `--config` does not name another and it exists.
+const DEFAULT_FILE: &str = "flowhost.toml";
+
+impl Config {
+    /// Reads the configuration that the command line names.
+    pub(crate) fn load(global: &Global) -> Result<Self, Problem> {
+        let mut config = match &global.config {
+            Some(path) => Self::read(path)?,
+            None if Path::new(DEFAULT_FILE).exists() => Self::read(Path::new(DEFAULT_FILE))?,
+            None => Self::default(),
+        };
+        if let Some(store) = &global.store {
+            config.store.path.clone_from(store);
+        }
+        Ok(config)
+    }
+
+    fn read(path: &Path) -> Result<Self, Problem> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Problem::usage(format!("the configuration `{}` cannot be read: {error}", path.display())))?;
+        toml::from_str(&text).map_err(|error| {
+            Problem::usage(format!("the configuration `{}` is wrong: {}", path.display(), error.to_string().trim_end()))
+                .help("the reference lists all keys: host/docs/configuration.md")
+        })
+    }
+}
+
+/// A size such as `64KiB`, `256MiB`, `1GiB`, or a plain number of bytes.
+pub(crate) fn parse_size(text: &str) -> Result<u64, Problem> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "" | "B" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let value = number.replace('_', "").parse::<u64>().ok();
+    value
+        .zip(factor)
+        .and_then(|(value, factor)| value.checked_mul(factor))
+        .ok_or_else(|| Problem::new(Exit::Usage, format!("`{text}` is not a size")).help("write it like `64KiB`, `256MiB` or `1GiB`"))
+}
+
+/// A length of time such as `250ms` or `60s`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, Problem> {
+    catalog::duration::parse(text)
+        .map(Duration::from_nanos)
+        .ok_or_else(|| Problem::new(Exit::Usage, format!("`{text}` is not a length of time")).help("write it like `250ms`, `30s` or `5m`"))
+}

@@ -1,0 +1,97 @@
+//! What goes to standard output and standard error, for people or as JSON.
+
+use std::io::Write as _;
+
+use lang::Compilation;
+
+use crate::cli::Global;
+use crate::exit::Problem;
+
+/// How this command talks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+    quiet: bool,
+}
+
+impl Output {
+    pub(crate) fn new(global: &Global) -> Self {
+        Self { json: global.json, quiet: global.quiet }
+    }
+
+    /// Whether the result is to be JSON.
+    pub(crate) const fn json(self) -> bool {
+        self.json
+    }
+
+    /// Whether only results and errors are wanted.
+    pub(crate) const fn quiet(self) -> bool {
+        self.quiet
+    }
+
+    /// The result of a command: text for people, or the document with `--json`.
+    pub(crate) fn document(self, document: &serde_json::Value, text: impl FnOnce() -> String) {
+        if self.json {
+            write_out(&format!("{document:#}"));
+        } else {
+            write_out(text().trim_end_matches('\n'));
+        }
+    }
+
+    /// A line on standard error that `--quiet` suppresses.
+    pub(crate) fn note(self, line: &str) {
+        if !self.quiet {
+            write_err(line);
+        }
+    }
+
+    /// An error, always shown.
+    pub(crate) fn problem(self, problem: &Problem) {
+        if self.json {
+            let document = serde_json::json!({
+                "error": problem.message,
+                "help": problem.help,
+                "exit": problem.exit.code(),
+            });
+            write_err(&document.to_string());
+            return;
+        }
+        write_err(&format!("error: {}", problem.message));
+        if let Some(help) = &problem.help {
+            write_err(&format!("  help: {help}"));
+        }
+    }
+
+    /// All diagnostics of a compilation: reports on standard error, or a JSON list on standard output.
+    pub(crate) fn diagnostics(self, compilations: &[&Compilation]) {
+        if self.json {
+            let all: Vec<serde_json::Value> = compilations
+                .iter()
+                .flat_map(|compilation| {
+                    compilation.diagnostics.iter().map(|diagnostic| lang::report::to_json(diagnostic, &compilation.sources))
+                })
+                .collect();
+            write_out(&format!("{:#}", serde_json::Value::Array(all)));
+            return;
+        }
+        for compilation in compilations {
+            for diagnostic in &compilation.diagnostics {
+                if self.quiet && diagnostic.severity == grammar::Severity::Warning {
+                    continue;
+                }
+                let report = miette::Report::new(lang::report::Report::new(diagnostic, &compilation.sources));
+                write_err(&format!("{report:?}"));
+            }
+        }
+    }
+}
+
+/// Writes to standard output. A reader that went away is not an error of ours.
+pub(crate) fn write_out(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+fn write_err(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,128 @@
+//! What a run was started with, packed into the store: sources, and components by digest.
+//!
+//! A run is continued from this, never from files that may have changed since. The document is JSON:
+//! `{"v": 1, "root": path, "entry": name or null, "sources": {path: text},
+//! "components": [{"reference", "from", "source", "digest"}]}`; the components' bytes are blobs of their own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use catalog::Digest;
+use engine::ports::{Journal, JournalError};
+use lang::{ComponentProblem, LoadedComponent, World};
+use serde::{Deserialize, Serialize};
+
+use crate::exit::{Exit, Problem};
+use crate::world::ReadFiles;
+
+/// The packed form's version.
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Packed {
+    v: u32,
+    root: String,
+    entry: Option<String>,
+    sources: BTreeMap<String, String>,
+    components: Vec<PackedComponent>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PackedComponent {
+    reference: String,
+    from: String,
+    source: String,
+    digest: String,
+}
+
+/// Keeps sources and components in the store and returns the program's digest.
+pub(crate) fn pack(journal: &dyn Journal, root: &str, entry: Option<&str>, files: &ReadFiles) -> Result<Digest, JournalError> {
+    for bytes in files.bytes.values() {
+        journal.put_blob(bytes)?;
+    }
+    let packed = Packed {
+        v: VERSION,
+        root: root.to_owned(),
+        entry: entry.map(str::to_owned),
+        sources: files.sources.iter().map(|(path, text)| (path.clone(), text.to_string())).collect(),
+        components: files
+            .references
+            .iter()
+            .map(|((reference, from), (source, digest))| PackedComponent {
+                reference: reference.clone(),
+                from: from.clone(),
+                source: source.clone(),
+                digest: hex::encode(digest.0),
+            })
+            .collect(),
+    };
+    let text = serde_json::to_vec(&packed).map_err(|error| JournalError::Unavailable(error.to_string()))?;
+    journal.put_blob(&text)
+}
+
+/// A program read back from the store.
+pub(crate) struct Program {
+    /// The root file's path when the run was started.
+    pub(crate) root: String,
+    /// The flow that was named, if one was.
+    pub(crate) entry: Option<String>,
+    /// Gives the compiler what the run was started with.
+    pub(crate) world: PackedWorld,
+}
+
+/// Texts and components from the store.
+pub(crate) struct PackedWorld {
+    sources: BTreeMap<String, Arc<str>>,
+    references: BTreeMap<(String, String), LoadedComponent>,
+    /// The components' bytes.
+    pub(crate) bytes: BTreeMap<Digest, Arc<[u8]>>,
+}
+
+/// Reads a program back.
+pub(crate) fn unpack(journal: &dyn Journal, digest: Digest) -> Result<Program, Problem> {
+    let packed: Packed = serde_json::from_slice(&journal.blob(digest)?).map_err(|error| unreadable(&error.to_string()))?;
+    if packed.v != VERSION {
+        return Err(unreadable(&format!("it has version {}, this host reads version {VERSION}", packed.v)));
+    }
+    let mut world = PackedWorld { sources: BTreeMap::new(), references: BTreeMap::new(), bytes: BTreeMap::new() };
+    world.sources = packed.sources.into_iter().map(|(path, text)| (path, text.into())).collect();
+    let mut decoded = BTreeMap::new();
+    for entry in packed.components {
+        let digest = parse_digest(&entry.digest).ok_or_else(|| unreadable(&format!("`{}` is not a digest", entry.digest)))?;
+        let component = match decoded.get(&digest) {
+            Some(component) => Arc::clone(component),
+            None => {
+                let bytes = journal.blob(digest)?;
+                let component = Arc::new(catalog::decode(&bytes).map_err(|error| unreadable(&error.to_string()))?);
+                world.bytes.insert(digest, bytes.into());
+                decoded.insert(digest, Arc::clone(&component));
+                component
+            }
+        };
+        world.references.insert((entry.reference, entry.from), LoadedComponent { source: entry.source, component });
+    }
+    Ok(Program { root: packed.root, entry: packed.entry, world })
+}
+
+fn unreadable(reason: &str) -> Problem {
+    Problem::new(Exit::Store, format!("the program of this run cannot be read from the store: {reason}"))
+}
+
+fn parse_digest(text: &str) -> Option<Digest> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(text, &mut digest).ok()?;
+    Some(Digest(digest))
+}
+
+impl World for PackedWorld {
+    fn source(&self, path: &str) -> Result<Arc<str>, String> {
+        self.sources.get(path).cloned().ok_or_else(|| "it was not stored with the run".to_owned())
+    }
+
+    fn component(&self, reference: &str, from: &str) -> Result<LoadedComponent, ComponentProblem> {
+        self.references.get(&(reference.to_owned(), from.to_owned())).cloned().ok_or_else(|| ComponentProblem {
+            message: format!("the component `{reference}` was not stored with the run"),
+            help: None,
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! Where the compiler's texts and components come from: the disk, or what a run was started with.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use catalog::{Component, Digest};
+use lang::{ComponentProblem, LoadedComponent, World};
+
+/// The most bytes of a source file or component that are read.
+const MAX_FILE: u64 = 256 << 20;
+
+/// Files and components on disk. Keeps what it read, so that the same bytes are checked, stored and run.
+#[derive(Default)]
+pub(crate) struct DiskWorld {
+    read: Mutex<ReadFiles>,
+}
+
+/// What was read during a compilation.
+#[derive(Clone, Default)]
+pub(crate) struct ReadFiles {
+    /// Source texts by path.
+    pub(crate) sources: BTreeMap<String, Arc<str>>,
+    /// What each reference of each file resolved to: (reference, file) to (path, digest).
+    pub(crate) references: BTreeMap<(String, String), (String, Digest)>,
+    /// The bytes of components.
+    pub(crate) bytes: BTreeMap<Digest, Arc<[u8]>>,
+    components: BTreeMap<String, Result<Arc<Component>, ComponentProblem>>,
+}
+
+impl DiskWorld {
+    /// Everything that was read.
+    pub(crate) fn into_files(self) -> ReadFiles {
+        self.read.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl World for DiskWorld {
+    fn source(&self, path: &str) -> Result<Arc<str>, String> {
+        let bytes = read_file(Path::new(path))?;
+        let text: Arc<str> = match String::from_utf8(bytes) {
+            Ok(text) => text.into(),
+            Err(error) => return Err(format!("it is not UTF-8 (byte {})", error.utf8_error().valid_up_to())),
+        };
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.sources.insert(path.to_owned(), text.clone());
+        Ok(text)
+    }
+
+    fn component(&self, reference: &str, from: &str) -> Result<LoadedComponent, ComponentProblem> {
+        let path = resolve(reference, from);
+        let source = path.to_string_lossy().into_owned();
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = read.components.get(&source).cloned();
+        let component = match known {
+            Some(known) => known,
+            None => {
+                let loaded = load_component(&path, reference);
+                if let Ok((component, bytes)) = &loaded {
+                    read.bytes.insert(component.digest, bytes.clone());
+                }
+                let loaded = loaded.map(|(component, _)| component);
+                read.components.insert(source.clone(), loaded.clone());
+                loaded
+            }
+        }?;
+        read.references.insert((reference.to_owned(), from.to_owned()), (source.clone(), component.digest));
+        Ok(LoadedComponent { source, component })
+    }
+}
+
+/// A reference is a path relative to the file that it stands in.
+fn resolve(reference: &str, from: &str) -> PathBuf {
+    Path::new(from).parent().unwrap_or(Path::new("")).join(reference)
+}
+
+fn load_component(path: &Path, reference: &str) -> Result<(Arc<Component>, Arc<[u8]>), ComponentProblem> {
+    let bytes = read_file(path).map_err(|reason| ComponentProblem {
+        message: format!("the component `{reference}` cannot be read: {reason}"),
+        help: Some(missing_help(path)),
+    })?;
+    let component = catalog::decode(&bytes)
+        .map_err(|error| ComponentProblem { message: format!("`{reference}` is not usable: {error}"), help: error.help() })?;
+    Ok((Arc::new(component), bytes.into()))
+}
+
+fn missing_help(path: &Path) -> String {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    if parent.ends_with("plugins/dist") {
+        "build the shipped plugins with `cargo xtask plugins`".to_owned()
+    } else {
+        format!("it was looked for at `{}`; a path in a `use` is relative to the flow file", path.display())
+    }
+}
+
+/// Reads a regular file with a bound. The error is a phrase.
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    let phrase = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    let metadata = std::fs::metadata(path).map_err(phrase)?;
+    if !metadata.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).map_err(phrase)?.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(phrase)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(format!("it is larger than {} MiB", MAX_FILE >> 20));
+    }
+    Ok(bytes)
+}

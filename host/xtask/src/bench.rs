@@ -1,0 +1,10 @@
+//! Builds and starts the benchmarks of the end-to-end crate.
+
+use crate::{plugins, process};
+
+/// Runs all benchmarks on a release build; the arguments go to the benchmark program.
+pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
+    plugins::build()?;
+    process::run(process::cargo().args(["build", "--release", "--locked", "--quiet", "-p", "host"]))?;
+    process::run(process::cargo().args(["run", "--release", "--locked", "--quiet", "-p", "e2e", "--bin", "bench", "--"]).args(args))
+}
