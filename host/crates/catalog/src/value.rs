@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::types::Name;
+use crate::types::{Name, Type};
 
 /// A value. It carries the names of its fields and cases, so that it can be written without its type;
 /// reading needs the type (see [`crate::json`]).
@@ -153,6 +153,38 @@ impl Value {
             Self::Record(fields) => fields.iter().find(|(field, _)| &**field == name).map(|(_, value)| value),
             _ => None,
         }
+    }
+
+    /// The value of an integer type; none when the integer does not fit it, or it is not an integer type.
+    #[must_use]
+    pub fn integer(x: i128, ty: &Type) -> Option<Self> {
+        Some(match ty {
+            Type::S8 => Self::S8(x.try_into().ok()?),
+            Type::S16 => Self::S16(x.try_into().ok()?),
+            Type::S32 => Self::S32(x.try_into().ok()?),
+            Type::S64 => Self::S64(x.try_into().ok()?),
+            Type::U8 => Self::U8(x.try_into().ok()?),
+            Type::U16 => Self::U16(x.try_into().ok()?),
+            Type::U32 => Self::U32(x.try_into().ok()?),
+            Type::U64 => Self::U64(x.try_into().ok()?),
+            _ => return None,
+        })
+    }
+
+    /// An integer with its type; none for any other value.
+    #[must_use]
+    pub fn as_integer(&self) -> Option<(i128, Type)> {
+        Some(match self {
+            Self::S8(x) => ((*x).into(), Type::S8),
+            Self::S16(x) => ((*x).into(), Type::S16),
+            Self::S32(x) => ((*x).into(), Type::S32),
+            Self::S64(x) => ((*x).into(), Type::S64),
+            Self::U8(x) => ((*x).into(), Type::U8),
+            Self::U16(x) => ((*x).into(), Type::U16),
+            Self::U32(x) => ((*x).into(), Type::U32),
+            Self::U64(x) => ((*x).into(), Type::U64),
+            _ => return None,
+        })
     }
 
     /// The size in bytes that the value would have if nothing were shared, close to that of its JSON
