@@ -7,11 +7,15 @@
 //! 3. At run time each [`Value`] has one of the [`Type`]s; [`json`] is the one mapping to and from JSON.
 
 mod component;
+mod decode;
+pub mod duration;
 mod failure;
+pub mod json;
 mod types;
 mod value;
 
 pub use component::{Component, Digest, Function, Refusal, Signature};
+pub use decode::{DecodeError, MAX_COMPONENT_SIZE, decode, snake_case};
 pub use failure::{FailureKind, failure_type};
 pub use types::{EnumType, FlagsType, Name, RecordType, Type, VariantType};
 pub use value::{Items, Value};
