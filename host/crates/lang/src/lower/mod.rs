@@ -1,0 +1,152 @@
+//! From the typed tree to a frozen plan.
+//!
+//! # Steps
+//!
+//! 1. The flows are taken callees first, so that what a call may do is known where it stands.
+//! 2. [`flow`] goes through each flow once. Steps inside expressions are lifted to nodes of the region;
+//!    to the right of `and`, `or`, `??` and in the arms of `if` and `match` they become child regions.
+//! 3. Each region is an editable [`graph`](crate::graph) until all of it is there, and is then [frozen](crate::freeze).
+//! 4. [`policy`](crate::policy) says which `with` applies to what.
+
+pub(crate) mod diagnostics;
+mod expr;
+mod facts;
+mod flow;
+mod form;
+pub(crate) mod invariants;
+mod step;
+#[cfg(test)]
+mod tests;
+pub(crate) mod walk;
+
+use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
+use grammar::Diagnostic;
+
+use crate::freeze::Tables;
+use crate::ir::{Flow, Program};
+use crate::lower::flow::{FlowLowering, Summary};
+use crate::plan::{FlowId, FlowPlan, ParamPlan, Plan, Region};
+
+/// A plan, and what should be said about it all the same.
+#[derive(Debug)]
+pub(crate) struct Lowered {
+    pub(crate) plan: Plan,
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+/// Lowers a checked program.
+///
+/// # Errors
+/// Circles of waiting steps, and policies that widen what is set around them; with the warnings.
+pub(crate) fn lower(program: &Program) -> Result<Lowered, Vec<Diagnostic>> {
+    let mut report = Vec::new();
+    let mut tables = Tables::default();
+    let mut summaries: SecondaryMap<FlowId, Summary> = SecondaryMap::new();
+    let mut plans: SecondaryMap<FlowId, Option<FlowPlan>> = SecondaryMap::new();
+    for id in callees_first(program, &mut report) {
+        let Some(flow) = program.flows.get(id) else { continue };
+        let lowering = FlowLowering::new(program, flow, &summaries, &mut tables, &mut report);
+        let (plan, summary) = lowering.run();
+        summaries[id] = summary;
+        plans[id] = Some(plan);
+    }
+    if report.iter().any(|diagnostic| diagnostic.severity == grammar::Severity::Error) {
+        return Err(report);
+    }
+    let mut flows = PrimaryMap::with_capacity(program.flows.len());
+    for (id, flow) in &program.flows {
+        let plan = plans[id].take();
+        flows.push(plan.unwrap_or_else(|| empty(flow, &mut tables)));
+    }
+    let plan = Plan {
+        entry: program.entry,
+        components: program.components.clone(),
+        functions: program.functions.clone(),
+        flows,
+        regions: tables.regions,
+        nodes: tables.nodes,
+        successors: tables.successors,
+        classes: program.classes.clone(),
+        files: program.files.clone(),
+    };
+    Ok(Lowered { plan, warnings: report })
+}
+
+/// Keeps ids dense should a flow have been left out.
+fn empty(flow: &Flow, tables: &mut Tables) -> FlowPlan {
+    let end = tables.nodes.len() as u32;
+    let result = crate::plan::Expr::Const(catalog::Value::Unit);
+    let body = tables.regions.push(Region { inputs: flow.params.len() as u32, nodes: end..end, result });
+    FlowPlan {
+        name: flow.name.clone(),
+        docs: flow.docs.clone(),
+        params: params(flow, &[]),
+        result: flow.result.clone(),
+        body,
+        deadline: None,
+        parallel: None,
+        span: flow.span,
+    }
+}
+
+/// The parameters of a flow; defaults are filled in by [`flow`].
+fn params(flow: &Flow, access: &[Option<crate::plan::FolderAccess>]) -> Vec<ParamPlan> {
+    let bound = flow.params.iter().map(|param| (param, flow.bindings.get(param.binding)));
+    let with_access = bound.zip(access.iter().copied().chain(std::iter::repeat(None)));
+    let plan = with_access.map(|((param, binding), access)| ParamPlan {
+        name: binding.map_or_else(|| "".into(), |binding| binding.name.clone()),
+        ty: binding.map_or(catalog::Type::Unit, |binding| binding.ty.clone()),
+        default: None,
+        access: binding.and_then(|binding| access.filter(|_| binding.ty == catalog::Type::Dir)),
+        docs: param.docs.clone(),
+    });
+    plan.collect()
+}
+
+/// All flows, each after those that it calls. Reports those that call themselves.
+fn callees_first(program: &Program, report: &mut Vec<Diagnostic>) -> Vec<FlowId> {
+    #[derive(Clone, Copy, Default, PartialEq)]
+    enum Mark {
+        #[default]
+        New,
+        Open,
+        Done,
+    }
+    let mut callees: SecondaryMap<FlowId, Vec<FlowId>> = SecondaryMap::new();
+    for (id, flow) in &program.flows {
+        facts::callees(&flow.body, &mut |callee| callees[id].push(callee));
+        callees[id].sort_unstable();
+        callees[id].dedup();
+    }
+    let mut marks: SecondaryMap<FlowId, Mark> = SecondaryMap::new();
+    let mut order = Vec::with_capacity(program.flows.len());
+    for root in program.flows.keys() {
+        // A chain of calls can be as long as there are flows, so the stack is our own.
+        let mut stack = vec![(root, 0)];
+        while let Some((flow, next)) = stack.pop() {
+            if next == 0 {
+                if marks[flow] != Mark::New {
+                    continue;
+                }
+                marks[flow] = Mark::Open;
+            }
+            let Some(callee) = callees[flow].get(next).copied() else {
+                marks[flow] = Mark::Done;
+                order.push(flow);
+                continue;
+            };
+            stack.push((flow, next + 1));
+            match marks[callee] {
+                Mark::New => stack.push((callee, 0)),
+                Mark::Open => {
+                    if let Some(flow) = program.flows.get(callee) {
+                        report.push(diagnostics::recursion(&flow.name, flow.span));
+                    }
+                }
+                Mark::Done => {}
+            }
+        }
+    }
+    debug_assert!(order.iter().all(|flow| flow.index() < program.flows.len() || program.flows.get(*flow).is_none()));
+    order
+}

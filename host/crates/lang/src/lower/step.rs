@@ -1,0 +1,192 @@
+//! Calls of functions and flows, with the policy that applies to them.
+
+use catalog::{Name, Value};
+use grammar::Span;
+
+use crate::graph::Facts;
+use crate::ir::{self, GrantKind, Policy};
+use crate::lower::flow::{FlowLowering, GrantKey, same_folder};
+use crate::lower::form::Built;
+use crate::lower::{diagnostics, facts};
+use crate::plan::{Backoff, CallPlan, Effect, Expr, FlowId, FunctionId, Grant, LibraryFunction, NodeKind};
+use crate::policy::{self, StepPolicy};
+
+impl<'p> FlowLowering<'p, '_> {
+    /// A call of a component's function; the policies from `own` on are its own.
+    pub(crate) fn call(
+        &mut self,
+        function: FunctionId,
+        args: Vec<Expr>,
+        through: &'p Policy,
+        own: usize,
+        written: (&Name, Span),
+    ) -> Built {
+        let origins = &self.origins;
+        let policy = self.layers.step(own, through, &|a, b| same_folder(origins, a, b), self.report);
+        self.note_grants(&policy.grants, written.1);
+        let call = CallPlan {
+            function,
+            args,
+            grants: policy.grants.iter().map(|grant| self.grant(grant)).collect(),
+            idempotent: policy.idempotent,
+            retry: policy.retry.map(|retry| self.expr(retry, None)),
+            backoff: self.backoff(policy.backoff),
+            timeout: policy.timeout.map(|timeout| self.expr(timeout, None)),
+            class: policy.class.cloned(),
+            memory: self.least(policy.memory.iter().copied()),
+            fuel: self.least(policy.fuel.iter().copied()),
+        };
+        self.warn_of_retry(&call, &policy, written);
+        let facts = Facts { effect: call.effect(), ..Facts::NONE };
+        let deadline = self.least(policy.deadline.iter().copied());
+        let name = written.0.clone();
+        Built { kind: NodeKind::Call(Box::new(call)), name, facts, after: Vec::new(), deadline }
+    }
+
+    fn warn_of_retry(&mut self, call: &CallPlan, policy: &StepPolicy<'_>, (name, at): (&Name, Span)) {
+        let Some(retry) = policy.retry else { return };
+        if policy::literal(retry) != Some(0) && !call.repeatable() {
+            self.report.push(diagnostics::retry_not_idempotent(name, at, retry.span));
+        }
+    }
+
+    fn grant(&mut self, grant: &GrantKind) -> Grant {
+        match grant {
+            GrantKind::Folder(access, Some(folder)) => Grant::Folder(*access, self.resolve(*folder)),
+            // Only a `use` or `import` has a folder without a name, and these grant nothing.
+            GrantKind::Folder(access, None) => Grant::Folder(*access, Expr::Const(Value::Unit)),
+            GrantKind::Http(host) => Grant::Http(host.clone()),
+            GrantKind::Env(name) => Grant::Env(name.clone()),
+            GrantKind::Clock => Grant::Clock,
+            GrantKind::Random => Grant::Random,
+        }
+    }
+
+    fn backoff(&mut self, backoff: Option<&'p ir::Backoff>) -> Backoff {
+        match backoff {
+            None => Backoff::None,
+            Some(ir::Backoff::Constant(wait)) => Backoff::Constant(self.expr(wait, None)),
+            Some(ir::Backoff::Exponential(first, max)) => Backoff::Exponential {
+                first: self.expr(first, None),
+                max: max.as_ref().map(|max| self.expr(max, None)),
+            },
+        }
+    }
+
+    /// The least of several limits: of the literal ones now, of computed ones when the node runs.
+    pub(crate) fn least<'e>(&mut self, limits: impl Iterator<Item = &'e ir::Expr>) -> Option<Expr>
+    where
+        'e: 'p,
+        'p: 'e,
+    {
+        let mut least: Option<(u64, Value)> = None;
+        let mut computed = Vec::new();
+        for limit in limits {
+            match self.expr(limit, None) {
+                Expr::Const(value) => {
+                    let amount = policy::amount(&value).unwrap_or(u64::MAX);
+                    if least.as_ref().is_none_or(|(before, _)| amount < *before) {
+                        least = Some((amount, value));
+                    }
+                }
+                expr => computed.push(expr),
+            }
+        }
+        let literal = least.map(|(_, value)| Expr::Const(value));
+        literal.into_iter().chain(computed).reduce(|a, b| Expr::Library(LibraryFunction::Min, vec![a, b]))
+    }
+
+    fn note_grants(&mut self, grants: &[GrantKind], at: Span) {
+        for grant in grants {
+            let key = match grant {
+                GrantKind::Folder(access, folder) => {
+                    let params = folder.map(|folder| self.origins[folder].clone()).unwrap_or_default();
+                    for param in params {
+                        self.note_grant(GrantKey::Folder(*access, param), at);
+                    }
+                    continue;
+                }
+                GrantKind::Http(host) => GrantKey::Http(host.clone()),
+                GrantKind::Env(name) => GrantKey::Env(name.clone()),
+                GrantKind::Clock => GrantKey::Clock,
+                GrantKind::Random => GrantKey::Random,
+            };
+            self.note_grant(key, at);
+        }
+    }
+
+    fn note_grant(&mut self, key: GrantKey, at: Span) {
+        if let GrantKey::Folder(access, param) = key
+            && let Some(widest) = self.summary.access.get_mut(param as usize)
+        {
+            *widest = (*widest).max(Some(access));
+        }
+        self.summary.grants.entry(key).or_insert(at);
+    }
+
+    /// A call of a flow; the policies from `own` on are its own.
+    pub(crate) fn flow_call(&mut self, flow: FlowId, args: Vec<Expr>, written: &'p [ir::Expr], own: usize, at: Span) -> Built {
+        self.refuse_step_policy(own);
+        let callee = &self.summaries[flow];
+        let (effect, risky) = (callee.effect.unwrap_or(Effect::Effectful), callee.risky);
+        for (key, granted) in &callee.grants {
+            self.take_over(key, *granted, written, at);
+        }
+        let name = self.program.flows.get(flow).map_or_else(|| "flow".into(), |flow| flow.name.clone());
+        let facts = Facts { effect, risky, ..Facts::NONE };
+        Built { kind: NodeKind::Flow { flow, args }, name, facts, after: Vec::new(), deadline: None }
+    }
+
+    /// What a called flow grants is also what this one does, and must be within what is allowed here.
+    fn take_over(&mut self, key: &GrantKey, granted: Span, args: &'p [ir::Expr], at: Span) {
+        let mut grants: Vec<GrantKind> = Vec::new();
+        match key {
+            GrantKey::Folder(access, param) => {
+                if let Some(arg) = args.get(*param as usize) {
+                    for param in self.folders_of(arg) {
+                        self.note_grant(GrantKey::Folder(*access, param), at);
+                    }
+                    facts::bindings(arg, &mut |binding| grants.push(GrantKind::Folder(*access, Some(binding))));
+                    grants.retain(|grant| match grant {
+                        GrantKind::Folder(_, Some(binding)) => facts::holds_folder(&self.type_of(*binding)),
+                        _ => true,
+                    });
+                }
+            }
+            GrantKey::Http(host) => grants.push(GrantKind::Http(host.clone())),
+            GrantKey::Env(name) => grants.push(GrantKind::Env(name.clone())),
+            GrantKey::Clock => grants.push(GrantKind::Clock),
+            GrantKey::Random => grants.push(GrantKind::Random),
+        }
+        if !matches!(key, GrantKey::Folder(..)) {
+            self.note_grant(key.clone(), at);
+        }
+        let Some(bound) = self.layers.bound() else { return };
+        let origins = &self.origins;
+        let same = |a, b| same_folder(origins, a, b);
+        let outside = grants.iter().filter(|grant| !policy::within(grant, bound.grants, &same));
+        let found: Vec<_> =
+            outside.map(|grant| diagnostics::callee_widens_grant(&self.layers.show(grant), at, granted, bound.span)).collect();
+        self.report.extend(found);
+    }
+
+    /// A flow's steps are lowered once for all calls, so a call cannot set their defaults.
+    fn refuse_step_policy(&mut self, own: usize) {
+        for policy in self.layers.from(own) {
+            let backoff = policy.backoff.as_ref().map(|backoff| match backoff {
+                ir::Backoff::Constant(first) | ir::Backoff::Exponential(first, _) => first.span,
+            });
+            let exprs = [
+                ("retry", policy.retry.as_ref()),
+                ("timeout", policy.timeout.as_ref()),
+                ("memory", policy.memory.as_ref()),
+                ("fuel", policy.fuel.as_ref()),
+            ];
+            let written = exprs.into_iter().filter_map(|(key, expr)| Some((key, expr?.span)));
+            let written = written.chain(backoff.map(|span| ("backoff", span)));
+            let written = written.chain(policy.class.as_ref().map(|(_, span)| ("class", *span)));
+            let idempotent = policy.idempotent.and(policy.span).map(|span| ("idempotent", span));
+            self.report.extend(written.chain(idempotent).map(|(key, span)| diagnostics::policy_on_flow(key, span)));
+        }
+    }
+}

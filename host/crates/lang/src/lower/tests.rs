@@ -1,0 +1,1 @@
+//! Tests of the lowering on typed trees built by hand.

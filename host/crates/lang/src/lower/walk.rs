@@ -1,0 +1,279 @@
+//! Walks over the expressions of a plan.
+
+use crate::plan::{Backoff, Expr, FlowPlan, Grant, LibraryFunction, Node, NodeKind, Operator, Slot};
+
+/// Calls `f` with each direct part of an expression.
+pub(crate) fn parts<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
+    match expr {
+        Expr::Const(_) | Expr::Slot(_) | Expr::Local(_) => {}
+        Expr::Field(a, _) | Expr::TupleField(a, _) | Expr::Not(a) | Expr::Neg(a) | Expr::Some(a) | Expr::Convert(a, _) => f(a),
+        Expr::Index(a, b)
+        | Expr::Binary(_, a, b)
+        | Expr::And(a, b)
+        | Expr::Or(a, b)
+        | Expr::Coalesce(a, b)
+        | Expr::SortBy(a, b) => {
+            f(a);
+            f(b);
+        }
+        Expr::If(a, b, c) => {
+            f(a);
+            f(b);
+            f(c);
+        }
+        Expr::Match(subject, arms) => {
+            f(subject);
+            for (_, guard, value) in arms {
+                guard.iter().for_each(&mut *f);
+                f(value);
+            }
+        }
+        Expr::List(_, items) | Expr::Tuple(items) | Expr::Text(items) | Expr::Library(_, items) => items.iter().for_each(f),
+        Expr::Record(fields) => fields.iter().for_each(|(_, value)| f(value)),
+        Expr::Variant(_, payload) | Expr::Ok(payload) | Expr::Err(payload) => payload.iter().for_each(|value| f(value)),
+        Expr::Comprehension { list, condition, element, .. } => {
+            f(list);
+            condition.iter().for_each(|value| f(value));
+            f(element);
+        }
+    }
+}
+
+/// Calls `f` with each direct part of an expression, to change it.
+pub(crate) fn parts_mut(expr: &mut Expr, f: &mut dyn FnMut(&mut Expr)) {
+    match expr {
+        Expr::Const(_) | Expr::Slot(_) | Expr::Local(_) => {}
+        Expr::Field(a, _) | Expr::TupleField(a, _) | Expr::Not(a) | Expr::Neg(a) | Expr::Some(a) | Expr::Convert(a, _) => f(a),
+        Expr::Index(a, b)
+        | Expr::Binary(_, a, b)
+        | Expr::And(a, b)
+        | Expr::Or(a, b)
+        | Expr::Coalesce(a, b)
+        | Expr::SortBy(a, b) => {
+            f(a);
+            f(b);
+        }
+        Expr::If(a, b, c) => {
+            f(a);
+            f(b);
+            f(c);
+        }
+        Expr::Match(subject, arms) => {
+            f(subject);
+            for (_, guard, value) in arms {
+                guard.iter_mut().for_each(&mut *f);
+                f(value);
+            }
+        }
+        Expr::List(_, items) | Expr::Tuple(items) | Expr::Text(items) | Expr::Library(_, items) => items.iter_mut().for_each(f),
+        Expr::Record(fields) => fields.iter_mut().for_each(|(_, value)| f(value)),
+        Expr::Variant(_, payload) | Expr::Ok(payload) | Expr::Err(payload) => payload.iter_mut().for_each(|value| f(value)),
+        Expr::Comprehension { list, condition, element, .. } => {
+            f(list);
+            condition.iter_mut().for_each(|value| f(value));
+            f(element);
+        }
+    }
+}
+
+/// Calls `f` with each slot that an expression reads, as often as it stands there.
+pub(crate) fn slots(expr: &Expr, f: &mut dyn FnMut(Slot)) {
+    match expr {
+        Expr::Slot(slot) => f(*slot),
+        _ => parts(expr, &mut |part| slots(part, f)),
+    }
+}
+
+/// Calls `f` with each slot that an expression reads, to change it.
+pub(crate) fn slots_mut(expr: &mut Expr, f: &mut dyn FnMut(&mut Slot)) {
+    match expr {
+        Expr::Slot(slot) => f(slot),
+        _ => parts_mut(expr, &mut |part| slots_mut(part, f)),
+    }
+}
+
+/// The expressions of a node over the frame of its region: those of its kind, and its policy.
+pub(crate) fn node_exprs<'n>(
+    kind: &'n NodeKind,
+    policy: impl IntoIterator<Item = &'n Option<Expr>>,
+    f: &mut dyn FnMut(&'n Expr),
+) {
+    match kind {
+        NodeKind::Call(call) => {
+            call.args.iter().for_each(&mut *f);
+            call.grants.iter().filter_map(folder).for_each(&mut *f);
+            backoff(&call.backoff).into_iter().flatten().for_each(&mut *f);
+            [&call.retry, &call.timeout, &call.memory, &call.fuel].into_iter().flatten().for_each(&mut *f);
+        }
+        NodeKind::Flow { args, .. } => args.iter().for_each(&mut *f),
+        NodeKind::Value(value) | NodeKind::Return(value) => f(value),
+        NodeKind::If { condition, .. } => f(condition),
+        NodeKind::Match { subject, arms } => {
+            f(subject);
+            arms.iter().filter_map(|arm| arm.guard.as_ref()).for_each(&mut *f);
+        }
+        NodeKind::Map { list, .. } | NodeKind::Tree { list, .. } => f(list),
+        NodeKind::Fold { init, list, .. } => {
+            f(init);
+            f(list);
+        }
+        NodeKind::Loop { init, max, .. } => {
+            f(init);
+            f(max);
+        }
+        NodeKind::Try { .. } | NodeKind::Block { .. } => {}
+        NodeKind::Require { condition, message } => {
+            f(condition);
+            f(message);
+        }
+    }
+    policy.into_iter().flatten().for_each(f);
+}
+
+/// The same expressions, to change them.
+pub(crate) fn node_exprs_mut<'n>(
+    kind: &mut NodeKind,
+    policy: impl IntoIterator<Item = &'n mut Option<Expr>>,
+    f: &mut dyn FnMut(&mut Expr),
+) {
+    match kind {
+        NodeKind::Call(call) => {
+            call.args.iter_mut().for_each(&mut *f);
+            for grant in &mut call.grants {
+                if let Grant::Folder(_, dir) = grant {
+                    f(dir);
+                }
+            }
+            match &mut call.backoff {
+                Backoff::None => {}
+                Backoff::Constant(first) | Backoff::Exponential { first, max: None } => f(first),
+                Backoff::Exponential { first, max: Some(max) } => {
+                    f(first);
+                    f(max);
+                }
+            }
+            let own = [&mut call.retry, &mut call.timeout, &mut call.memory, &mut call.fuel];
+            own.into_iter().flatten().for_each(&mut *f);
+        }
+        NodeKind::Flow { args, .. } => args.iter_mut().for_each(&mut *f),
+        NodeKind::Value(value) | NodeKind::Return(value) => f(value),
+        NodeKind::If { condition, .. } => f(condition),
+        NodeKind::Match { subject, arms } => {
+            f(subject);
+            arms.iter_mut().filter_map(|arm| arm.guard.as_mut()).for_each(&mut *f);
+        }
+        NodeKind::Map { list, .. } | NodeKind::Tree { list, .. } => f(list),
+        NodeKind::Fold { init: a, list: b, .. }
+        | NodeKind::Loop { init: a, max: b, .. }
+        | NodeKind::Require { condition: a, message: b } => {
+            f(a);
+            f(b);
+        }
+        NodeKind::Try { .. } | NodeKind::Block { .. } => {}
+    }
+    policy.into_iter().flatten().for_each(f);
+}
+
+/// Each slot that a node reads, with the captures of its children, to change it.
+pub(crate) fn node_slots_mut<'n>(
+    kind: &mut NodeKind,
+    policy: impl IntoIterator<Item = &'n mut Option<Expr>>,
+    f: &mut dyn FnMut(&mut Slot),
+) {
+    node_exprs_mut(kind, policy, &mut |expr| slots_mut(expr, f));
+    captures_mut(kind, f);
+}
+
+fn captures_mut(kind: &mut NodeKind, f: &mut dyn FnMut(&mut Slot)) {
+    let (fixed, arms) = match kind {
+        NodeKind::If { then, otherwise, .. } => ([Some(then), otherwise.as_mut(), None], None),
+        NodeKind::Match { arms, .. } => ([None, None, None], Some(arms)),
+        NodeKind::Map { body, .. } | NodeKind::Fold { body, .. } | NodeKind::Tree { body, .. } | NodeKind::Block { body } => {
+            ([Some(body), None, None], None)
+        }
+        NodeKind::Loop { until, body, exhausted, .. } => ([Some(until), Some(body), exhausted.as_mut()], None),
+        NodeKind::Try { body, handler } => ([Some(body), Some(handler), None], None),
+        NodeKind::Call(_) | NodeKind::Flow { .. } | NodeKind::Value(_) | NodeKind::Require { .. } | NodeKind::Return(_) => {
+            ([None, None, None], None)
+        }
+    };
+    let children = fixed.into_iter().flatten().chain(arms.into_iter().flatten().map(|arm| &mut arm.body));
+    children.flat_map(|child| &mut child.captures).for_each(f);
+}
+
+/// Each slot that a node reads, with the captures of its children.
+pub(crate) fn node_slots<'n>(
+    kind: &'n NodeKind,
+    policy: impl IntoIterator<Item = &'n Option<Expr>>,
+    f: &mut dyn FnMut(Slot),
+) {
+    node_exprs(kind, policy, &mut |expr| slots(expr, f));
+    kind.children().flat_map(|child| &child.captures).for_each(|slot| f(*slot));
+}
+
+/// The expressions of a frozen node.
+pub(crate) fn exprs_of<'n>(node: &'n Node, f: &mut dyn FnMut(&'n Expr)) {
+    node_exprs(&node.kind, [&node.deadline, &node.parallel], f);
+}
+
+/// The expressions of a flow itself, over the inputs of its body.
+pub(crate) fn flow_exprs(flow: &FlowPlan) -> impl Iterator<Item = &Expr> {
+    [&flow.deadline, &flow.parallel].into_iter().flatten()
+}
+
+fn folder(grant: &Grant) -> Option<&Expr> {
+    match grant {
+        Grant::Folder(_, dir) => Some(dir),
+        _ => None,
+    }
+}
+
+fn backoff(backoff: &Backoff) -> [Option<&Expr>; 2] {
+    match backoff {
+        Backoff::None => [None, None],
+        Backoff::Constant(wait) => [Some(wait), None],
+        Backoff::Exponential { first, max } => [Some(first), max.as_ref()],
+    }
+}
+
+/// Whether nothing but the caps on size and work can make an expression fail.
+pub(crate) fn cannot_fail(expr: &Expr) -> bool {
+    let itself = match expr {
+        Expr::Index(..) | Expr::Neg(_) | Expr::SortBy(..) => false,
+        Expr::Binary(operator, ..) => {
+            !matches!(operator, Operator::Add | Operator::Sub | Operator::Mul | Operator::Div | Operator::Rem)
+        }
+        Expr::Convert(_, ty) => *ty == catalog::Type::Json,
+        Expr::Library(function, args) => matches!(
+            function,
+            LibraryFunction::Len
+                | LibraryFunction::Join
+                | LibraryFunction::Contains
+                | LibraryFunction::Json
+                | LibraryFunction::String
+                | LibraryFunction::Lower
+                | LibraryFunction::Upper
+                | LibraryFunction::Trim
+                | LibraryFunction::Concat
+                | LibraryFunction::Reverse
+                | LibraryFunction::ToF64
+                | LibraryFunction::StartsWith
+                | LibraryFunction::EndsWith
+        ) || matches!((function, &**args), (LibraryFunction::Min | LibraryFunction::Max, [_, _])),
+        _ => true,
+    };
+    let mut safe = itself;
+    if safe {
+        parts(expr, &mut |part| safe = safe && cannot_fail(part));
+    }
+    safe
+}
+
+/// Whether a name for the expression can stand for it without a node: a constant, a slot, or a member of one.
+pub(crate) fn is_trivial(expr: &Expr) -> bool {
+    match expr {
+        Expr::Const(_) | Expr::Slot(_) => true,
+        Expr::Field(base, _) | Expr::TupleField(base, _) => is_trivial(base),
+        _ => false,
+    }
+}
