@@ -121,6 +121,12 @@ pub trait Journal: Send + Sync + 'static {
     /// Appends of one run are made in order. Waits while the writer's queue is full.
     fn append(&self, run: &RunId, events: Arc<[Event]>) -> BoxFuture<'static, Result<(), JournalError>>;
 
+    /// As [`Journal::append`], by a caller that has nothing else to do until the events are durable, such as a
+    /// run with no step under way. The journal may keep its thread for some microseconds instead of putting it to sleep.
+    fn append_idle(&self, run: &RunId, events: Arc<[Event]>) -> BoxFuture<'static, Result<(), JournalError>> {
+        self.append(run, events)
+    }
+
     /// All events of a run in order.
     ///
     /// # Errors
