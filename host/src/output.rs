@@ -95,3 +95,25 @@ pub(crate) fn write_out(text: &str) {
 fn write_err(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
+
+/// A time as RFC 3339 in UTC.
+pub(crate) fn time(at: engine::event::Timestamp) -> String {
+    i64::try_from(at.0)
+        .ok()
+        .and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok())
+        .map_or_else(|| format!("{} ms", at.0), |time| format!("{time:.3}"))
+}
+
+/// Lines in columns, each as wide as its widest cell; the last one is not padded.
+pub(crate) fn columns<const N: usize>(head: [&str; N], lines: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(lines).collect();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut text = String::new();
+    for row in &rows {
+        let line: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text.push_str(line.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}

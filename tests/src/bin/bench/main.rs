@@ -1,0 +1,46 @@
+//! The benchmarks: each figure beside a floor that is measured in the same run.
+//!
+//! `cargo xtask bench` prints a table, `cargo xtask bench --json` one object of named figures and ratios.
+#![allow(clippy::print_stdout, reason = "a command-line tool talks on standard streams")]
+
+mod compile;
+mod durable;
+mod floor;
+mod start;
+mod steps;
+mod table;
+
+use table::Table;
+
+fn main() {
+    let json = std::env::args().any(|arg| arg == "--json");
+    let only = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| name.contains(only));
+    let mut table = Table::default();
+    let bytes = std::fs::read(e2e::component("kit")).unwrap();
+    let runtime = floor::runtime();
+    let mut call = 0.0;
+    if wanted("steps") || wanted("durable") {
+        call = runtime.block_on(floor::calls(&bytes));
+        table.figure("floor: raw wasmtime call", "us", call);
+    }
+    if wanted("steps") {
+        runtime.block_on(steps::measure(&bytes, call, &mut table));
+    }
+    if wanted("durable") {
+        runtime.block_on(durable::measure(&bytes, call, &mut table));
+    }
+    if wanted("compile") {
+        compile::measure(&mut table);
+    }
+    if wanted("start") {
+        start::measure(&mut table);
+    }
+    println!("{}", if json { table.json() } else { table.text() });
+}
+
+/// The middle value of several measurements.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,0 +1,100 @@
+//! The commands as a user meets them.
+
+use std::process::Command;
+use std::time::Duration;
+
+use e2e::{Site, finish};
+
+const HELLO: &str = r#"
+use "{plugins}/kit.wasm" as kit
+
+/// Says hello.
+flow main(name: string = "world", times: u32 = 2) -> list<string> {
+    let greeting = kit.echo("hello ${name}")
+    [greeting for n in range(0, times)]
+}
+"#;
+
+#[test]
+fn a_flow_runs_with_defaults_and_inputs() {
+    let site = Site::new();
+    site.flow("hello.flow", HELLO);
+    let printed = site.host(["run", "hello.flow", "--quiet"]).expect(0);
+    assert_eq!(printed.json(), serde_json::json!(["hello world", "hello world"]));
+    assert_eq!(printed.err, "");
+    let printed = site.host(["run", "hello.flow", "--json", "--input", "name=you", "-i", "times=1"]).expect(0).json();
+    assert_eq!(printed["result"], serde_json::json!(["hello you"]));
+    assert_eq!(printed["status"], "succeeded");
+    assert_eq!(printed["steps"], 1);
+}
+
+#[test]
+fn inputs_can_be_one_document() {
+    let site = Site::new();
+    site.flow("hello.flow", HELLO);
+    site.write("input.json", r#"{ "name": "all", "times": 1 }"#);
+    let printed = site.host(["run", "hello.flow", "-q", "--input-file", "input.json"]).expect(0);
+    assert_eq!(printed.json(), serde_json::json!(["hello all"]));
+}
+
+#[test]
+fn runs_are_listed_shown_and_their_events_printed() {
+    let site = Site::new();
+    site.flow("hello.flow", HELLO);
+    let run = site.host(["run", "hello.flow", "--json"]).expect(0).json()["run"].as_str().unwrap().to_owned();
+    let listed = site.host(["ps", "--json"]).expect(0).json();
+    assert_eq!(listed[0]["id"], *run);
+    assert_eq!(listed[0]["status"], "succeeded");
+    let shown = site.host(["show", &run[..run.len() - 1], "--json"]).expect(0).json();
+    assert_eq!(shown["id"], *run);
+    assert!(shown["steps"][0]["bill"]["fuel"].as_u64().unwrap() > 0, "{shown}");
+    let events = site.host(["events", &run, "--json"]).expect(0).json();
+    let kinds: Vec<&str> = events.as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["run-started", "attempt-succeeded", "run-ended"]);
+    let text = site.host(["show", &run]).expect(0).out;
+    assert!(text.contains("succeeded") && text.contains("kit.echo") | text.contains("greeting"), "{text}");
+    site.host(["events", &run]).expect(0);
+    site.host(["ps"]).expect(0);
+}
+
+#[test]
+fn an_unknown_run_says_so() {
+    let site = Site::new();
+    let printed = site.host(["show", "nothing"]).expect(5);
+    assert!(printed.err.contains("there is no run `nothing`"), "{}", printed.err);
+}
+
+#[test]
+fn completions_are_printed() {
+    let printed = Site::new().host(["completions", "bash"]).expect(0);
+    assert!(printed.out.contains("_host()"), "{}", printed.out);
+}
+
+#[test]
+fn a_plan_is_printed_in_every_format() {
+    let site = Site::new();
+    site.flow("hello.flow", HELLO);
+    assert!(site.host(["plan", "hello.flow"]).expect(0).out.contains("greeting"));
+    assert!(site.host(["plan", "hello.flow", "--format", "mermaid"]).expect(0).out.starts_with("flowchart"));
+    assert!(site.host(["plan", "hello.flow", "--format", "dot"]).expect(0).out.starts_with("digraph"));
+    assert!(site.host(["plan", "hello.flow", "--format", "json"]).expect(0).json().is_object());
+}
+
+#[test]
+fn an_interrupted_run_pauses_and_says_how_to_resume() {
+    let site = Site::new();
+    site.flow(
+        "slow.flow",
+        "use \"{plugins}/kit.wasm\" as kit\nflow main() -> list<u64> { map n in range(0, 40) with { parallel: 1 } { kit.slow(50) } }\n",
+    );
+    let child = site.command(["run", "slow.flow"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(900));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let printed = finish(child).expect(130);
+    let line = printed.err.lines().find(|line| line.contains("host resume ")).unwrap_or_else(|| panic!("{}", printed.err)).to_owned();
+    let run = line.split("host resume ").nth(1).unwrap().split(['`', ' ']).next().unwrap().to_owned();
+    let listed = site.host(["ps", "--json"]).expect(0).json();
+    assert_eq!(listed[0]["status"], "paused");
+    let resumed = site.host(["resume", &run, "--json"]).expect(0).json();
+    assert_eq!(resumed["result"].as_array().unwrap().len(), 40);
+}

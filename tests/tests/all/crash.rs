@@ -1,0 +1,155 @@
+//! `kill -9` at many moments, then `host resume`: the same result, and by an outside witness no
+//! committed step executed twice and none missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use e2e::Site;
+use serde_json::Value;
+
+/// How often the run is killed. Each time at another moment.
+const ROUNDS: u32 = 100;
+/// At so many different lengths of the journal at least.
+const POSITIONS: usize = 15;
+
+const FLOW: &str = r#"
+use "{plugins}/witness.wasm" as witness
+use "{plugins}/kit.wasm" as kit
+
+/// Steps of all kinds that leave a mark outside.
+flow main(folder: dir) -> string with { allow: [read_write folder] } {
+    let first = witness.mark(folder, "first")
+    let wide = map n in range(0, 12) with { parallel: 4 } {
+        let quick = kit.slow(3) with { allow: [] }
+        witness.mark_slowly(folder, "item ${n}", 4) after quick
+    }
+    let chain = loop text = first until len(text) > 40 max 12 {
+        witness.mark(folder, "${text}+")
+    }
+    let joined = reduce a, b in wide { witness.mark(folder, "${a},${b}") }
+    "${chain}|${joined}"
+}
+"#;
+
+#[test]
+fn a_killed_run_ends_as_if_it_had_not_been_killed() {
+    let reference = undisturbed();
+    let mut positions = BTreeSet::new();
+    let mut killed = 0;
+    let full = reference.took.as_micros() as u64;
+    for round in 0..ROUNDS {
+        let moment = Duration::from_micros(full * u64::from(round) / u64::from(ROUNDS));
+        let (position, was_killed) = disturbed(moment, &reference);
+        positions.insert(position);
+        killed += u32::from(was_killed);
+    }
+    assert!(positions.len() >= POSITIONS, "only {} journal positions: {positions:?}", positions.len());
+    assert!(killed >= ROUNDS / 2, "only {killed} of {ROUNDS} rounds hit a live run");
+}
+
+struct Reference {
+    result: Value,
+    marks: BTreeMap<String, u32>,
+    took: Duration,
+}
+
+fn undisturbed() -> Reference {
+    let site = Site::new();
+    site.flow("main.flow", FLOW);
+    site.write("folder/.keep", "");
+    // The first start compiles the components; the second one shows how long a run takes.
+    run(&site, "folder");
+    site.write("folder2/.keep", "");
+    let started = Instant::now();
+    let printed = run(&site, "folder2");
+    let took = started.elapsed();
+    Reference { result: printed["result"].clone(), marks: marks(&site, "folder2"), took }
+}
+
+fn run(site: &Site, folder: &str) -> Value {
+    site.host(["run", "main.flow", "--json", "--input", &format!("folder={folder}")]).expect(0).json()
+}
+
+/// How often each mark was made; keys without the run's id.
+fn marks(site: &Site, folder: &str) -> BTreeMap<String, u32> {
+    let text = std::fs::read_to_string(site.path().join(folder).join("witness.txt")).unwrap_or_default();
+    let mut counts = BTreeMap::new();
+    for line in text.lines() {
+        let path = line.split_once('/').map_or(line, |(_, path)| path);
+        *counts.entry(path.to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+fn disturbed(moment: Duration, reference: &Reference) -> (u64, bool) {
+    let site = Site::new();
+    site.flow("main.flow", FLOW);
+    site.write("folder/.keep", "");
+    let mut child = site
+        .command(["run", "main.flow", "--json", "--input", "folder=folder"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(moment);
+    let ended = child.try_wait().unwrap().is_some();
+    let _ = child.kill();
+    let _ = child.wait();
+    let Some(run) = the_run(&site) else { return (0, false) };
+    let committed = events(&site, &run);
+    let result = carry_to_the_end(&site, &run);
+    assert_eq!(result, reference.result, "another result after a kill at {moment:?}");
+    assert_eq!(marks(&site, "folder"), reference.marks, "the witness saw something else after a kill at {moment:?}");
+    (committed.len() as u64, !ended)
+}
+
+/// The only run of the store, if the kill did not come before it was started.
+fn the_run(site: &Site) -> Option<String> {
+    let printed = site.host(["ps", "--json"]);
+    if printed.code != 0 {
+        return None;
+    }
+    let runs = printed.json();
+    runs.as_array().unwrap().first().map(|run| run["id"].as_str().unwrap().to_owned())
+}
+
+fn events(site: &Site, run: &str) -> Vec<Value> {
+    let printed = site.host(["events", run, "--json"]).expect(0);
+    printed.json().as_array().unwrap().clone()
+}
+
+/// Resumes until the run has ended. Where an outcome is not known, the witness knows: a step that left
+/// its mark gets the result it would have given, another one is run again.
+fn carry_to_the_end(site: &Site, run: &str) -> Value {
+    let mut decisions: Vec<String> = Vec::new();
+    for _ in 0..200 {
+        let mut args = vec!["resume".to_owned(), run.to_owned(), "--json".to_owned()];
+        args.append(&mut decisions);
+        let printed = site.host(&args);
+        let report = printed.json();
+        if printed.code == 0 {
+            return report["result"].clone();
+        }
+        assert_eq!(printed.code, 6, "{}\n{}", printed.out, printed.err);
+        for blocked in report["blocked"].as_array().unwrap() {
+            decisions.extend(decide(site, blocked));
+        }
+        assert!(!decisions.is_empty(), "the run waits for nothing: {report}");
+    }
+    panic!("the run does not end");
+}
+
+fn decide(site: &Site, blocked: &Value) -> [String; 2] {
+    let task = blocked["task"].as_u64().unwrap();
+    let path = blocked["path"].as_str().unwrap();
+    let text = std::fs::read_to_string(site.path().join("folder/witness.txt")).unwrap_or_default();
+    let marked = text.lines().find(|line| line.split_once('/').is_some_and(|(_, key)| key.starts_with(&format!("{path} "))));
+    match marked {
+        Some(line) => {
+            let result = line.split_once(" = ").unwrap().1;
+            ["--supply".to_owned(), format!("{task}={}", Value::String(result.to_owned()))]
+        }
+        None => ["--retry".to_owned(), task.to_string()],
+    }
+}

@@ -1,0 +1,99 @@
+//! README, reference and examples say what is true: their blocks are executed, page by page, in order.
+//!
+//! In a page, "```flow" is a flow that must check; "```flow name.flow" is in addition written to that file; in
+//! "```console" each line after `$ host ` is a command that must succeed. A page is executed in a folder in
+//! which `workflows`, `plugins`, `host` and `examples` are those of the project.
+
+use std::path::{Path, PathBuf};
+
+use e2e::{Site, project};
+
+struct Block {
+    info: String,
+    text: String,
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let mut found = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in page.lines() {
+        let fence = line.trim().strip_prefix("```");
+        match (&mut open, fence) {
+            (Some(_), Some(_)) => found.extend(open.take()),
+            (Some(block), None) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, Some(info)) => open = Some(Block { info: info.to_owned(), text: String::new() }),
+            (None, None) => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn every_block_of_every_page_is_true() {
+    let (mut flows, mut commands) = (0, 0);
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let site = Site::new();
+        for name in ["workflows", "plugins", "host", "examples"] {
+            std::os::unix::fs::symlink(project().join(name), site.path().join(name)).unwrap();
+        }
+        for block in blocks(&text) {
+            match block.info.split_once(' ').unwrap_or((&block.info, "block.flow")) {
+                ("flow", file) => {
+                    flows += 1;
+                    check(&site, &page, file, &block.text);
+                }
+                ("console", _) => commands += run(&site, &page, &block.text),
+                _ => {}
+            }
+        }
+    }
+    assert!(flows >= 4 && commands >= 8, "only {flows} flows and {commands} commands in the pages");
+}
+
+fn check(site: &Site, page: &Path, file: &str, text: &str) {
+    site.write(file, text);
+    let printed = site.host(["check", file]);
+    assert_eq!(printed.code, 0, "{}:\n{text}\n{}", page.display(), printed.err);
+    assert!(!printed.err.contains("warning"), "{}:\n{text}\n{}", page.display(), printed.err);
+}
+
+fn run(site: &Site, page: &Path, block: &str) -> u32 {
+    let mut count = 0;
+    for command in block.lines().filter_map(|line| line.strip_prefix("$ host ")) {
+        let printed = site.host(words(command));
+        assert_eq!(printed.code, 0, "{}: host {command}\n{}\n{}", page.display(), printed.out, printed.err);
+        count += 1;
+    }
+    count
+}
+
+/// Splits a command line; double quotes group.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (index, part) in line.split('"').enumerate() {
+        if index % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}
+
+fn pages() -> Vec<PathBuf> {
+    let mut pages = vec![project().join("README.md")];
+    for folder in ["host/docs", "examples", "workflows", "plugins"] {
+        for entry in std::fs::read_dir(project().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages.sort();
+    pages
+}
