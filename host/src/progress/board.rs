@@ -1,7 +1,6 @@
 //! Counts of a run's steps, grouped by the node of the entry flow that they belong to.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::event::{Failure, TaskId};
@@ -15,7 +14,8 @@ pub(super) struct Board {
     /// In the order in which they began.
     groups: Vec<Group>,
     by_name: BTreeMap<String, usize>,
-    running: BTreeMap<TaskId, Running>,
+    /// Steps that run, with their groups.
+    running: BTreeMap<TaskId, usize>,
     /// Groups in which nothing runs any more and about which there is no line yet.
     idle: BTreeSet<usize>,
     /// The latest failures and denials.
@@ -27,12 +27,6 @@ pub(super) struct Board {
     ended: Option<Instant>,
     /// Lines for a log that have not been taken yet.
     lines: Vec<String>,
-}
-
-/// A step that runs.
-struct Running {
-    group: usize,
-    path: Arc<str>,
 }
 
 /// The steps of one node of the entry flow: `digest/profiles[*]`.
@@ -54,15 +48,23 @@ pub(super) struct Counts {
     pub(super) failed: u64,
     /// Attempts that failed and are made again.
     pub(super) retried: u64,
+    /// Still running when the run ended.
+    pub(super) stopped: u64,
 }
 
 impl Counts {
     /// `123 done, 2 running, 1 failed`, without what is zero.
     pub(super) fn describe(self) -> String {
-        let parts = [(self.done, "done"), (self.running, "running"), (self.failed, "failed"), (self.retried, "retried")];
+        let parts = [
+            (self.done, "done"),
+            (self.running, "running"),
+            (self.failed, "failed"),
+            (self.retried, "retried"),
+            (self.stopped, "stopped"),
+        ];
         let parts: Vec<String> =
             parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-        if parts.is_empty() { "stopped".to_owned() } else { parts.join(", ") }
+        parts.join(", ")
     }
 
     pub(super) fn add(&mut self, other: Self) {
@@ -70,6 +72,7 @@ impl Counts {
         self.running += other.running;
         self.failed += other.failed;
         self.retried += other.retried;
+        self.stopped += other.stopped;
     }
 }
 
@@ -132,7 +135,7 @@ impl Board {
             Update::Succeeded { task, path, .. } => self.stop(*task, path, now, |counts| counts.done += 1),
             Update::Failed { task, path, failure, will_retry } => self.fail(*task, path, failure, *will_retry, now),
             Update::Denied { path, denial } => {
-                self.problem(format!("{path}: {} was denied: {}", denial.capability, denial.subject));
+                self.problem(&format!("{path}: {} was denied: {}", denial.capability, denial.subject));
             }
             Update::Log { path, line } => self.log = Some(plain(&format!("{path}: {line}"))),
             Update::Waiting { what } => {
@@ -145,12 +148,12 @@ impl Board {
         }
     }
 
-    fn start(&mut self, task: TaskId, path: &Arc<str>, now: Instant) {
+    fn start(&mut self, task: TaskId, path: &str, now: Instant) {
         self.waiting = None;
         let index = self.group(path, now);
         self.idle.remove(&index);
         self.report_idle(now);
-        if self.running.insert(task, Running { group: index, path: Arc::clone(path) }).is_none()
+        if self.running.insert(task, index).is_none()
             && let Some(group) = self.groups.get_mut(index)
         {
             group.counts.running += 1;
@@ -160,7 +163,7 @@ impl Board {
 
     fn stop(&mut self, task: TaskId, path: &str, now: Instant, count: impl FnOnce(&mut Counts)) {
         let running = self.running.remove(&task);
-        let index = running.as_ref().map_or_else(|| self.group(path, now), |running| running.group);
+        let index = running.unwrap_or_else(|| self.group(path, now));
         let Some(group) = self.groups.get_mut(index) else { return };
         if running.is_some() {
             group.counts.running = group.counts.running.saturating_sub(1);
@@ -177,11 +180,11 @@ impl Board {
     fn fail(&mut self, task: TaskId, path: &str, failure: &Failure, will_retry: bool, now: Instant) {
         self.stop(task, path, now, |counts| if will_retry { counts.retried += 1 } else { counts.failed += 1 });
         let end = if will_retry { "; it is tried again" } else { "" };
-        self.problem(format!("{path}: failed ({}): {}{end}", failure.kind, failure.message));
+        self.problem(&format!("{path}: failed ({}): {}{end}", failure.kind, failure.message));
     }
 
-    fn problem(&mut self, line: String) {
-        let line = plain(&line);
+    fn problem(&mut self, line: &str) {
+        let line = plain(line);
         if self.problems.len() == RECENT_FAILURES {
             self.problems.remove(0);
         }
@@ -195,11 +198,10 @@ impl Board {
             return;
         }
         self.ended = Some(now);
-        let stopped = std::mem::take(&mut self.running);
-        for running in stopped.into_values() {
-            self.lines.push(plain(&format!("{}: stopped", running.path)));
-            if let Some(group) = self.groups.get_mut(running.group) {
+        for index in std::mem::take(&mut self.running).into_values() {
+            if let Some(group) = self.groups.get_mut(index) {
                 group.counts.running = group.counts.running.saturating_sub(1);
+                group.counts.stopped += 1;
                 group.ended = Some(now);
             }
         }

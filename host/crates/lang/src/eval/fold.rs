@@ -6,7 +6,7 @@ use super::{Budget, eval_with};
 use crate::plan::{Expr, Pattern};
 
 /// Folded values are small, so that a plan does not grow, and quickly found, so that compiling stays linear.
-const FOLDING: Budget = Budget { value_size: 4 << 10, work: 10_000 };
+pub(super) const FOLDING: Budget = Budget { value_size: 4 << 10, work: 10_000 };
 
 /// Replaces each part that needs no slot and no outer local by its value, where it has one. A part that fails is
 /// left as it is and fails when it is reached.

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use catalog::{EnumType, FailureKind, Name, RecordType, Type, Value};
 use serde_json::json;
 
-use super::{Budget, EvalError, MAX_DEPTH, bind, eval, eval_with, fold, matches};
-use crate::plan::{Arm, Child, Expr, LibraryFunction as F, Operator as Op, Pattern, RegionId, Slot};
-use cranelift_entity::EntityRef;
+use super::{EvalError, eval, fold};
+use crate::plan::{Expr, LibraryFunction as F, Operator as Op, Pattern, Slot};
+
+mod limits;
+mod patterns;
+mod reference;
 
 fn boxed(expr: Expr) -> Box<Expr> {
     Box::new(expr)
@@ -450,83 +453,6 @@ fn sorting_is_stable_and_total() {
 }
 
 #[test]
-fn patterns_bind_in_the_order_written() {
-    let fields = |xs: &[(&str, Pattern)]| Pattern::Record(xs.iter().map(|(name, p)| ((*name).into(), p.clone())).collect());
-    let some = |p| Pattern::Some(Box::new(p));
-    let ok = |x: u8| Value::Result(Ok(Some(Arc::new(Value::U8(x)))));
-    let case = |x: u8| Value::Variant("c".into(), Some(Arc::new(Value::U8(x))));
-    let case_pattern = |p: Option<Pattern>| Pattern::Variant("c".into(), p.map(Box::new));
-    let pair = || Value::tuple([Value::U8(1), Value::U8(2)]);
-    let record = || Value::record([("a", Value::U8(1)), ("b", Value::U8(2))]);
-    let bind_u8 = |x: u8| Pattern::Literal(Value::U8(x));
-    let cases: Vec<(Pattern, Value, Option<Vec<u8>>)> = vec![
-        (Pattern::Any, pair(), Some(vec![])),
-        (Pattern::Bind, Value::U8(3), Some(vec![3])),
-        (bind_u8(3), Value::U8(3), Some(vec![])),
-        (bind_u8(3), Value::U8(4), None),
-        (Pattern::Literal(Value::F64(f64::NAN)), Value::F64(f64::NAN), None),
-        (Pattern::None, Value::none(), Some(vec![])),
-        (Pattern::None, Value::some(Value::U8(1)), None),
-        (some(Pattern::Bind), Value::some(Value::U8(1)), Some(vec![1])),
-        (some(Pattern::Bind), Value::none(), None),
-        (Pattern::Ok(Some(Box::new(Pattern::Bind))), ok(7), Some(vec![7])),
-        (Pattern::Ok(None), ok(7), Some(vec![])),
-        (Pattern::Err(None), ok(7), None),
-        (Pattern::Err(None), Value::Result(Err(None)), Some(vec![])),
-        (Pattern::Enum("x".into()), Value::Enum("x".into()), Some(vec![])),
-        (Pattern::Enum("x".into()), Value::Enum("y".into()), None),
-        (case_pattern(Some(Pattern::Bind)), case(9), Some(vec![9])),
-        (case_pattern(None), case(9), Some(vec![])),
-        (case_pattern(None), Value::Variant("d".into(), None), None),
-        (Pattern::Tuple(vec![Pattern::Bind, Pattern::Bind]), pair(), Some(vec![1, 2])),
-        (Pattern::Tuple(vec![Pattern::Bind, bind_u8(9)]), pair(), None),
-        (fields(&[("b", Pattern::Bind), ("a", Pattern::Bind)]), record(), Some(vec![2, 1])),
-        (fields(&[("a", Pattern::Bind), ("b", bind_u8(9))]), record(), None),
-    ];
-    for (pattern, subject, wanted) in cases {
-        let mut bound = vec![Value::Unit];
-        let fits = bind(&pattern, &subject, &mut bound);
-        assert_eq!(fits, wanted.is_some(), "{pattern:?}");
-        let wanted: Vec<Value> = wanted.into_iter().flatten().map(Value::U8).collect();
-        assert_eq!(bound[1..], wanted, "{pattern:?}");
-    }
-}
-
-#[test]
-fn a_match_takes_the_first_arm_that_fits() {
-    let subject = || boxed(con(Value::some(Value::S64(5))));
-    let some = || Pattern::Some(Box::new(Pattern::Bind));
-    let big = op(Op::Gt, Expr::Local(0), int(9));
-    let arms = |first: Pattern, guard: Option<Expr>| {
-        vec![(first, guard, text("first")), (some(), None, Expr::Text(vec![Expr::Local(0)])), (Pattern::Any, None, text("any"))]
-    };
-    check(vec![
-        (Expr::Match(subject(), arms(some(), None)), Value::string("first")),
-        (Expr::Match(subject(), arms(some(), Some(big))), Value::string("5")),
-        (Expr::Match(subject(), arms(Pattern::None, None)), Value::string("5")),
-        (Expr::Match(boxed(con(Value::none())), arms(some(), None)), Value::string("any")),
-    ]);
-}
-
-#[test]
-fn arms_of_a_node_see_the_frame_and_their_bindings() {
-    let child = || Child { region: RegionId::new(0), captures: vec![] };
-    let guard = op(Op::Gt, Expr::Local(0), Expr::Slot(Slot(0)));
-    let some = || Pattern::Some(Box::new(Pattern::Bind));
-    let arms = [
-        Arm { pattern: some(), guard: Some(guard), body: child() },
-        Arm { pattern: Pattern::None, guard: None, body: child() },
-        Arm { pattern: Pattern::Bind, guard: None, body: child() },
-    ];
-    let subject = Value::some(Value::S64(5));
-    assert_eq!(matches(&arms, &subject, &[Some(Value::S64(4))]), Ok((0, vec![Value::S64(5)])));
-    assert_eq!(matches(&arms, &subject, &[Some(Value::S64(5))]), Ok((2, vec![subject.clone()])));
-    assert_eq!(matches(&arms, &Value::none(), &[]), Ok((1, vec![])));
-    assert_eq!(matches(&arms, &subject, &[None]).unwrap_err().kind, FailureKind::Internal);
-    assert_eq!(matches(&arms[..2], &subject, &[Some(Value::S64(5))]).unwrap_err().kind, FailureKind::Internal);
-}
-
-#[test]
 fn a_frame_gives_slots_and_a_missing_one_is_an_error() {
     let frame = [Some(Value::U8(1)), None];
     assert_eq!(eval(&Expr::Slot(Slot(0)), &frame), Ok(Value::U8(1)));
@@ -566,129 +492,6 @@ fn a_plan_of_wrong_types_is_an_error_and_no_panic() {
     ] {
         assert_eq!(error(&expr).kind, FailureKind::Internal, "{expr:?}");
     }
-}
-
-/// How long and how large something would be if it were not stopped; each is beyond any machine.
-#[test]
-fn what_would_be_too_large_is_stopped_before_it_is_built() {
-    let doubled = || op(Op::Add, Expr::Slot(Slot(0)), Expr::Slot(Slot(0)));
-    let pair = || Expr::List(Type::list(Type::S64), vec![Expr::Slot(Slot(0)), Expr::Slot(Slot(0))]);
-    let twice = || Expr::Record(vec![("a".into(), Expr::Slot(Slot(0))), ("b".into(), Expr::Slot(Slot(0)))]);
-    let starts = [
-        (Value::string("x"), doubled()),
-        (ints(&[1]), doubled()),
-        (bytes(&[1]), doubled()),
-        (ints(&[1]), pair()),
-        (Value::U8(1), twice()),
-        (Value::U8(1), Expr::Tuple(vec![Expr::Slot(Slot(0)), Expr::Slot(Slot(0))])),
-        (Value::string("x"), Expr::Text(vec![Expr::Slot(Slot(0)), text("-"), Expr::Slot(Slot(0))])),
-        (doc(json!(1)), Expr::Convert(boxed(Expr::List(Type::Json, vec![Expr::Slot(Slot(0)), Expr::Slot(Slot(0))])), Type::Json)),
-    ];
-    for (start, step) in starts {
-        let mut frame = [Some(start)];
-        let mut rounds = 0;
-        let failure = loop {
-            match eval(&step, &frame) {
-                Ok(next) => frame = [Some(next)],
-                Err(error) => break error,
-            }
-            rounds += 1;
-            assert!(rounds < 64, "{step:?} is never stopped");
-        };
-        assert_eq!(failure.kind, FailureKind::Resource, "{step:?}");
-        assert!(rounds > 10, "{step:?} was stopped after {rounds} rounds: {failure}");
-    }
-}
-
-#[test]
-fn caps_of_library_functions() {
-    let million = Value::string("ab".repeat(500_000));
-    let many = value(&lib(F::Range, &[Value::S64(0), Value::S64(100_000)]));
-    let option_record = {
-        let fields = (0..100).map(|n| (format!("field_number_{n}").into(), Type::option(Type::U8))).collect();
-        Type::Record(Arc::new(RecordType { name: None, fields }))
-    };
-    let empty_objects = doc(serde_json::Value::Array(vec![json!({}); 100_000]));
-    let too_large = "the value would be larger than the 16777216 bytes that an expression may build";
-    check_errors(
-        FailureKind::Resource,
-        vec![
-            (lib(F::Range, &[Value::S64(i64::MIN), Value::S64(i64::MAX)]), too_large),
-            (lib(F::Range, &[Value::U64(0), Value::U64(3_000_000)]), too_large),
-            (lib(F::Split, &[Value::string("x".repeat(2_500_000)), Value::string("")]), too_large),
-            (lib(F::Join, &[Value::list(vec![million.clone(); 20]), Value::string("")]), too_large),
-            (lib(F::Join, &[Value::list(vec![Value::string(""); 20]), million]), too_large),
-            (lib(F::Concat, &[Value::list(vec![many; 30])]), too_large),
-            (Expr::Convert(boxed(con(empty_objects)), Type::list(option_record)), too_large),
-        ],
-    );
-}
-
-#[test]
-fn long_work_is_stopped() {
-    let million = Value::string("ab".repeat(500_000));
-    let many = value(&lib(F::Range, &[Value::S64(0), Value::S64(100_000)]));
-    let all = |element: Expr| Expr::Comprehension {
-        list: boxed(con(many.clone())),
-        condition: None,
-        element: boxed(element),
-        ty: Type::U64,
-    };
-    for expr in [
-        all(lib(F::Len, std::slice::from_ref(&million))),
-        all(lib(F::Contains, &[million.clone(), Value::string("b".repeat(9))])),
-        all(lib(F::Contains, &[many.clone(), Value::S64(-1)])),
-        all(lib(F::Max, std::slice::from_ref(&many))),
-        all(lib(F::Sum, std::slice::from_ref(&many))),
-        all(op(Op::Eq, million.clone(), Value::string("ab".repeat(500_000)))),
-        all(Expr::Library(F::Len, vec![all(Expr::Local(1))])),
-    ] {
-        let budget = Budget { work: 500_000, ..Budget::default() };
-        let failure = eval_with(&expr, &[], vec![], budget).unwrap_err();
-        assert_eq!(failure.message, "the expression needs more than 500000 operations");
-        assert_eq!(failure.kind, FailureKind::Resource);
-    }
-}
-
-#[test]
-fn json_is_nested_only_so_deep() {
-    let wrap = Expr::Convert(boxed(Expr::List(Type::Json, vec![Expr::Slot(Slot(0))])), Type::Json);
-    let mut frame = [Some(doc(json!(1)))];
-    for _ in 0..catalog::json::MAX_JSON_DEPTH {
-        frame = [Some(eval(&wrap, &frame).unwrap())];
-    }
-    let failure = eval(&wrap, &frame).unwrap_err();
-    assert_eq!((failure.kind, &*failure.message), (FailureKind::Resource, "the json would be nested more than 64 deep"));
-}
-
-#[test]
-fn nesting_is_bounded_and_fits_a_small_stack() {
-    let nest = |levels: u32| {
-        (0..levels)
-            .fold(int(0), |inner, _| op(Op::Add, int(1), Expr::If(boxed(con(Value::Bool(true))), boxed(inner), boxed(int(0)))))
-    };
-    let run = move || {
-        assert_eq!(value(&nest(MAX_DEPTH / 2)), Value::S64(i64::from(MAX_DEPTH / 2)));
-        assert_eq!(error(&nest(MAX_DEPTH / 2 + 1)).message, "the expression is nested more than 512 deep");
-        let mut deep = nest(MAX_DEPTH / 2);
-        fold(&mut deep);
-        assert!(matches!(deep, Expr::Const(Value::S64(256))));
-    };
-    // Half of what a worker of the engine has.
-    std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
-}
-
-#[test]
-fn a_budget_can_be_smaller() {
-    let budget = Budget { value_size: 10, work: 5 };
-    let joined = op(Op::Add, Value::string("123456"), Value::string("7890"));
-    assert_eq!(eval_with(&joined, &[], vec![], budget), Ok(Value::string("1234567890")));
-    let joined = op(Op::Add, Value::string("123456"), Value::string("78901"));
-    assert_eq!(eval_with(&joined, &[], vec![], budget).unwrap_err().kind, FailureKind::Resource);
-    let sum = |terms: usize| (1..terms).fold(int(1), |sum, _| op(Op::Add, sum, int(1)));
-    assert_eq!(eval_with(&sum(3), &[], vec![], budget), Ok(Value::S64(3)));
-    let failure = eval_with(&sum(4), &[], vec![], budget).unwrap_err();
-    assert_eq!(failure.message, "the expression needs more than 5 operations");
 }
 
 #[test]
