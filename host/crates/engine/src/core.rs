@@ -1,0 +1,27 @@
+//! A run as a pure state machine: no I/O, no clock, no chance; the same events give the same commands, always.
+//!
+//! # Steps
+//!
+//! 1. A [`Run`] is given an [`Input`] and the time, and gives [`Action`]s to carry out.
+//! 2. What an input means is written as events, which come out with [`Action::Append`].
+//! 3. When they are durable ([`Input::Committed`]) they change the state, and what follows comes out.
+//!    So nothing can depend on what is not durable.
+//! 4. After a crash [`Run::replay`] makes the state from the events, and [`Run::recover`] goes on.
+
+mod action;
+mod bugs;
+mod driver;
+mod recover;
+mod render;
+mod slab;
+mod state;
+mod values;
+
+pub use action::{Action, Blocked, Idle, Input, Progress, ReplayError, StartAttempt, Totals, Wishes};
+#[cfg(feature = "planted-bugs")]
+pub use bugs::Bug;
+pub use driver::Run;
+pub use render::{render_action, render_event};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+//! What goes into a run and what comes out.
+
+use std::sync::Arc;
+
+use catalog::{Name, Value};
+
+use crate::event::{Bill, Decision, Denial, Event, Failure, RunOutcome, RunStarted, Seq, TaskId, TimerId, Timestamp};
+use crate::ports::{Callee, GrantedCapability, Outcome};
+
+/// What happens to a run.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// It begins. Only once, and not after a replay.
+    Start(Box<RunStarted>),
+    /// An attempt ended.
+    Outcome {
+        /// Which step.
+        task: TaskId,
+        /// Which attempt.
+        number: u32,
+        /// How.
+        outcome: Box<Outcome>,
+    },
+    /// An attempt ended because of [`Action::Stop`].
+    Stopped {
+        /// Which step.
+        task: TaskId,
+        /// Which attempt.
+        number: u32,
+    },
+    /// All events up to this one are durable.
+    Committed {
+        /// The last one.
+        through: Seq,
+    },
+    /// A timer's time has come.
+    TimerDue(TimerId),
+    /// Nothing new is to start.
+    Pause {
+        /// Why, for people.
+        reason: String,
+    },
+    /// Goes on after a pause.
+    Resume,
+    /// The run is to end.
+    Cancel {
+        /// Why, for people.
+        reason: String,
+    },
+    /// An operator decided about a step; see [`crate::core::Run::check_decision`].
+    Decide {
+        /// Which step.
+        task: TaskId,
+        /// What.
+        decision: Decision,
+    },
+}
+
+/// What a run asks for.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Make these events durable, all or none, after those appended before, then say [`Input::Committed`].
+    Append(Arc<[Event]>),
+    /// Run an attempt, then say [`Input::Outcome`].
+    Invoke(Box<StartAttempt>),
+    /// Stop an attempt, then say [`Input::Stopped`].
+    Stop {
+        /// Which step.
+        task: TaskId,
+        /// Which attempt.
+        number: u32,
+    },
+    /// Say [`Input::TimerDue`] at this time or later.
+    SetTimer {
+        /// Which.
+        timer: TimerId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A timer is not needed any more.
+    ClearTimer {
+        /// Which.
+        timer: TimerId,
+    },
+    /// Something to show.
+    Progress(Progress),
+    /// Nothing runs and nothing can, until somebody resumes or decides.
+    Idle(Idle),
+    /// The run has ended, durably.
+    Ended(RunOutcome),
+    /// The core was told what cannot be: a mistake of its caller or its own.
+    Broken(String),
+}
+
+/// An attempt to be run.
+#[derive(Clone, Debug)]
+pub struct StartAttempt {
+    /// The step.
+    pub task: TaskId,
+    /// Counted from 1.
+    pub number: u32,
+    /// The step's path.
+    pub path: Arc<str>,
+    /// What is called.
+    pub function: Arc<Callee>,
+    /// One for each parameter.
+    pub args: Vec<Value>,
+    /// What flow and operator agree on.
+    pub grants: Vec<GrantedCapability>,
+    /// What the plan asks of its limits.
+    pub wishes: Wishes,
+    /// Its class.
+    pub class: Option<Name>,
+    /// The run and the path.
+    pub idempotency_key: Arc<str>,
+    /// Why the attempt before it failed.
+    pub previous_failure: Option<Failure>,
+}
+
+/// What the plan asks of the limits of an attempt, itself or through a class that it declares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// In nanoseconds.
+    pub timeout: Option<u64>,
+    /// In bytes.
+    pub memory: Option<u64>,
+    /// Units of fuel.
+    pub fuel: Option<u64>,
+}
+
+/// Something that happened, for people.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// An attempt is handed out to be run.
+    Started {
+        /// The step.
+        task: TaskId,
+        /// Its path.
+        path: Arc<str>,
+        /// The attempt.
+        number: u32,
+    },
+    /// An attempt gave a result, durably.
+    Succeeded {
+        /// The step.
+        task: TaskId,
+        /// Its path.
+        path: Arc<str>,
+        /// What it used.
+        bill: Bill,
+    },
+    /// An attempt failed, durably.
+    Failed {
+        /// The step.
+        task: TaskId,
+        /// Its path.
+        path: Arc<str>,
+        /// Why.
+        failure: Failure,
+        /// Whether another attempt follows.
+        will_retry: bool,
+    },
+    /// An attempt was stopped because nobody wants its result.
+    Cancelled {
+        /// The step.
+        task: TaskId,
+        /// Its path.
+        path: Arc<str>,
+    },
+    /// A capability was denied.
+    Denied {
+        /// The step's path.
+        path: Arc<str>,
+        /// What.
+        denial: Denial,
+    },
+}
+
+/// Why nothing goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idle {
+    /// Somebody paused the run, for this reason.
+    pub paused: Option<String>,
+    /// Steps that an operator has to decide about.
+    pub blocked: Vec<Blocked>,
+}
+
+/// A step whose outcome is not known and which must not simply run again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// The step.
+    pub task: TaskId,
+    /// Its path.
+    pub path: Arc<str>,
+    /// The attempt that began and left no trace of its end.
+    pub number: u32,
+}
+
+/// What a run has used so far, over all its owners.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Fuel, host calls, bytes and wall time summed; of memory the most.
+    pub bill: Bill,
+    /// Steps that gave a result.
+    pub steps: u64,
+    /// Attempts that ended, however.
+    pub attempts: u64,
+}
+
+impl Totals {
+    /// Adds what an attempt used.
+    pub(crate) fn add(&mut self, bill: &Bill, succeeded: bool) {
+        self.attempts += 1;
+        self.steps += u64::from(succeeded);
+        let sum = &mut self.bill;
+        sum.fuel = sum.fuel.saturating_add(bill.fuel);
+        sum.peak_memory = sum.peak_memory.max(bill.peak_memory);
+        sum.wall = sum.wall.saturating_add(bill.wall);
+        sum.host_calls = sum.host_calls.saturating_add(bill.host_calls);
+        sum.bytes_in = sum.bytes_in.saturating_add(bill.bytes_in);
+        sum.bytes_out = sum.bytes_out.saturating_add(bill.bytes_out);
+    }
+}
+
+/// Why a run cannot be made from its events.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// There are none.
+    #[error("the journal has no events")]
+    Empty,
+    /// Positions have a gap.
+    #[error("the journal goes from event {before} to event {after}")]
+    Gap {
+        /// The last one that fits.
+        before: Seq,
+        /// The next one.
+        after: Seq,
+    },
+    /// The plan is another one, or the journal was written by another version.
+    #[error("the journal does not fit this plan at event {seq}: {reason}")]
+    Misfit {
+        /// The event.
+        seq: Seq,
+        /// What does not fit.
+        reason: String,
+    },
+}

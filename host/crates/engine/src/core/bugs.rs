@@ -1,0 +1,78 @@
+//! Bugs that can be planted to see whether the simulator finds them. Without the feature `planted-bugs` nothing can plant one.
+
+/// A bug that can be planted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "planted-bugs"), expect(unreachable_pub, reason = "public with the feature only"))]
+pub enum Bug {
+    /// Now and then an event is applied but never appended.
+    DroppedEvent,
+    /// A result is used when it is appended, not when it is durable.
+    UsedBeforeDurable,
+    /// A step that becomes ready is invoked twice.
+    DoubleStart,
+    /// A retry does not use up a retry.
+    RetryNotCounted,
+    /// A map gives its results in the order of completion.
+    MapByCompletion,
+    /// A tree joins whatever is ready next.
+    TreeByCompletion,
+    /// A step with effects is invoked before its `attempt-started` is durable.
+    EffectBeforeDurable,
+    /// After a takeover timers are not armed again.
+    TimersForgotten,
+    /// A node does not wait for the last of its predecessors.
+    GateSkipped,
+    /// A step with effects and unknown outcome simply runs again.
+    UnknownRunAgain,
+    /// The place of a failed attempt is not given back.
+    PlaceLeaked,
+    /// The siblings of a failed step are not stopped before the failure is handled.
+    FailedWithoutStopping,
+}
+
+#[cfg(feature = "planted-bugs")]
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::DroppedEvent,
+        Self::UsedBeforeDurable,
+        Self::DoubleStart,
+        Self::RetryNotCounted,
+        Self::MapByCompletion,
+        Self::TreeByCompletion,
+        Self::EffectBeforeDurable,
+        Self::TimersForgotten,
+        Self::GateSkipped,
+        Self::UnknownRunAgain,
+        Self::PlaceLeaked,
+        Self::FailedWithoutStopping,
+    ];
+}
+
+/// Which bug is planted, if any.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Bugs {
+    #[cfg(feature = "planted-bugs")]
+    planted: Option<Bug>,
+}
+
+impl Bugs {
+    /// Plants one.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) const fn plant(bug: Bug) -> Self {
+        Self { planted: Some(bug) }
+    }
+
+    /// Whether this one is planted.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) fn has(self, bug: Bug) -> bool {
+        self.planted == Some(bug)
+    }
+
+    /// Whether this one is planted: never.
+    #[cfg(not(feature = "planted-bugs"))]
+    #[expect(clippy::unused_self, reason = "the same signature as with the feature")]
+    pub(crate) const fn has(self, _bug: Bug) -> bool {
+        false
+    }
+}

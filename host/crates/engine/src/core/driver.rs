@@ -1,0 +1,530 @@
+//! The part of a run that is not in the journal: what is appended and not yet durable, what is in flight.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use catalog::Value;
+use lang::plan::{FunctionId, Plan};
+
+use super::action::{Action, Blocked, Idle, Input, Progress, StartAttempt, Totals, Wishes};
+use super::bugs::{Bug, Bugs};
+use super::state::{Command, State};
+use crate::event::{Attempt, Denial, Event, EventBody, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp};
+use crate::permit;
+use crate::ports::{Callee, GrantedCapability, Outcome};
+
+/// A run. Its owner gives it inputs, carries out its actions, and calls [`Run::flush`] when it has no more inputs at hand.
+pub struct Run {
+    pub(super) id: RunId,
+    pub(super) state: State,
+    callees: BTreeMap<FunctionId, Arc<Callee>>,
+    host: Arc<str>,
+    /// The position of the last event that was made.
+    pub(super) last: Seq,
+    /// The position of the last event that was applied.
+    pub(super) applied: Seq,
+    fresh: Vec<Event>,
+    /// Appended and not yet all applied.
+    waiting: VecDeque<Arc<[Event]>>,
+    pub(super) flights: BTreeMap<TaskId, Flight>,
+    /// Timers whose firing is appended.
+    fired: BTreeSet<TimerId>,
+    /// Steps with an appended decision.
+    decided: BTreeSet<TaskId>,
+    /// What was last asked for and is not durable yet.
+    asked: Asked,
+    pub(super) totals: Totals,
+    pub(super) ended: bool,
+    idle: bool,
+    bugs: Bugs,
+}
+
+/// An attempt that the state wants to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Flight {
+    number: u32,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Its `attempt-started` is not durable.
+    Starting,
+    /// It was handed out.
+    Running,
+    /// It was told to stop.
+    Stopping,
+    /// Its outcome is appended.
+    Over,
+}
+
+/// Requests that are appended.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    pause: Option<bool>,
+    cancel: bool,
+}
+
+impl Run {
+    /// A run to which nothing has happened yet.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, id: RunId, host: Arc<str>) -> Self {
+        let callee = |function: &lang::plan::FunctionRef| {
+            let component = plan.components.get(function.component)?;
+            Some(Arc::new(Callee {
+                component: component.digest,
+                interface: function.interface.clone(),
+                wit_name: function.wit_name.clone(),
+                params: function.params.clone(),
+                result: function.result.clone(),
+            }))
+        };
+        let callees = plan.functions.iter().filter_map(|(id, function)| Some((id, callee(function)?))).collect();
+        Self {
+            state: State::new(plan, id.clone(), Bugs::default()),
+            id,
+            callees,
+            host,
+            last: 0,
+            applied: 0,
+            fresh: Vec::new(),
+            waiting: VecDeque::new(),
+            flights: BTreeMap::new(),
+            fired: BTreeSet::new(),
+            decided: BTreeSet::new(),
+            asked: Asked::default(),
+            totals: Totals::default(),
+            ended: false,
+            idle: false,
+            bugs: Bugs::default(),
+        }
+    }
+
+    /// Plants a bug; before anything happens to the run, or after its replay.
+    #[cfg(feature = "planted-bugs")]
+    pub fn plant(&mut self, bug: Bug) {
+        self.bugs = Bugs::plant(bug);
+        self.state.plant(self.bugs);
+    }
+
+    pub(super) fn has_bug(&self, bug: Bug) -> bool {
+        self.bugs.has(bug)
+    }
+
+    pub(super) fn host(&self) -> Arc<str> {
+        Arc::clone(&self.host)
+    }
+
+    /// The run's id.
+    #[must_use]
+    pub const fn id(&self) -> &RunId {
+        &self.id
+    }
+
+    /// What it has used so far.
+    #[must_use]
+    pub const fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The position of the last event that has changed the state.
+    #[must_use]
+    pub const fn applied(&self) -> Seq {
+        self.applied
+    }
+
+    /// How many attempts run.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// Whether the run is paused, durably.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.state.paused().is_some()
+    }
+
+    /// The state as text, to compare: the same events give the same text.
+    #[must_use]
+    pub fn snapshot(&self) -> String {
+        format!("{:?}", self.state)
+    }
+
+    /// How many regions are open: what a run holds in memory.
+    #[must_use]
+    pub fn open_regions(&self) -> usize {
+        self.state.open_regions()
+    }
+
+    /// Steps that an operator has to decide about.
+    #[must_use]
+    pub fn blocked(&self) -> Vec<Blocked> {
+        let undecided = self.state.unknown().filter(|(id, _)| !self.decided.contains(id));
+        undecided.map(|(task, of)| Blocked { task, path: Arc::clone(&of.path), number: of.number }).collect()
+    }
+
+    /// Whether a decision can be taken: the step waits for one, and a supplied value is of its type.
+    ///
+    /// # Errors
+    /// Says what is wrong with the decision.
+    pub fn check_decision(&self, task: TaskId, decision: &crate::event::Decision) -> Result<(), String> {
+        if !self.blocked().iter().any(|blocked| blocked.task == task) {
+            return Err(format!("step {} does not wait for a decision", task.0));
+        }
+        match decision {
+            crate::event::Decision::Supply(payload) => self.state.check_supply(task, payload),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes an input. What comes out must be carried out in order; events come out with [`Run::flush`].
+    pub fn handle(&mut self, input: Input, now: Timestamp, out: &mut Vec<Action>) {
+        match input {
+            Input::Start(started) => {
+                if self.last == 0 {
+                    self.record(now, EventBody::RunStarted(started));
+                }
+            }
+            Input::Outcome { task, number, outcome } => self.outcome(task, number, *outcome, now),
+            Input::Stopped { task, number } => self.stopped(task, number, now),
+            Input::Committed { through } => self.committed(through, now, out),
+            Input::TimerDue(timer) => self.timer_due(timer, now, out),
+            Input::Pause { reason } => {
+                if !self.asked.pause.unwrap_or(self.is_paused()) && !self.over() {
+                    self.asked.pause = Some(true);
+                    self.record(now, EventBody::Paused { reason });
+                }
+            }
+            Input::Resume => {
+                if self.asked.pause.unwrap_or(self.is_paused()) && !self.over() {
+                    self.asked.pause = Some(false);
+                    self.record(now, EventBody::Resumed);
+                }
+            }
+            Input::Cancel { reason } => {
+                if !self.asked.cancel && !self.state.cancelled() && !self.over() {
+                    self.asked.cancel = true;
+                    self.record(now, EventBody::CancelRequested { reason });
+                }
+            }
+            Input::Decide { task, decision } => {
+                if self.check_decision(task, &decision).is_ok() {
+                    self.decided.insert(task);
+                    self.record(now, EventBody::OperatorDecision { task, decision });
+                }
+            }
+        }
+        if self.bugs.has(Bug::UsedBeforeDurable) {
+            self.flush(out);
+            self.committed(self.last, now, out);
+        }
+    }
+
+    /// Gives what was recorded since the last time as one append, and says when nothing goes on.
+    pub fn flush(&mut self, out: &mut Vec<Action>) {
+        if !self.fresh.is_empty() {
+            self.idle = false;
+            let batch: Arc<[Event]> = std::mem::take(&mut self.fresh).into();
+            if self.bugs.has(Bug::DroppedEvent) && self.last % 16 == 15 {
+                let kept: Arc<[Event]> = batch.iter().filter(|event| !is_outcome(&event.body)).cloned().collect();
+                out.push(Action::Append(kept));
+            } else {
+                out.push(Action::Append(Arc::clone(&batch)));
+            }
+            self.waiting.push_back(batch);
+            return;
+        }
+        let quiet = self.waiting.is_empty() && self.flights.is_empty() && !self.over() && self.last > 0;
+        if quiet && !self.idle {
+            let idle = Idle { paused: self.state.paused().map(str::to_owned), blocked: self.blocked() };
+            if idle.paused.is_some() || !idle.blocked.is_empty() {
+                self.idle = true;
+                out.push(Action::Idle(idle));
+            } else if self.state.timers().next().is_none() {
+                self.idle = true;
+                out.push(Action::Broken("nothing runs, nothing waits, and the run has not ended".into()));
+            }
+        }
+    }
+
+    /// Whether nothing more is to be recorded.
+    fn over(&self) -> bool {
+        self.ended || self.state.outcome().is_some()
+    }
+
+    /// Makes an event.
+    pub(super) fn record(&mut self, at: Timestamp, body: EventBody) {
+        self.last += 1;
+        self.fresh.push(Event { seq: self.last, at, body });
+    }
+
+    fn attempt(&self, task: TaskId, number: u32) -> Option<Attempt> {
+        let path = Arc::clone(&self.state.tasks().get(&task)?.path);
+        Some(Attempt { task, number, path })
+    }
+
+    /// Marks a flight as over when an outcome of it is still awaited.
+    fn land(&mut self, task: TaskId, number: u32) -> Option<Attempt> {
+        let flight = self.flights.get_mut(&task)?;
+        if flight.number != number || !matches!(flight.phase, Phase::Running | Phase::Stopping) {
+            return None;
+        }
+        flight.phase = Phase::Over;
+        self.attempt(task, number)
+    }
+
+    fn outcome(&mut self, task: TaskId, number: u32, outcome: Outcome, now: Timestamp) {
+        let Some(attempt) = self.land(task, number) else { return };
+        for denial in outcome.denials {
+            self.record(now, EventBody::Denied { attempt: attempt.clone(), denial });
+        }
+        let bill = outcome.bill;
+        self.record(
+            now,
+            match outcome.result {
+                Ok(value) => EventBody::AttemptSucceeded { attempt, output: Payload::Value(value), bill },
+                Err(failure) => EventBody::AttemptFailed { attempt, failure, bill },
+            },
+        );
+    }
+
+    fn stopped(&mut self, task: TaskId, number: u32, now: Timestamp) {
+        if let Some(attempt) = self.land(task, number) {
+            self.record(now, EventBody::AttemptCancelled { attempt });
+        }
+    }
+
+    fn timer_due(&mut self, timer: TimerId, now: Timestamp, out: &mut Vec<Action>) {
+        let Some(at) = self.state.timer(timer) else { return };
+        if at > now {
+            out.push(Action::SetTimer { timer, at });
+        } else if self.fired.insert(timer) {
+            self.record(now, EventBody::TimerFired { timer });
+        }
+    }
+
+    /// Applies what has become durable.
+    fn committed(&mut self, through: Seq, now: Timestamp, out: &mut Vec<Action>) {
+        while self.applied < through {
+            let Some(batch) = self.waiting.front().cloned() else { return };
+            for event in batch.iter() {
+                if event.seq <= self.applied || event.seq > through {
+                    continue;
+                }
+                if let Err(misfit) = self.apply(event, now, out) {
+                    out.push(Action::Broken(misfit));
+                    return;
+                }
+            }
+            if batch.last().is_none_or(|event| event.seq <= self.applied) {
+                self.waiting.pop_front();
+            }
+        }
+    }
+
+    /// Applies one event and does what follows.
+    fn apply(&mut self, event: &Event, now: Timestamp, out: &mut Vec<Action>) -> Result<(), String> {
+        self.idle = false;
+        let (started, failed) = self.note(event, out);
+        self.state.apply(event).map_err(|misfit| format!("event {}: {}", event.seq, misfit.0))?;
+        self.applied = event.seq;
+        if let Some((progress, task)) = failed {
+            let will_retry = self.state.tasks().contains_key(&task);
+            out.push(Action::Progress(match progress {
+                Progress::Failed { task, path, failure, .. } => Progress::Failed { task, path, failure, will_retry },
+                other => other,
+            }));
+        }
+        if let Some(task) = started {
+            self.invoke_started(task, out);
+        }
+        if let EventBody::RunEnded { outcome } = &event.body {
+            self.ended = true;
+            out.push(Action::Ended(outcome.clone()));
+        }
+        for command in self.state.take_commands() {
+            self.carry_out(command, now, out);
+        }
+        Ok(())
+    }
+
+    /// What an event means for flights, totals and people: the attempt that may now be invoked, the failure to be told.
+    fn note(&mut self, event: &Event, out: &mut Vec<Action>) -> (Option<TaskId>, Option<(Progress, TaskId)>) {
+        self.count(event);
+        let task_path = |attempt: &Attempt| (attempt.task, Arc::clone(&attempt.path));
+        match &event.body {
+            EventBody::AttemptStarted { attempt, .. } => return (Some(attempt.task), None),
+            EventBody::AttemptSucceeded { attempt, bill, .. } => {
+                self.flights.remove(&attempt.task);
+                let (task, path) = task_path(attempt);
+                out.push(Action::Progress(Progress::Succeeded { task, path, bill: *bill }));
+            }
+            EventBody::AttemptFailed { attempt, failure, .. } => {
+                self.flights.remove(&attempt.task);
+                let (task, path) = task_path(attempt);
+                let failure = failure.clone();
+                return (None, Some((Progress::Failed { task, path, failure, will_retry: false }, task)));
+            }
+            EventBody::AttemptCancelled { attempt } => {
+                self.flights.remove(&attempt.task);
+                let (task, path) = task_path(attempt);
+                out.push(Action::Progress(Progress::Cancelled { task, path }));
+            }
+            EventBody::Denied { attempt, denial } => {
+                out.push(Action::Progress(Progress::Denied { path: Arc::clone(&attempt.path), denial: denial.clone() }));
+            }
+            EventBody::TimerFired { timer } => {
+                self.fired.remove(timer);
+            }
+            EventBody::OperatorDecision { task, .. } => {
+                self.decided.remove(task);
+            }
+            EventBody::Paused { .. } | EventBody::Resumed => self.asked.pause = None,
+            _ => {}
+        }
+        (None, None)
+    }
+
+    /// Adds an event to the totals.
+    pub(super) fn count(&mut self, event: &Event) {
+        match &event.body {
+            EventBody::AttemptSucceeded { bill, .. } => self.totals.add(bill, true),
+            EventBody::AttemptFailed { bill, .. } => self.totals.add(bill, false),
+            EventBody::AttemptCancelled { .. } | EventBody::OutcomeUnknown { .. } => self.totals.attempts += 1,
+            _ => {}
+        }
+    }
+
+    fn carry_out(&mut self, command: Command, now: Timestamp, out: &mut Vec<Action>) {
+        match command {
+            Command::Start(task, number) => self.start(task, number, now, out),
+            Command::Stop(task, number) => self.stop(task, number, now, out),
+            Command::SetTimer(timer, at) => out.push(Action::SetTimer { timer, at }),
+            Command::ClearTimer(timer) => out.push(Action::ClearTimer { timer }),
+            Command::End(outcome) => self.record(now, EventBody::RunEnded { outcome }),
+        }
+    }
+
+    /// A pure step runs at once; any other when its `attempt-started` is durable.
+    fn start(&mut self, task: TaskId, number: u32, now: Timestamp, out: &mut Vec<Action>) {
+        let Some(of) = self.state.tasks().get(&task) else { return };
+        let (pure_step, path) = (of.pure_step, Arc::clone(&of.path));
+        if pure_step {
+            self.flights.insert(task, Flight { number, phase: Phase::Running });
+            self.invoke(task, out);
+            if self.bugs.has(Bug::DoubleStart) {
+                self.invoke(task, out);
+            }
+            return;
+        }
+        self.flights.insert(task, Flight { number, phase: Phase::Starting });
+        let attempt = Attempt { task, number, path };
+        for denial in self.agreed(task).1 {
+            self.record(now, EventBody::Denied { attempt: attempt.clone(), denial });
+        }
+        let host = Arc::clone(&self.host);
+        self.record(now, EventBody::AttemptStarted { attempt, host });
+        if self.bugs.has(Bug::EffectBeforeDurable) {
+            self.invoke_started(task, out);
+        }
+    }
+
+    /// Invokes a step whose `attempt-started` is durable, unless it was stopped meanwhile.
+    fn invoke_started(&mut self, task: TaskId, out: &mut Vec<Action>) {
+        if let Some(flight) = self.flights.get_mut(&task)
+            && flight.phase == Phase::Starting
+        {
+            flight.phase = Phase::Running;
+            self.invoke(task, out);
+            if self.bugs.has(Bug::DoubleStart) {
+                self.invoke(task, out);
+            }
+        }
+    }
+
+    fn stop(&mut self, task: TaskId, number: u32, now: Timestamp, out: &mut Vec<Action>) {
+        let Some(flight) = self.flights.get_mut(&task) else { return };
+        match flight.phase {
+            Phase::Starting => {
+                flight.phase = Phase::Over;
+                if let Some(attempt) = self.attempt(task, number) {
+                    self.record(now, EventBody::AttemptCancelled { attempt });
+                }
+            }
+            Phase::Running => {
+                flight.phase = Phase::Stopping;
+                out.push(Action::Stop { task, number });
+            }
+            Phase::Stopping | Phase::Over => {}
+        }
+    }
+
+    fn invoke(&self, task: TaskId, out: &mut Vec<Action>) {
+        let Some(of) = self.state.tasks().get(&task) else { return };
+        let Some(function) = self.callees.get(&of.function) else {
+            out.push(Action::Broken(format!("the plan has no component for `{}`", of.path)));
+            return;
+        };
+        let path = Arc::clone(&of.path);
+        out.push(Action::Progress(Progress::Started { task, path: Arc::clone(&path), number: of.number }));
+        out.push(Action::Invoke(Box::new(StartAttempt {
+            task,
+            number: of.number,
+            function: Arc::clone(function),
+            args: of.args.clone(),
+            grants: if of.pure_step { Vec::new() } else { self.agreed(task).0 },
+            wishes: Wishes { timeout: of.wishes.timeout, memory: of.wishes.memory, fuel: of.wishes.fuel },
+            class: of.class.clone(),
+            idempotency_key: [&*self.id.0, "/", &path].concat().into(),
+            previous_failure: of.previous.clone(),
+            path,
+        })));
+    }
+
+    /// What a step is granted, and what it is denied before it begins.
+    fn agreed(&self, task: TaskId) -> (Vec<GrantedCapability>, Vec<Denial>) {
+        let (mut granted, mut denied) = (Vec::new(), Vec::new());
+        let (permits, consented) = self.state.permissions();
+        for grant in self.state.tasks().get(&task).map_or(&[][..], |task| &task.grants) {
+            let agreed = permit::permitted(grant, permits, consented);
+            if agreed.is_empty() {
+                denied.push(denial_of(grant));
+            }
+            granted.extend(agreed);
+        }
+        granted.sort();
+        granted.dedup();
+        (granted, denied)
+    }
+}
+
+fn is_outcome(body: &EventBody) -> bool {
+    matches!(body, EventBody::AttemptSucceeded { .. } | EventBody::AttemptFailed { .. })
+}
+
+fn denial_of(grant: &GrantedCapability) -> Denial {
+    let (capability, subject) = match grant {
+        GrantedCapability::Folder { host_path, .. } => ("files", &**host_path),
+        GrantedCapability::Http(host) => ("network", &**host),
+        GrantedCapability::Env(name) => ("env", &**name),
+        GrantedCapability::Clock => ("clock", ""),
+        GrantedCapability::Random => ("random", ""),
+    };
+    Denial { capability: capability.to_owned(), subject: subject.to_owned() }
+}
+
+/// The outcome that a run's events end with, if they do.
+pub(super) fn end_of(event: &Event) -> Option<&RunOutcome> {
+    match &event.body {
+        EventBody::RunEnded { outcome } => Some(outcome),
+        _ => None,
+    }
+}
+
+/// A value's JSON, for people.
+pub(super) fn json(value: &Value) -> String {
+    let mut text = String::new();
+    catalog::json::write_json(value, &mut text);
+    text
+}

@@ -1,0 +1,82 @@
+//! A run out of its journal.
+
+use std::sync::Arc;
+
+use lang::plan::Plan;
+
+use super::action::{Action, ReplayError};
+use super::driver::{Run, end_of};
+use super::bugs::Bug;
+use super::state::Status;
+use crate::event::{Attempt, Event, EventBody, RunId, TaskId, Timestamp};
+
+impl Run {
+    /// Makes the state from a run's events, which are all of them from the first.
+    ///
+    /// # Errors
+    /// When the events have a gap, or do not follow from the plan.
+    pub fn replay(plan: Arc<Plan>, id: RunId, host: Arc<str>, events: &[Event]) -> Result<Self, ReplayError> {
+        Self::replay_with(plan, id, host, events, &mut |_, _| {})
+    }
+
+    /// Like [`Run::replay`]; tells what each event leads to, as lines of stable text. Golden journals are compared with it.
+    ///
+    /// # Errors
+    /// As [`Run::replay`].
+    pub fn replay_with(
+        plan: Arc<Plan>,
+        id: RunId,
+        host: Arc<str>,
+        events: &[Event],
+        tell: &mut dyn FnMut(&Event, &[String]),
+    ) -> Result<Self, ReplayError> {
+        let mut run = Self::new(plan, id, host);
+        if events.is_empty() {
+            return Err(ReplayError::Empty);
+        }
+        for event in events {
+            if event.seq != run.last + 1 {
+                return Err(ReplayError::Gap { before: run.last, after: event.seq });
+            }
+            let begins = matches!(event.body, EventBody::RunStarted(_));
+            if begins != (event.seq == 1) || run.ended {
+                let reason = if begins || run.ended { "the run has another beginning or end" } else { "it does not begin the run" };
+                return Err(ReplayError::Misfit { seq: event.seq, reason: reason.into() });
+            }
+            run.state.apply(event).map_err(|misfit| ReplayError::Misfit { seq: event.seq, reason: misfit.0 })?;
+            run.count(event);
+            (run.last, run.applied) = (event.seq, event.seq);
+            run.ended = end_of(event).is_some();
+            let commands = run.state.take_commands();
+            let lines: Vec<String> = commands.iter().map(|command| run.render_command(command)).collect();
+            tell(event, &lines);
+        }
+        Ok(run)
+    }
+
+    /// Goes on after a replay, as the new owner: what ran and left no outcome is accounted for, timers are set again.
+    pub fn recover(&mut self, now: Timestamp, out: &mut Vec<Action>) {
+        if let Some(outcome) = self.state.outcome().cloned() {
+            if self.ended {
+                out.push(Action::Ended(outcome));
+            } else {
+                self.record(now, EventBody::RunEnded { outcome });
+            }
+            return;
+        }
+        self.record(now, EventBody::OwnerChanged { host: self.host() });
+        let unknown: Vec<(TaskId, u32, Arc<str>)> = self
+            .state
+            .tasks()
+            .iter()
+            .filter(|(_, task)| task.status == Status::Running && task.started)
+            .map(|(id, task)| (*id, task.number, Arc::clone(&task.path)))
+            .collect();
+        for (task, number, path) in unknown {
+            self.record(now, EventBody::OutcomeUnknown { attempt: Attempt { task, number, path } });
+        }
+        if !self.has_bug(Bug::TimersForgotten) {
+            out.extend(self.state.timers().map(|(timer, at)| Action::SetTimer { timer, at }));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Actions and commands as stable text, one line each: what golden journals are compared with.
+
+use crate::event::{Event, EventBody, Payload, RunOutcome};
+
+use super::action::Action;
+use super::driver::{Run, json};
+use super::state::Command;
+
+/// An action as one line.
+#[must_use]
+pub fn render_action(action: &Action) -> String {
+    match action {
+        Action::Append(events) => {
+            format!("append {}", events.iter().map(render_event).collect::<Vec<_>>().join("; "))
+        }
+        Action::Invoke(start) => {
+            let args: Vec<String> = start.args.iter().map(json).collect();
+            let grants: String = start.grants.iter().map(|grant| format!(" {grant:?}")).collect();
+            format!("invoke {}#{} {}({}){grants}", start.path, start.number, start.function.wit_name, args.join(", "))
+        }
+        Action::Stop { task, number } => format!("stop step {}#{number}", task.0),
+        Action::SetTimer { timer, at } => format!("set timer {} at {}", timer.0, at.0),
+        Action::ClearTimer { timer } => format!("clear timer {}", timer.0),
+        Action::Progress(progress) => format!("progress {progress:?}"),
+        Action::Idle(idle) => {
+            let blocked: String = idle.blocked.iter().map(|blocked| format!(" {}#{}", blocked.path, blocked.number)).collect();
+            format!("idle{}{blocked}", idle.paused.as_ref().map_or_else(String::new, |reason| format!(" paused ({reason})")))
+        }
+        Action::Ended(outcome) => format!("ended {}", render_outcome(outcome)),
+        Action::Broken(message) => format!("broken: {message}"),
+    }
+}
+
+/// An event as one line, without its time.
+#[must_use]
+pub fn render_event(event: &Event) -> String {
+    let body = match &event.body {
+        EventBody::RunStarted(started) => format!("run-started {}", started.flow),
+        EventBody::AttemptStarted { attempt, .. } => format!("attempt-started {}#{}", attempt.path, attempt.number),
+        EventBody::Denied { attempt, denial } => {
+            format!("denied {}#{} {} {}", attempt.path, attempt.number, denial.capability, denial.subject)
+        }
+        EventBody::AttemptSucceeded { attempt, output, .. } => {
+            format!("attempt-succeeded {}#{} {}", attempt.path, attempt.number, render_payload(output))
+        }
+        EventBody::AttemptFailed { attempt, failure, .. } => {
+            format!("attempt-failed {}#{} {}: {}", attempt.path, attempt.number, failure.kind, failure.message)
+        }
+        EventBody::AttemptCancelled { attempt } => format!("attempt-cancelled {}#{}", attempt.path, attempt.number),
+        EventBody::OutcomeUnknown { attempt } => format!("outcome-unknown {}#{}", attempt.path, attempt.number),
+        EventBody::TimerFired { timer } => format!("timer-fired {}", timer.0),
+        EventBody::OperatorDecision { task, decision } => match decision {
+            crate::event::Decision::Retry => format!("operator-decision step {} retry", task.0),
+            crate::event::Decision::Supply(payload) => format!("operator-decision step {} supply {}", task.0, render_payload(payload)),
+            crate::event::Decision::Fail(message) => format!("operator-decision step {} fail {message}", task.0),
+        },
+        EventBody::Paused { reason } => format!("paused ({reason})"),
+        EventBody::Resumed => "resumed".to_owned(),
+        EventBody::CancelRequested { reason } => format!("cancel-requested ({reason})"),
+        EventBody::OwnerChanged { host } => format!("owner-changed {host}"),
+        EventBody::RunEnded { outcome } => format!("run-ended {}", render_outcome(outcome)),
+    };
+    format!("{} {body}", event.seq)
+}
+
+fn render_payload(payload: &Payload) -> String {
+    match payload {
+        Payload::Value(value) => json(value),
+        Payload::Text(text) => text.to_string(),
+    }
+}
+
+fn render_outcome(outcome: &RunOutcome) -> String {
+    match outcome {
+        RunOutcome::Succeeded(payload) => format!("succeeded {}", render_payload(payload)),
+        RunOutcome::Failed { failure, path } => format!("failed {path} {}: {}", failure.kind, failure.message),
+        RunOutcome::Cancelled => "cancelled".to_owned(),
+    }
+}
+
+impl Run {
+    /// A command of the state as one line.
+    pub(super) fn render_command(&self, command: &Command) -> String {
+        match command {
+            Command::Start(id, number) => {
+                let task = self.state.tasks().get(id);
+                let args: Vec<String> = task.map(|task| task.args.iter().map(json).collect()).unwrap_or_default();
+                format!("start {}#{number} ({})", task.map_or("?", |task| &task.path), args.join(", "))
+            }
+            Command::Stop(id, number) => {
+                format!("stop {}#{number}", self.state.tasks().get(id).map_or("?", |task| &task.path))
+            }
+            Command::SetTimer(timer, at) => format!("set timer {} at {}", timer.0, at.0),
+            Command::ClearTimer(timer) => format!("clear timer {}", timer.0),
+            Command::End(outcome) => format!("end {}", render_outcome(outcome)),
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! The state of a run: a function of the plan and the events applied so far, and of nothing else.
+//!
+//! # Steps
+//!
+//! 1. [`State::apply`] takes one durable event to the step, timer or run that it is about.
+//! 2. What follows from it is done from a queue of work, so that no chain of nodes is deep on the stack:
+//!    `region` opens and closes regions, `node` begins nodes, `form` goes on with structured ones,
+//!    `task` runs steps, `stop` ends what is no longer wanted, `scope` counts places, `timer` keeps deadlines.
+//! 3. What the outside has to do comes out as [`Command`]s, in an order that follows from the events.
+
+mod form;
+mod model;
+mod node;
+mod region;
+mod scope;
+mod stop;
+mod task;
+mod timer;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use catalog::{FailureKind, Type, Value};
+use lang::plan::{FunctionId, Plan};
+
+use crate::core::bugs::Bugs;
+use crate::core::slab::Slab;
+use crate::core::values::{decode, failure};
+use crate::event::{Attempt, Event, EventBody, Payload, RunId, RunOutcome, RunStarted, TaskId, TimerId, Timestamp};
+use crate::permit::Permit;
+use model::{Activity, ActivityId, Instance, Scope, Timer, Work};
+pub(crate) use model::{Status, Task};
+
+/// So many things may follow from one event before the run fails: it bounds loops without steps.
+const MAX_WORK: u64 = 20_000_000;
+
+/// What the outside has to do.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Command {
+    /// Run an attempt.
+    Start(TaskId, u32),
+    /// Stop an attempt and say when it has ended.
+    Stop(TaskId, u32),
+    /// Say when this time has come.
+    SetTimer(TimerId, Timestamp),
+    /// Nobody waits for it any more.
+    ClearTimer(TimerId),
+    /// The run has ended.
+    End(RunOutcome),
+}
+
+/// The plan, left out of what is compared.
+#[derive(Clone)]
+struct Program(Arc<Plan>);
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("plan")
+    }
+}
+
+/// Everything about a run that matters. Two states with the same `Debug` text are the same.
+#[derive(Debug)]
+pub(crate) struct State {
+    program: Program,
+    id: RunId,
+    now: Timestamp,
+    instances: Slab<Instance>,
+    activities: Slab<Activity>,
+    scopes: Slab<Scope>,
+    tasks: BTreeMap<TaskId, Task>,
+    timers: BTreeMap<TimerId, Timer>,
+    next_task: u64,
+    next_timer: u64,
+    /// The run itself, while it has not ended.
+    root: Option<ActivityId>,
+    /// Steps that are not started because nothing starts now.
+    held: VecDeque<TaskId>,
+    /// Steps whose outcome is not known and that must not simply run again.
+    unknown: BTreeSet<TaskId>,
+    paused: Option<String>,
+    cancelled: bool,
+    outcome: Option<RunOutcome>,
+    work: VecDeque<Work>,
+    worked: u64,
+    commands: Vec<Command>,
+    permits: Vec<Permit>,
+    consented: Vec<Arc<str>>,
+    bugs: BugsField,
+}
+
+/// Bugs, left out of what is compared.
+#[derive(Clone, Copy, Default)]
+struct BugsField(Bugs);
+
+impl fmt::Debug for BugsField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("-")
+    }
+}
+
+/// Why an event cannot be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Misfit(pub(crate) String);
+
+impl State {
+    /// Nothing has happened.
+    pub(crate) fn new(plan: Arc<Plan>, id: RunId, bugs: Bugs) -> Self {
+        Self {
+            program: Program(plan),
+            id,
+            now: Timestamp(0),
+            instances: Slab::default(),
+            activities: Slab::default(),
+            scopes: Slab::default(),
+            tasks: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            next_task: 0,
+            next_timer: 0,
+            root: None,
+            held: VecDeque::new(),
+            unknown: BTreeSet::new(),
+            paused: None,
+            cancelled: false,
+            outcome: None,
+            work: VecDeque::new(),
+            worked: 0,
+            commands: Vec::new(),
+            permits: Vec::new(),
+            consented: Vec::new(),
+            bugs: BugsField(bugs),
+        }
+    }
+
+    /// Plants a bug.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) fn plant(&mut self, bugs: Bugs) {
+        self.bugs = BugsField(bugs);
+    }
+
+    /// The plan; a copy of the pointer, so that it can be read while the state changes.
+    pub(crate) fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.program.0)
+    }
+
+    /// The steps that are ready, running, waiting for a retry or for an operator.
+    pub(crate) const fn tasks(&self) -> &BTreeMap<TaskId, Task> {
+        &self.tasks
+    }
+
+    /// What runs out when.
+    pub(crate) fn timers(&self) -> impl Iterator<Item = (TimerId, Timestamp)> + '_ {
+        self.timers.iter().map(|(id, timer)| (*id, timer.at))
+    }
+
+    /// When a timer is due.
+    pub(crate) fn timer(&self, id: TimerId) -> Option<Timestamp> {
+        self.timers.get(&id).map(|timer| timer.at)
+    }
+
+    /// Why nothing starts, when somebody asked for that.
+    pub(crate) fn paused(&self) -> Option<&str> {
+        self.paused.as_deref()
+    }
+
+    /// Whether steps may start.
+    fn starts(&self) -> bool {
+        self.cancelled || (self.paused.is_none() && self.unknown.is_empty())
+    }
+
+    /// Whether somebody asked for the end.
+    pub(crate) const fn cancelled(&self) -> bool {
+        self.cancelled
+    }
+
+    /// How the run ended.
+    pub(crate) const fn outcome(&self) -> Option<&RunOutcome> {
+        self.outcome.as_ref()
+    }
+
+    /// The steps that an operator has to decide about.
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = (TaskId, &Task)> {
+        self.unknown.iter().filter_map(|id| Some((*id, self.tasks.get(id)?)))
+    }
+
+    /// What the operator permitted, and the folders that the input names.
+    pub(crate) fn permissions(&self) -> (&[Permit], &[Arc<str>]) {
+        (&self.permits, &self.consented)
+    }
+
+    /// How many regions are open.
+    pub(crate) fn open_regions(&self) -> usize {
+        self.instances.len()
+    }
+
+    /// Takes what the outside has to do.
+    pub(crate) fn take_commands(&mut self) -> Vec<Command> {
+        std::mem::take(&mut self.commands)
+    }
+
+    /// Applies one event.
+    pub(crate) fn apply(&mut self, event: &Event) -> Result<(), Misfit> {
+        self.now = event.at;
+        self.worked = 0;
+        match &event.body {
+            EventBody::RunStarted(started) => self.begin(started)?,
+            EventBody::AttemptStarted { attempt, .. } => {
+                self.running(attempt)?.started = true;
+            }
+            EventBody::Denied { attempt, .. } => {
+                self.running(attempt)?;
+            }
+            EventBody::AttemptSucceeded { attempt, output, .. } => {
+                let function = self.running(attempt)?.function;
+                let value = self.output(function, output)?;
+                self.attempt_succeeded(attempt.task, value);
+            }
+            EventBody::AttemptFailed { attempt, failure, .. } => {
+                self.running(attempt)?;
+                self.attempt_failed(attempt.task, failure.clone());
+            }
+            EventBody::AttemptCancelled { attempt } => {
+                self.running(attempt)?;
+                self.attempt_cancelled(attempt.task);
+            }
+            EventBody::OutcomeUnknown { attempt } => {
+                self.running(attempt)?;
+                self.outcome_unknown(attempt.task);
+            }
+            EventBody::TimerFired { timer } => self.timer_fired(*timer)?,
+            EventBody::OperatorDecision { task, decision } => self.decided(*task, decision)?,
+            EventBody::Paused { reason } => self.paused = Some(reason.clone()),
+            EventBody::Resumed => {
+                self.paused = None;
+                self.release_held();
+            }
+            EventBody::CancelRequested { .. } => self.cancel(),
+            EventBody::OwnerChanged { .. } => self.owner_changed(),
+            EventBody::RunEnded { outcome } => self.check_end(outcome)?,
+        }
+        self.run_work();
+        Ok(())
+    }
+
+    fn begin(&mut self, started: &RunStarted) -> Result<(), Misfit> {
+        let plan = self.plan();
+        let flow = plan.flows.get(plan.entry).ok_or_else(|| Misfit("the plan has no entry flow".into()))?;
+        if started.semantics != lang::plan::SEMANTICS_VERSION {
+            return Err(Misfit(format!(
+                "it was written by version {} of the semantics, this is version {}",
+                started.semantics,
+                lang::plan::SEMANTICS_VERSION
+            )));
+        }
+        if *started.flow != *flow.name || started.input.len() != flow.params.len() {
+            return Err(Misfit(format!("it starts the flow `{}`, the plan starts `{}`", started.flow, flow.name)));
+        }
+        let mut inputs = Vec::with_capacity(flow.params.len());
+        for ((name, payload), param) in started.input.iter().zip(&flow.params) {
+            let value = decode(payload, &param.ty).map_err(|error| Misfit(format!("the input `{name}` does not fit: {error}")))?;
+            if let (Type::Dir, Value::Dir(path)) = (&param.ty, &value) {
+                self.consented.push(Arc::clone(path));
+            }
+            inputs.push(value);
+        }
+        for text in &started.permitted {
+            self.permits.push(text.parse().map_err(|error: crate::permit::PermitError| Misfit(error.to_string()))?);
+        }
+        self.open_root(inputs);
+        Ok(())
+    }
+
+    /// The task of an attempt that is running; the attempt must be the one that the state expects.
+    fn running(&mut self, attempt: &Attempt) -> Result<&mut Task, Misfit> {
+        let Some(task) = self.tasks.get_mut(&attempt.task) else {
+            return Err(Misfit(format!("step {} (`{}`) is not open", attempt.task.0, attempt.path)));
+        };
+        if task.path != attempt.path {
+            return Err(Misfit(format!("step {} is `{}`, the event says `{}`", attempt.task.0, task.path, attempt.path)));
+        }
+        if task.number != attempt.number || task.status != Status::Running {
+            return Err(Misfit(format!("attempt {} of `{}` is not running", attempt.number, attempt.path)));
+        }
+        Ok(task)
+    }
+
+    /// A step's value from its stored form.
+    fn output(&self, function: FunctionId, payload: &Payload) -> Result<Value, Misfit> {
+        match self.program.0.functions.get(function) {
+            Some(function) => decode(payload, &function.output).map_err(|error| Misfit(format!("the result does not fit: {error}"))),
+            None => Err(Misfit("the plan lacks the function".into())),
+        }
+    }
+
+    fn check_end(&self, outcome: &RunOutcome) -> Result<(), Misfit> {
+        let Some(derived) = &self.outcome else {
+            return Err(Misfit("the run is not at its end".into()));
+        };
+        // A value may be stored as text, so only the manner is compared.
+        if std::mem::discriminant(derived) == std::mem::discriminant(outcome) {
+            Ok(())
+        } else {
+            Err(Misfit("the run ends in another way".into()))
+        }
+    }
+
+    fn cancel(&mut self) {
+        if self.cancelled || self.outcome.is_some() {
+            return;
+        }
+        self.cancelled = true;
+        self.stop_root();
+    }
+
+    /// Does everything that follows.
+    fn run_work(&mut self) {
+        while let Some(work) = self.work.pop_front() {
+            self.worked += 1;
+            if self.worked == MAX_WORK {
+                self.too_much_work();
+            }
+            match work {
+                Work::Ready(instance, node) => self.begin_node(instance, node),
+                Work::Finish(instance) => self.finish_region(instance),
+                Work::Settle(instance) => self.settle_region(instance),
+                Work::Stopped(activity) => self.activity_stopped(activity),
+            }
+        }
+    }
+
+    fn too_much_work(&mut self) {
+        let name = self.plan().flows.get(self.plan().entry).map_or_else(|| "flow".into(), |flow| Arc::clone(&flow.name));
+        let message = format!("one event led to {MAX_WORK} operations without a step in between");
+        self.fail_root(failure(FailureKind::Resource, message), name);
+    }
+}

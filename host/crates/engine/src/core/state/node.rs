@@ -1,0 +1,180 @@
+//! What a node does when it is ready.
+
+use catalog::{FailureKind, Value};
+use lang::eval;
+use lang::plan::{Arm, Expr, FlowId, NodeId, NodeKind, RegionId};
+
+use super::State;
+use super::model::{ActivityId, Cause, FoldForm, Form, InstanceId, LoopForm, MapForm, Role};
+use crate::core::values::{ListValue, evaluate, evaluate_bool, evaluate_duration, evaluate_u32, failure};
+use crate::event::Failure;
+
+impl State {
+    /// A node has all that it waits for.
+    pub(super) fn begin_node(&mut self, id: InstanceId, node: NodeId) {
+        match self.instances.get(id) {
+            Some(instance) if instance.closing.is_none() => {}
+            _ => return,
+        }
+        if let Err(failure) = self.try_begin(id, node) {
+            self.fail_node(id, node, failure);
+        }
+    }
+
+    /// Evaluates an expression over the frame of a region.
+    fn eval_in(&self, id: InstanceId, expr: &Expr) -> Result<Value, Failure> {
+        let frame = self.instances.get(id).map_or(&[][..], |instance| &instance.frame);
+        evaluate(expr, frame)
+    }
+
+    fn frame(&self, id: InstanceId) -> &[Option<Value>] {
+        self.instances.get(id).map_or(&[], |instance| &instance.frame)
+    }
+
+    fn try_begin(&mut self, id: InstanceId, node: NodeId) -> Result<(), Failure> {
+        let plan = self.plan();
+        let Some(shape) = plan.nodes.get(node) else { return Ok(()) };
+        match &shape.kind {
+            NodeKind::Value(expr) => {
+                let value = self.eval_in(id, expr)?;
+                self.node_done(id, node, value);
+            }
+            NodeKind::Require { condition, message } => self.begin_require(id, node, condition, message)?,
+            NodeKind::Return(expr) => {
+                let value = self.eval_in(id, expr)?;
+                if let Some(flow) = self.flow_around(id) {
+                    self.close(vec![(flow, Cause::Returned(value))]);
+                }
+            }
+            NodeKind::Call(call) => self.begin_call(id, node, call)?,
+            NodeKind::Flow { flow, args } => {
+                let args = args.iter().map(|arg| self.eval_in(id, arg)).collect::<Result<Vec<_>, _>>()?;
+                if let (Some(shape), Some(activity)) = (plan.flows.get(*flow), self.begin_form(id, node, Form::Flow)?) {
+                    self.open_flow(activity, *flow, shape.body, args);
+                }
+            }
+            NodeKind::If { condition, then, otherwise } => {
+                let child = if evaluate_bool(condition, self.frame(id))? { Some(then) } else { otherwise.as_ref() };
+                match child {
+                    Some(child) => {
+                        if let Some(activity) = self.begin_form(id, node, Form::Single)? {
+                            self.open_child(activity, Role::Body, child, []);
+                        }
+                    }
+                    None => self.node_done(id, node, Value::Unit),
+                }
+            }
+            NodeKind::Match { subject, arms } => self.begin_match(id, node, subject, arms)?,
+            NodeKind::Block { body } => {
+                if let Some(activity) = self.begin_form(id, node, Form::Single)? {
+                    self.open_child(activity, Role::Body, body, []);
+                }
+            }
+            NodeKind::Try { body, .. } => {
+                if let Some(activity) = self.begin_form(id, node, Form::Try)? {
+                    self.open_child(activity, Role::Body, body, []);
+                }
+            }
+            NodeKind::Map { list, collect, .. } => self.begin_map(id, node, list, *collect)?,
+            NodeKind::Fold { init, list, .. } => {
+                let (value, items) = (self.eval_in(id, init)?, ListValue::evaluate(list, self.frame(id))?);
+                if let Some(activity) = self.begin_form(id, node, Form::Fold(Box::new(FoldForm { items, next: 0 })))? {
+                    self.fold_on(activity, value);
+                }
+            }
+            NodeKind::Tree { list, .. } => self.begin_tree(id, node, list)?,
+            NodeKind::Loop { init, max, .. } => {
+                let value = self.eval_in(id, init)?;
+                let max = evaluate_u32(Some(max), self.frame(id))?.unwrap_or(0);
+                let form = Form::Loop(Box::new(LoopForm { value, iteration: 0, max }));
+                if let Some(activity) = self.begin_form(id, node, form)? {
+                    self.loop_test(activity);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_require(&mut self, id: InstanceId, node: NodeId, condition: &Expr, message: &Expr) -> Result<(), Failure> {
+        if evaluate_bool(condition, self.frame(id))? {
+            self.node_done(id, node, Value::Unit);
+            return Ok(());
+        }
+        match self.eval_in(id, message)? {
+            Value::String(text) => Err(failure(FailureKind::Logic, &*text)),
+            other => Err(failure(FailureKind::Logic, format!("{other:?}"))),
+        }
+    }
+
+    fn begin_match(&mut self, id: InstanceId, node: NodeId, subject: &Expr, arms: &[Arm]) -> Result<(), Failure> {
+        let subject = self.eval_in(id, subject)?;
+        let (index, bound) =
+            eval::matches(arms, &subject, self.frame(id)).map_err(|error| failure(error.kind, error.message))?;
+        let Some(arm) = arms.get(index) else { return Ok(()) };
+        if let Some(activity) = self.begin_form(id, node, Form::Single)? {
+            self.open_child(activity, Role::Body, &arm.body, bound);
+        }
+        Ok(())
+    }
+
+    fn begin_map(&mut self, id: InstanceId, node: NodeId, list: &Expr, collect: bool) -> Result<(), Failure> {
+        let items = ListValue::evaluate(list, self.frame(id))?;
+        let form = MapForm { results: vec![None; items.len()], items, next: 0, done: 0, collect };
+        if let Some(activity) = self.begin_form(id, node, Form::Map(Box::new(form)))? {
+            self.map_begin(activity)?;
+        }
+        Ok(())
+    }
+
+    fn begin_tree(&mut self, id: InstanceId, node: NodeId, list: &Expr) -> Result<(), Failure> {
+        let items = ListValue::evaluate(list, self.frame(id))?;
+        if items.len() == 0 {
+            return Err(failure(FailureKind::Logic, "the list to reduce is empty; write `else` after the `reduce` to give a value for it"));
+        }
+        if let Some(activity) = self.begin_form(id, node, super::form::tree_form(items.len()))? {
+            self.tree_begin(activity, &items);
+        }
+        Ok(())
+    }
+
+    /// A structured node has begun: its deadline runs and its limit holds. The policy is over the frame around it.
+    fn begin_form(&mut self, id: InstanceId, node: NodeId, form: Form) -> Result<Option<ActivityId>, Failure> {
+        let plan = self.plan();
+        let Some(shape) = plan.nodes.get(node) else { return Ok(None) };
+        let deadline = evaluate_duration(shape.deadline.as_ref(), self.frame(id))?;
+        let parallel = evaluate_u32(shape.parallel.as_ref(), self.frame(id))?;
+        let is_map = matches!(form, Form::Map(_));
+        let Some(activity) = self.add_activity(id, node, form) else { return Ok(None) };
+        if let (Some(limit), false) = (parallel, is_map) {
+            self.add_scope(activity, limit);
+        }
+        if let Some(deadline) = deadline {
+            self.set_deadline(activity, deadline);
+        }
+        Ok(Some(activity))
+    }
+
+    /// Opens a flow's body; its own deadline and limit are over the arguments.
+    pub(super) fn open_flow(&mut self, activity: ActivityId, flow: FlowId, body: RegionId, args: Vec<Value>) {
+        let plan = self.plan();
+        let Some(shape) = plan.flows.get(flow) else { return };
+        let frame: Vec<Option<Value>> = args.into_iter().map(Some).collect();
+        let policy = evaluate_duration(shape.deadline.as_ref(), &frame)
+            .and_then(|deadline| Ok((deadline, evaluate_u32(shape.parallel.as_ref(), &frame)?)));
+        match policy {
+            Ok((deadline, parallel)) => {
+                if let Some(limit) = parallel {
+                    self.add_scope(activity, limit);
+                }
+                if let Some(deadline) = deadline {
+                    self.set_deadline(activity, deadline);
+                }
+                self.open_region(activity, Role::Body, body, frame);
+            }
+            Err(failure) => {
+                let path = self.path_of_activity(activity);
+                self.stop_and_fail(activity, failure, path);
+            }
+        }
+    }
+}

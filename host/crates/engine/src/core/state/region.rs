@@ -1,0 +1,272 @@
+//! Regions: opening, counting down, closing, paths.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use catalog::Value;
+use lang::plan::{Child, NodeId, NodeKind, RegionId};
+
+use super::State;
+use super::model::{Activity, ActivityId, Cause, Failed, Form, Instance, InstanceId, Role, Work};
+use crate::core::bugs::Bug;
+use crate::core::values::evaluate;
+use crate::event::{Failure, Payload, RunOutcome};
+
+/// What a region gave.
+pub(super) type RegionResult = Result<Value, Box<Failed>>;
+
+impl State {
+    /// Opens the entry flow.
+    pub(super) fn open_root(&mut self, inputs: Vec<Value>) {
+        let plan = self.plan();
+        let root = self.activities.insert(Activity {
+            place: None,
+            at: 0,
+            form: Form::Flow,
+            children: Vec::new(),
+            deadline: None,
+            own_scopes: Vec::new(),
+            scope: None,
+            stopping: None,
+        });
+        self.root = Some(root);
+        let Some(flow) = plan.flows.get(plan.entry) else { return };
+        self.open_flow(root, plan.entry, flow.body, inputs);
+    }
+
+    /// Opens a child of a node with its parameters, then what it captures.
+    pub(super) fn open_child(&mut self, owner: ActivityId, role: Role, child: &Child, params: impl IntoIterator<Item = Value>) {
+        let Some(activity) = self.activities.get(owner) else { return };
+        let around = activity.place.and_then(|(instance, _)| self.instances.get(instance));
+        let mut frame: Vec<Option<Value>> = params.into_iter().map(Some).collect();
+        if let Some(around) = around {
+            frame.extend(child.captures.iter().map(|slot| around.frame.get(slot.0 as usize).cloned().flatten()));
+        }
+        self.open_region(owner, role, child.region, frame);
+    }
+
+    /// Opens a region whose frame begins with these values.
+    pub(super) fn open_region(&mut self, owner: ActivityId, role: Role, region: RegionId, mut frame: Vec<Option<Value>>) {
+        let plan = self.plan();
+        let (Some(shape), Some(activity)) = (plan.regions.get(region), self.activities.get_mut(owner)) else { return };
+        let count = shape.nodes.end.saturating_sub(shape.nodes.start);
+        frame.resize(shape.inputs as usize + count as usize, None);
+        let skip = u32::from(self.bugs.0.has(Bug::GateSkipped));
+        let waits_of = |node| plan.nodes.get(node).map_or(0, |node| if node.waits > 1 { node.waits - skip } else { node.waits });
+        let nodes = || shape.nodes.clone().map(NodeId::from_u32);
+        let id = self.instances.insert(Instance {
+            region,
+            owner,
+            role,
+            at: activity.children.len(),
+            frame,
+            waits: nodes().map(waits_of).collect(),
+            remaining: count,
+            active: Vec::new(),
+            scope: activity.scope,
+            closing: None,
+        });
+        activity.children.push(id);
+        if count == 0 {
+            self.work.push_back(Work::Finish(id));
+            return;
+        }
+        self.work.extend(nodes().filter(|node| waits_of(*node) == 0).map(|node| Work::Ready(id, node)));
+    }
+
+    /// A node's value is there: those that wait for it count down.
+    pub(super) fn node_done(&mut self, id: InstanceId, node: NodeId, value: Value) {
+        let plan = self.plan();
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        if instance.closing.is_some() {
+            return;
+        }
+        let Some(shape) = plan.regions.get(instance.region) else { return };
+        let index = node.as_u32().saturating_sub(shape.nodes.start);
+        if let Some(slot) = instance.frame.get_mut((shape.inputs + index) as usize) {
+            *slot = Some(value);
+        }
+        instance.remaining = instance.remaining.saturating_sub(1);
+        if instance.remaining == 0 {
+            self.work.push_back(Work::Finish(id));
+            return;
+        }
+        let Some(range) = plan.nodes.get(node).map(|node| node.successors.start as usize..node.successors.end as usize) else { return };
+        for successor in plan.successors.get(range).unwrap_or_default() {
+            let index = successor.as_u32().saturating_sub(shape.nodes.start) as usize;
+            let Some(waits) = instance.waits.get_mut(index) else { continue };
+            if *waits == 0 {
+                continue;
+            }
+            *waits -= 1;
+            if *waits == 0 {
+                self.work.push_back(Work::Ready(id, *successor));
+            }
+        }
+    }
+
+    /// All nodes are done: the region's value goes to its owner.
+    pub(super) fn finish_region(&mut self, id: InstanceId) {
+        let plan = self.plan();
+        let Some(instance) = self.instances.get(id) else { return };
+        if instance.closing.is_some() {
+            return;
+        }
+        let Some(shape) = plan.regions.get(instance.region) else { return };
+        let result = match evaluate(&shape.result, &instance.frame) {
+            Ok(value) => Ok(value),
+            Err(failure) => Err(Box::new(Failed { failure, path: self.path_of_region(id) })),
+        };
+        self.close_region(id, result);
+    }
+
+    /// Nothing runs in it any more.
+    pub(super) fn settle_region(&mut self, id: InstanceId) {
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        if !instance.active.is_empty() {
+            return;
+        }
+        let result = match instance.closing.take() {
+            None => return,
+            Some(Cause::Failed(failed)) => Err(failed),
+            Some(Cause::Returned(value)) => Ok(value),
+            Some(Cause::Unwanted) => Ok(Value::Unit),
+        };
+        self.close_region(id, result);
+    }
+
+    fn close_region(&mut self, id: InstanceId, result: RegionResult) {
+        let Some(instance) = self.instances.remove(id) else { return };
+        let Some(owner) = self.activities.get_mut(instance.owner) else { return };
+        owner.children.swap_remove(instance.at);
+        if let Some(moved) = owner.children.get(instance.at).copied()
+            && let Some(moved) = self.instances.get_mut(moved)
+        {
+            moved.at = instance.at;
+        }
+        self.child_done(instance.owner, instance.role, result);
+    }
+
+    /// A node has begun and takes time.
+    pub(super) fn add_activity(&mut self, id: InstanceId, node: NodeId, form: Form) -> Option<ActivityId> {
+        let instance = self.instances.get_mut(id)?;
+        let activity = self.activities.insert(Activity {
+            place: Some((id, node)),
+            at: instance.active.len(),
+            form,
+            children: Vec::new(),
+            deadline: None,
+            own_scopes: Vec::new(),
+            scope: instance.scope,
+            stopping: None,
+        });
+        instance.active.push(activity);
+        Some(activity)
+    }
+
+    /// Takes a node off that has ended; its region settles when it was the last one there.
+    pub(super) fn remove_activity(&mut self, id: ActivityId) -> Option<Activity> {
+        let activity = self.activities.remove(id)?;
+        if let Some(timer) = activity.deadline {
+            self.clear_timer(timer);
+        }
+        for scope in &activity.own_scopes {
+            self.scopes.remove(*scope);
+        }
+        if let Some((place, _)) = activity.place
+            && let Some(instance) = self.instances.get_mut(place)
+        {
+            instance.active.swap_remove(activity.at);
+            if let Some(moved) = instance.active.get(activity.at).copied()
+                && let Some(moved) = self.activities.get_mut(moved)
+            {
+                moved.at = activity.at;
+            }
+            if instance.closing.is_some() && instance.active.is_empty() {
+                self.work.push_back(Work::Settle(place));
+            }
+        }
+        Some(activity)
+    }
+
+    /// A node that has begun gives its value.
+    pub(super) fn complete(&mut self, id: ActivityId, value: Value) {
+        let Some(activity) = self.remove_activity(id) else { return };
+        match activity.place {
+            Some((instance, node)) => self.node_done(instance, node, value),
+            None => self.end(RunOutcome::Succeeded(Payload::Value(value))),
+        }
+    }
+
+    /// A node that has begun fails.
+    pub(super) fn fail(&mut self, id: ActivityId, failed: Box<Failed>) {
+        let Some(activity) = self.remove_activity(id) else { return };
+        match activity.place {
+            Some((instance, _)) => self.fail_region(instance, failed),
+            None => self.end(RunOutcome::Failed { failure: failed.failure, path: failed.path }),
+        }
+    }
+
+    /// A node fails that has not begun, or at its end.
+    pub(super) fn fail_node(&mut self, instance: InstanceId, node: NodeId, failure: Failure) {
+        let path = self.path(instance, node);
+        self.fail_region(instance, Box::new(Failed { failure, path }));
+    }
+
+    /// The path of a node, such as `digest/profiles[3]/text.profile`.
+    pub(super) fn path(&self, instance: InstanceId, node: NodeId) -> Arc<str> {
+        let plan = self.plan();
+        let mut parts = Vec::new();
+        let mut place = Some((instance, node));
+        let mut role = Role::Body;
+        while let Some((instance, node)) = place {
+            parts.push((node, role));
+            let Some(instance) = self.instances.get(instance) else { break };
+            role = instance.role;
+            place = self.activities.get(instance.owner).and_then(|owner| owner.place);
+        }
+        let mut text = String::with_capacity(16 * (parts.len() + 1));
+        text.push_str(plan.flows.get(plan.entry).map_or("", |flow| &flow.name));
+        for (node, role) in parts.into_iter().rev() {
+            text.push('/');
+            text.push_str(plan.nodes.get(node).map_or("", |node| &node.name));
+            push_role(&mut text, role);
+        }
+        text.into()
+    }
+
+    /// The path of the node that opened a region.
+    fn path_of_region(&self, id: InstanceId) -> Arc<str> {
+        let owner = self.instances.get(id).and_then(|instance| self.activities.get(instance.owner));
+        match owner.and_then(|owner| owner.place) {
+            Some((instance, node)) => self.path(instance, node),
+            None => self.plan().flows.get(self.plan().entry).map_or_else(|| "".into(), |flow| Arc::clone(&flow.name)),
+        }
+    }
+
+    /// The region of the flow around a region: where a `return` goes.
+    pub(super) fn flow_around(&self, mut id: InstanceId) -> Option<InstanceId> {
+        let plan = self.plan();
+        loop {
+            let owner = self.activities.get(self.instances.get(id)?.owner)?;
+            let Some((outer, node)) = owner.place else { return Some(id) };
+            if matches!(plan.nodes.get(node)?.kind, NodeKind::Flow { .. }) {
+                return Some(id);
+            }
+            id = outer;
+        }
+    }
+}
+
+/// Appends what tells the children of a node apart.
+fn push_role(text: &mut String, role: Role) {
+    // Writing to a `String` cannot fail.
+    let _ = match role {
+        Role::Body => Ok(()),
+        Role::Index(index) => write!(text, "[{index}]"),
+        Role::Test(index) => write!(text, ".until[{index}]"),
+        Role::Handler => write!(text, ".catch"),
+        Role::Exhausted => write!(text, ".else"),
+        Role::Pair { level, index } => write!(text, "[{level}.{index}]"),
+    };
+}

@@ -1,0 +1,75 @@
+//! Limits on the steps that run at once: places are taken in the order of asking.
+
+use std::collections::VecDeque;
+
+use super::State;
+use super::model::{ActivityId, Scope, ScopeId, Status};
+use crate::core::bugs::Bug;
+use crate::event::TaskId;
+
+impl State {
+    /// Limits the steps in a node, inside the limits around it.
+    pub(super) fn add_scope(&mut self, id: ActivityId, limit: u32) {
+        let Some(activity) = self.activities.get_mut(id) else { return };
+        let scope = self.scopes.insert(Scope { limit: limit.max(1), running: 0, parent: activity.scope, queue: VecDeque::new() });
+        activity.scope = Some(scope);
+        activity.own_scopes.push(scope);
+    }
+
+    /// Takes a place in all scopes around a step, or queues it at the innermost full one.
+    pub(super) fn take_place(&mut self, task: TaskId, innermost: Option<ScopeId>) -> bool {
+        let mut at = innermost;
+        while let Some(id) = at {
+            let Some(scope) = self.scopes.get_mut(id) else { break };
+            if scope.running >= scope.limit {
+                scope.queue.push_back(task);
+                if let Some(task) = self.tasks.get_mut(&task) {
+                    task.status = Status::Queued(id);
+                }
+                return false;
+            }
+            at = scope.parent;
+        }
+        let mut at = innermost;
+        while let Some(scope) = at.and_then(|id| self.scopes.get_mut(id)) {
+            scope.running += 1;
+            at = scope.parent;
+        }
+        true
+    }
+
+    /// Gives a step's place back and starts those that waited for one.
+    pub(super) fn give_place(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        if !std::mem::take(&mut task.placed) {
+            return;
+        }
+        if task.failures > 0 && self.bugs.0.has(Bug::PlaceLeaked) {
+            return;
+        }
+        let innermost = task.scope;
+        let mut at = innermost;
+        while let Some(scope) = at.and_then(|id| self.scopes.get_mut(id)) {
+            scope.running = scope.running.saturating_sub(1);
+            at = scope.parent;
+        }
+        at = innermost;
+        while let Some(id) = at {
+            self.fill_places(id);
+            at = self.scopes.get(id).and_then(|scope| scope.parent);
+        }
+    }
+
+    /// Starts steps that wait for a place while there is one. A step that finds an outer scope full waits there.
+    fn fill_places(&mut self, id: ScopeId) {
+        while let Some(scope) = self.scopes.get_mut(id) {
+            if scope.running >= scope.limit {
+                return;
+            }
+            let Some(next) = scope.queue.pop_front() else { return };
+            if self.tasks.get(&next).is_some_and(|task| task.status == Status::Queued(id)) {
+                self.start(next);
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Ending what is no longer wanted: first nothing new starts in it, then what runs is stopped, then it settles.
+
+use std::sync::Arc;
+
+use super::model::{ActivityId, Cause, Failed, Form, InstanceId, Status, Stop, Work};
+use super::{Command, State};
+use crate::core::bugs::Bug;
+use crate::event::{Failure, RunOutcome, TaskId};
+
+impl State {
+    /// A node of the region failed: all others in it are stopped, then the region fails.
+    pub(super) fn fail_region(&mut self, id: InstanceId, failed: Box<Failed>) {
+        if self.bugs.0.has(Bug::FailedWithoutStopping)
+            && let Some(instance) = self.instances.get(id)
+            && instance.closing.is_none()
+            && !instance.active.is_empty()
+        {
+            self.bypass_stop(id, failed);
+            return;
+        }
+        self.close(vec![(id, Cause::Failed(failed))]);
+    }
+
+    /// The planted form of [`Self::fail_region`]: the owner goes on at once.
+    fn bypass_stop(&mut self, id: InstanceId, failed: Box<Failed>) {
+        let Some(owner) = self.instances.get(id).map(|instance| instance.owner) else { return };
+        self.fail(owner, failed);
+    }
+
+    /// Ends regions; what is in them is not wanted any more.
+    pub(super) fn close(&mut self, mut stack: Vec<(InstanceId, Cause)>) {
+        while let Some((id, cause)) = stack.pop() {
+            let Some(instance) = self.instances.get_mut(id) else { continue };
+            if instance.closing.is_some() {
+                // All in it is being stopped already; only its own outcome may have become unwanted.
+                if matches!(cause, Cause::Unwanted) {
+                    instance.closing = Some(cause);
+                }
+                continue;
+            }
+            instance.closing = Some(cause);
+            if instance.active.is_empty() {
+                self.work.push_back(Work::Settle(id));
+                continue;
+            }
+            for activity in instance.active.clone() {
+                self.stop(activity, Stop::Unwanted, &mut stack);
+            }
+        }
+    }
+
+    /// Ends a node: children go onto the stack, an attempt is told to stop.
+    fn stop(&mut self, id: ActivityId, why: Stop, stack: &mut Vec<(InstanceId, Cause)>) {
+        let Some(activity) = self.activities.get_mut(id) else { return };
+        if activity.stopping.is_some() {
+            if matches!(why, Stop::Unwanted) {
+                activity.stopping = Some(why);
+            }
+            return;
+        }
+        activity.stopping = Some(why);
+        stack.extend(activity.children.iter().map(|child| (*child, Cause::Unwanted)));
+        let waits_for_children = !activity.children.is_empty();
+        let waits_for_attempt = match activity.form {
+            Form::Call(task) => self.stop_task(task),
+            _ => false,
+        };
+        if !waits_for_children && !waits_for_attempt {
+            self.work.push_back(Work::Stopped(id));
+        }
+    }
+
+    /// Stops a step. Gives whether an attempt has to end first.
+    fn stop_task(&mut self, id: TaskId) -> bool {
+        let Some(task) = self.tasks.get(&id) else { return false };
+        match task.status {
+            Status::Running => {
+                self.commands.push(Command::Stop(id, task.number));
+                true
+            }
+            Status::Backoff(timer) => {
+                self.clear_timer(timer);
+                false
+            }
+            // INVARIANT: queues skip a step that is not in the state in which it was queued, or is gone.
+            Status::Ready | Status::Queued(_) | Status::Held | Status::Unknown => false,
+        }
+    }
+
+    /// A node fails, but all in it is stopped first.
+    pub(super) fn stop_and_fail(&mut self, id: ActivityId, failure: Failure, path: Arc<str>) {
+        let mut stack = Vec::new();
+        self.stop(id, Stop::Failed(Box::new(Failed { failure, path })), &mut stack);
+        self.close(stack);
+    }
+
+    /// All in a node that was told to stop has ended.
+    pub(super) fn activity_stopped(&mut self, id: ActivityId) {
+        let Some(activity) = self.activities.get_mut(id) else { return };
+        if !activity.children.is_empty() {
+            return;
+        }
+        let Some(stopping) = activity.stopping.take() else { return };
+        if let Form::Call(task) = activity.form {
+            self.forget_task(task);
+        }
+        match stopping {
+            Stop::Failed(failed) => self.fail(id, failed),
+            Stop::Unwanted => {
+                let was_root = self.remove_activity(id).is_some_and(|activity| activity.place.is_none());
+                if was_root {
+                    self.end(RunOutcome::Cancelled);
+                }
+            }
+        }
+    }
+
+    /// Stops everything.
+    pub(super) fn stop_root(&mut self) {
+        let Some(root) = self.root else { return };
+        let mut stack = Vec::new();
+        self.stop(root, Stop::Unwanted, &mut stack);
+        self.close(stack);
+        self.release_held();
+    }
+
+    /// Stops everything and fails the run.
+    pub(super) fn fail_root(&mut self, failure: Failure, path: Arc<str>) {
+        let Some(root) = self.root else { return };
+        self.stop_and_fail(root, failure, path);
+    }
+
+    /// The run has ended.
+    pub(super) fn end(&mut self, outcome: RunOutcome) {
+        if self.outcome.is_some() {
+            return;
+        }
+        self.root = None;
+        self.outcome = Some(outcome.clone());
+        self.commands.push(Command::End(outcome));
+    }
+}

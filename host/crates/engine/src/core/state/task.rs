@@ -1,0 +1,303 @@
+//! Steps: ready, running, tried again, decided about.
+
+use lang::plan::{self, CallPlan, Effect, NodeId};
+use sha2::{Digest as _, Sha256};
+
+use catalog::{FailureKind, Value};
+
+use super::model::{Activity, ActivityId, Backoff, Due, Form, InstanceId, Status, Task, Wishes};
+use super::{Command, Misfit, State};
+use crate::core::bugs::Bug;
+use crate::core::values::{decode, evaluate, evaluate_duration, evaluate_u32, evaluate_u64, failure, milliseconds};
+use crate::event::{Decision, Failure, TaskId};
+use crate::ports::GrantedCapability;
+
+impl State {
+    /// A step is ready.
+    pub(super) fn begin_call(&mut self, id: InstanceId, node: NodeId, call: &CallPlan) -> Result<(), Failure> {
+        let plan = self.plan();
+        let Some(instance) = self.instances.get(id) else { return Ok(()) };
+        let frame = &instance.frame;
+        let shape = plan.nodes.get(node);
+        let deadline = evaluate_duration(shape.and_then(|node| node.deadline.as_ref()), frame)?;
+        let class = call.class.as_ref().and_then(|name| plan.classes.iter().find(|class| class.name == *name));
+        let wishes = Wishes {
+            timeout: evaluate_duration(call.timeout.as_ref(), frame)?.or(class.and_then(|class| class.timeout)),
+            memory: evaluate_u64(call.memory.as_ref(), frame)?.or(class.and_then(|class| class.memory)),
+            fuel: evaluate_u64(call.fuel.as_ref(), frame)?.or(class.and_then(|class| class.fuel)),
+        };
+        let task = Task {
+            // Replaced below, when the activity exists.
+            activity: instance.owner,
+            scope: instance.scope,
+            path: self.path(id, node),
+            function: call.function,
+            number: 1,
+            status: Status::Ready,
+            placed: false,
+            started: false,
+            pure_step: call.effect() == Effect::Pure,
+            repeatable: call.repeatable(),
+            args: call.args.iter().map(|arg| evaluate(arg, frame)).collect::<Result<_, _>>()?,
+            grants: call.grants.iter().map(|grant| capability(grant, frame)).collect::<Result<_, _>>()?,
+            wishes,
+            class: call.class.clone(),
+            retries_left: evaluate_u32(call.retry.as_ref(), frame)?.unwrap_or(0),
+            failures: 0,
+            backoff: backoff(&call.backoff, frame)?,
+            previous: None,
+        };
+        self.add_task(id, node, task, deadline);
+        Ok(())
+    }
+
+    fn add_task(&mut self, instance: InstanceId, node: NodeId, mut task: Task, deadline: Option<u64>) {
+        let id = TaskId(self.next_task);
+        let Some(activity) = self.add_activity(instance, node, Form::Call(id)) else { return };
+        self.next_task += 1;
+        task.activity = activity;
+        self.tasks.insert(id, task);
+        if let Some(deadline) = deadline {
+            self.set_deadline(activity, deadline);
+        }
+        self.start(id);
+    }
+
+    /// Starts an attempt, or lets it wait for a place or for the end of a pause.
+    pub(super) fn start(&mut self, id: TaskId) {
+        let starts = self.starts();
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        if !starts {
+            task.status = Status::Held;
+            self.held.push_back(id);
+            return;
+        }
+        let (placed, scope) = (task.placed, task.scope);
+        if !placed && !self.take_place(id, scope) {
+            return;
+        }
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        task.placed = true;
+        task.started = false;
+        task.status = Status::Running;
+        self.commands.push(Command::Start(id, task.number));
+    }
+
+    /// Steps may start again.
+    pub(super) fn release_held(&mut self) {
+        if !self.starts() {
+            return;
+        }
+        for id in std::mem::take(&mut self.held) {
+            if self.tasks.get(&id).is_some_and(|task| task.status == Status::Held) {
+                self.start(id);
+            }
+        }
+    }
+
+    /// Whether a step is being stopped.
+    fn is_stopping(&self, activity: ActivityId) -> bool {
+        self.activities.get(activity).is_none_or(|Activity { stopping, .. }| stopping.is_some())
+    }
+
+    pub(super) fn attempt_succeeded(&mut self, id: TaskId, value: Value) {
+        let Some(activity) = self.tasks.get(&id).map(|task| task.activity) else { return };
+        if self.is_stopping(activity) {
+            self.activity_stopped(activity);
+        } else {
+            self.forget_task(id);
+            self.complete(activity, value);
+        }
+    }
+
+    pub(super) fn attempt_failed(&mut self, id: TaskId, failure: Failure) {
+        let run = self.id.clone();
+        let counts = !self.bugs.0.has(Bug::RetryNotCounted);
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        let activity = task.activity;
+        if self.is_stopping(activity) {
+            self.activity_stopped(activity);
+            return;
+        }
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        if task.retries_left == 0 {
+            let path = std::sync::Arc::clone(&task.path);
+            self.forget_task(id);
+            self.fail(activity, Box::new(super::model::Failed { failure, path }));
+            return;
+        }
+        if counts {
+            task.retries_left -= 1;
+        }
+        task.failures += 1;
+        task.number += 1;
+        task.status = Status::Ready;
+        let wait = delay(task.backoff, task.failures, &run.0, &task.path).max(failure.retry_after.unwrap_or(0));
+        task.previous = Some(failure);
+        self.give_place(id);
+        if wait == 0 {
+            self.start(id);
+            return;
+        }
+        let timer = self.set_timer(wait, Due::Retry(id));
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.status = Status::Backoff(timer);
+        }
+    }
+
+    pub(super) fn attempt_cancelled(&mut self, id: TaskId) {
+        let Some(activity) = self.tasks.get(&id).map(|task| task.activity) else { return };
+        if self.is_stopping(activity) {
+            self.activity_stopped(activity);
+        } else {
+            // Stopped, but wanted: it runs again.
+            self.again(id);
+        }
+    }
+
+    /// Runs a step again without counting it as a retry.
+    fn again(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        task.number += 1;
+        task.status = Status::Ready;
+        self.start(id);
+    }
+
+    pub(super) fn outcome_unknown(&mut self, id: TaskId) {
+        let run_again = self.bugs.0.has(Bug::UnknownRunAgain);
+        let Some(task) = self.tasks.get(&id) else { return };
+        if self.is_stopping(task.activity) {
+            let activity = task.activity;
+            self.activity_stopped(activity);
+        } else if task.repeatable || run_again {
+            self.again(id);
+        } else {
+            if let Some(task) = self.tasks.get_mut(&id) {
+                task.status = Status::Unknown;
+            }
+            self.unknown.insert(id);
+            self.give_place(id);
+        }
+    }
+
+    /// Another process owns the run: what ran in the old one and left no trace starts again, or is at its end.
+    pub(super) fn owner_changed(&mut self) {
+        let lost: Vec<TaskId> =
+            self.tasks.iter().filter(|(_, task)| task.status == Status::Running && !task.started).map(|(id, _)| *id).collect();
+        for id in lost {
+            let Some(task) = self.tasks.get_mut(&id) else { continue };
+            let activity = task.activity;
+            task.status = Status::Ready;
+            if self.is_stopping(activity) {
+                self.activity_stopped(activity);
+            } else {
+                self.start(id);
+            }
+        }
+    }
+
+    /// An operator decided about a step whose outcome is not known.
+    pub(super) fn decided(&mut self, id: TaskId, decision: &Decision) -> Result<(), Misfit> {
+        if !self.unknown.contains(&id) {
+            return Err(Misfit(format!("nobody has to decide about step {}", id.0)));
+        }
+        let Some(task) = self.tasks.get(&id) else { return Ok(()) };
+        let (activity, path, function) = (task.activity, std::sync::Arc::clone(&task.path), task.function);
+        match decision {
+            Decision::Retry => {
+                self.unknown.remove(&id);
+                self.again(id);
+            }
+            Decision::Supply(payload) => {
+                let value = self.output(function, payload)?;
+                self.forget_task(id);
+                self.complete(activity, value);
+            }
+            Decision::Fail(message) => {
+                self.forget_task(id);
+                let failure = failure(FailureKind::Error, message.clone());
+                self.fail(activity, Box::new(super::model::Failed { failure, path }));
+            }
+        }
+        self.release_held();
+        Ok(())
+    }
+
+    /// A step is over.
+    pub(super) fn forget_task(&mut self, id: TaskId) {
+        self.give_place(id);
+        self.tasks.remove(&id);
+        if self.unknown.remove(&id) {
+            self.release_held();
+        }
+    }
+
+    /// Whether a supplied value fits a step.
+    pub(crate) fn check_supply(&self, id: TaskId, payload: &crate::event::Payload) -> Result<(), String> {
+        let plan = self.plan();
+        let function = self.tasks.get(&id).and_then(|task| plan.functions.get(task.function));
+        let function = function.ok_or_else(|| format!("step {} is not open", id.0))?;
+        decode(payload, &function.output).map(|_| ())
+    }
+}
+
+/// A grant of the plan with its folder.
+fn capability(grant: &plan::Grant, frame: &[Option<Value>]) -> Result<GrantedCapability, Failure> {
+    Ok(match grant {
+        plan::Grant::Folder(access, expr) => match evaluate(expr, frame)? {
+            Value::Dir(host_path) => GrantedCapability::Folder { host_path, access: *access },
+            _ => return Err(failure(FailureKind::Internal, "the plan promises a folder for a grant")),
+        },
+        plan::Grant::Http(host) => GrantedCapability::Http(host.clone()),
+        plan::Grant::Env(name) => GrantedCapability::Env(name.clone()),
+        plan::Grant::Clock => GrantedCapability::Clock,
+        plan::Grant::Random => GrantedCapability::Random,
+    })
+}
+
+fn backoff(plan: &plan::Backoff, frame: &[Option<Value>]) -> Result<Backoff, Failure> {
+    Ok(match plan {
+        plan::Backoff::None => Backoff::None,
+        plan::Backoff::Constant(wait) => Backoff::Constant(evaluate_duration(Some(wait), frame)?.unwrap_or(0)),
+        plan::Backoff::Exponential { first, max } => Backoff::Exponential {
+            first: evaluate_duration(Some(first), frame)?.unwrap_or(0),
+            max: evaluate_duration(max.as_ref(), frame)?,
+        },
+    })
+}
+
+/// The milliseconds to wait after so many failures. Up to a quarter is taken off by chance that only depends on the step.
+fn delay(backoff: Backoff, failures: u32, run: &str, path: &str) -> u64 {
+    match backoff {
+        Backoff::None => 0,
+        Backoff::Constant(wait) => milliseconds(wait),
+        Backoff::Exponential { first, max } => {
+            let doubled = first.saturating_mul(1_u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX));
+            let wait = doubled.min(max.unwrap_or(u64::MAX));
+            let mut hash = Sha256::new();
+            hash.update(run.as_bytes());
+            hash.update([0]);
+            hash.update(path.as_bytes());
+            hash.update(failures.to_le_bytes());
+            let chance = hash.finalize().iter().take(2).fold(0_u64, |sum, byte| sum * 256 + u64::from(*byte));
+            milliseconds(wait - (wait / 4 / 65_536).saturating_mul(chance).min(wait / 4))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Backoff, delay};
+
+    #[test]
+    fn waits_double_up_to_the_most_and_lose_at_most_a_quarter() {
+        let backoff = Backoff::Exponential { first: 1_000_000_000, max: Some(10_000_000_000) };
+        for (failures, most) in [(1, 1000), (2, 2000), (4, 8000), (5, 10_000), (80, 10_000)] {
+            let wait = delay(backoff, failures, "run", "flow/step");
+            assert!((most * 3 / 4..=most).contains(&wait), "{failures}: {wait}");
+            assert_eq!(wait, delay(backoff, failures, "run", "flow/step"), "the same again");
+        }
+        assert_ne!(delay(backoff, 5, "run", "flow/step"), delay(backoff, 5, "run", "flow/other"));
+        assert_eq!(delay(Backoff::Constant(1_500_001), 3, "", ""), 2, "rounded up: never early");
+    }
+}
