@@ -112,14 +112,14 @@ fn is_set(flags: &[bool], node: NodeIndex) -> bool {
 /// The pure expressions that nothing reads or waits for and that cannot fail.
 fn unused(nodes: &DiGraph<Draft, ()>, result: &Expr) -> Vec<bool> {
     let mut uses = vec![0_u32; nodes.node_count()];
-    let mut count = |slot: Slot, step: i32| {
+    let mut count = |slot: Slot| {
         if let Some(uses) = node_of(slot).and_then(|node| uses.get_mut(node.index())) {
-            *uses = uses.saturating_add_signed(step);
+            *uses += 1;
         }
     };
-    walk::slots(result, &mut |slot| count(slot, 1));
+    walk::slots(result, &mut count);
     for draft in nodes.node_weights() {
-        walk::node_slots(&draft.kind, [&draft.deadline, &draft.parallel], &mut |slot| count(slot, 1));
+        walk::node_slots(&draft.kind, [&draft.deadline, &draft.parallel], &mut count);
     }
     let mut dropped = vec![false; nodes.node_count()];
     for node in nodes.node_indices().rev() {
@@ -149,7 +149,8 @@ fn topological(nodes: &DiGraph<Draft, ()>) -> Option<Vec<NodeIndex>> {
     if forward {
         return Some(nodes.node_indices().collect());
     }
-    let mut waits: Vec<usize> = nodes.node_indices().map(|node| nodes.neighbors_directed(node, Direction::Incoming).count()).collect();
+    let mut waits: Vec<usize> =
+        nodes.node_indices().map(|node| nodes.neighbors_directed(node, Direction::Incoming).count()).collect();
     let ready = waits.iter().enumerate().filter(|(_, waits)| **waits == 0);
     let mut ready: BinaryHeap<Reverse<usize>> = ready.map(|(node, _)| Reverse(node)).collect();
     let mut order = Vec::with_capacity(waits.len());

@@ -64,11 +64,7 @@ impl Facts {
 
     /// Of two together.
     pub(crate) fn and(self, other: Self) -> Self {
-        Self {
-            effect: self.effect.max(other.effect),
-            returns: self.returns || other.returns,
-            risky: self.risky || other.risky,
-        }
+        Self { effect: self.effect.max(other.effect), returns: self.returns || other.returns, risky: self.risky || other.risky }
     }
 }
 

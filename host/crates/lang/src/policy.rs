@@ -135,7 +135,13 @@ impl<'p> Layers<'p> {
     }
 
     /// The policy of a step that goes through `through`; the policies from `own` on are its own.
-    pub(crate) fn step(&self, own: usize, through: &'p Policy, same: SameFolder<'_>, report: &mut Vec<Diagnostic>) -> StepPolicy<'p> {
+    pub(crate) fn step(
+        &self,
+        own: usize,
+        through: &'p Policy,
+        same: SameFolder<'_>,
+        report: &mut Vec<Diagnostic>,
+    ) -> StepPolicy<'p> {
         let own = self.policies.get(own..).unwrap_or(&[]);
         for limit in [Limit::Memory, Limit::Fuel, Limit::Deadline] {
             for inner in own.iter().filter_map(|policy| limit.of(policy)) {
@@ -289,9 +295,7 @@ fn narrower(grant: &GrantKind, cap: &GrantKind, same: SameFolder<'_>) -> Option<
         return Some(grant.clone());
     }
     match (grant, cap) {
-        (GrantKind::Folder(access, folder), GrantKind::Folder(most, None)) => {
-            Some(GrantKind::Folder(*access.min(most), *folder))
-        }
+        (GrantKind::Folder(access, folder), GrantKind::Folder(most, None)) => Some(GrantKind::Folder(*access.min(most), *folder)),
         _ => covers(grant, cap, same).then(|| cap.clone()),
     }
 }

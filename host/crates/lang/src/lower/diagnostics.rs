@@ -44,7 +44,9 @@ pub(crate) enum Cap {
 /// A grant beyond what is allowed around it. `outer` is none where nothing at all is allowed.
 pub(crate) fn widens_grant(grant: &str, at: Span, cap: Cap, outer: Option<Span>) -> Diagnostic {
     let (who, help) = match cap {
-        Cap::Around => ("the `allow` around it", "`allow` only narrows from outside in: add it to the outer `allow`, or take it out here"),
+        Cap::Around => {
+            ("the `allow` around it", "`allow` only narrows from outside in: add it to the outer `allow`, or take it out here")
+        }
         Cap::Use => ("the `use` that the step goes through", "widen the `allow` of the `use`, or take the grant out here"),
         Cap::Import => ("the `import` of its flow", "widen the `allow` of the `import`, or take the grant out of the flow"),
     };
@@ -89,16 +91,17 @@ pub(crate) fn recursion(name: &str, at: Span) -> Diagnostic {
 
 /// Deeper than can be lowered.
 pub(crate) fn too_deep(at: Span) -> Diagnostic {
-    Diagnostic::error("flow::too_deep", "this expression is nested too deeply", at, "here")
-        .help("bind parts of it with `let`")
+    Diagnostic::error("flow::too_deep", "this expression is nested too deeply", at, "here").help("bind parts of it with `let`")
 }
 
 /// A step where there cannot be one. The checker says it better; this keeps its mistake from being silent.
 pub(crate) fn misplaced_step(at: Span) -> Diagnostic {
-    Diagnostic::error("flow::misplaced_step", "a step cannot stand here", at, "here").help("bind it with `let` before this expression")
+    Diagnostic::error("flow::misplaced_step", "a step cannot stand here", at, "here")
+        .help("bind it with `let` before this expression")
 }
 
 /// A name whose value cannot be reached. As above.
 pub(crate) fn out_of_scope(name: &str, at: Span) -> Diagnostic {
-    Diagnostic::error("flow::out_of_scope", format!("`{name}` is not bound yet"), at, "bound here").help("use it after it is bound")
+    Diagnostic::error("flow::out_of_scope", format!("`{name}` is not bound yet"), at, "bound here")
+        .help("use it after it is bound")
 }

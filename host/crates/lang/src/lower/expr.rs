@@ -10,7 +10,7 @@ use crate::lower::{diagnostics, facts, walk};
 use crate::plan::{Arm, Child, Expr, NodeKind, Pattern, Slot};
 
 /// Expressions nested deeper than this are refused, so that no walk over a plan runs out of stack.
-const MOST_DEPTH: u32 = 400;
+const MOST_DEPTH: u32 = 600;
 
 /// Which short-circuit operator a branch comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

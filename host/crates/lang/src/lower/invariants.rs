@@ -16,7 +16,9 @@ pub fn check_plan(plan: &Plan) -> Result<(), String> {
     for (id, flow) in &plan.flows {
         own(plan, &mut owners, flow.body)?;
         let inputs = plan.regions[flow.body].inputs;
-        ensure(inputs as usize == flow.params.len(), || format!("{id} has {} parameters and {inputs} inputs", flow.params.len()))?;
+        ensure(inputs as usize == flow.params.len(), || {
+            format!("{id} has {} parameters and {inputs} inputs", flow.params.len())
+        })?;
         for expr in walk::flow_exprs(flow) {
             in_frame(expr, inputs, 0).map_err(|slot| format!("the policy of {id} reads {slot:?}, which is no parameter"))?;
         }

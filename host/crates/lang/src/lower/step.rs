@@ -66,10 +66,9 @@ impl<'p> FlowLowering<'p, '_> {
         match backoff {
             None => Backoff::None,
             Some(ir::Backoff::Constant(wait)) => Backoff::Constant(self.expr(wait, None)),
-            Some(ir::Backoff::Exponential(first, max)) => Backoff::Exponential {
-                first: self.expr(first, None),
-                max: max.as_ref().map(|max| self.expr(max, None)),
-            },
+            Some(ir::Backoff::Exponential(first, max)) => {
+                Backoff::Exponential { first: self.expr(first, None), max: max.as_ref().map(|max| self.expr(max, None)) }
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Walks over the expressions of a plan.
 
-use crate::plan::{Backoff, Expr, FlowPlan, Grant, LibraryFunction, Node, NodeKind, Operator, Slot};
+use crate::plan::{Backoff, Expr, FlowPlan, Grant, LibraryFunction, NodeKind, Operator, Slot};
 
 /// Calls `f` with each direct part of an expression.
 pub(crate) fn parts<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
@@ -202,18 +202,9 @@ fn captures_mut(kind: &mut NodeKind, f: &mut dyn FnMut(&mut Slot)) {
 }
 
 /// Each slot that a node reads, with the captures of its children.
-pub(crate) fn node_slots<'n>(
-    kind: &'n NodeKind,
-    policy: impl IntoIterator<Item = &'n Option<Expr>>,
-    f: &mut dyn FnMut(Slot),
-) {
+pub(crate) fn node_slots<'n>(kind: &'n NodeKind, policy: impl IntoIterator<Item = &'n Option<Expr>>, f: &mut dyn FnMut(Slot)) {
     node_exprs(kind, policy, &mut |expr| slots(expr, f));
     kind.children().flat_map(|child| &child.captures).for_each(|slot| f(*slot));
-}
-
-/// The expressions of a frozen node.
-pub(crate) fn exprs_of<'n>(node: &'n Node, f: &mut dyn FnMut(&'n Expr)) {
-    node_exprs(&node.kind, [&node.deadline, &node.parallel], f);
 }
 
 /// The expressions of a flow itself, over the inputs of its body.
@@ -244,22 +235,24 @@ pub(crate) fn cannot_fail(expr: &Expr) -> bool {
             !matches!(operator, Operator::Add | Operator::Sub | Operator::Mul | Operator::Div | Operator::Rem)
         }
         Expr::Convert(_, ty) => *ty == catalog::Type::Json,
-        Expr::Library(function, args) => matches!(
-            function,
-            LibraryFunction::Len
-                | LibraryFunction::Join
-                | LibraryFunction::Contains
-                | LibraryFunction::Json
-                | LibraryFunction::String
-                | LibraryFunction::Lower
-                | LibraryFunction::Upper
-                | LibraryFunction::Trim
-                | LibraryFunction::Concat
-                | LibraryFunction::Reverse
-                | LibraryFunction::ToF64
-                | LibraryFunction::StartsWith
-                | LibraryFunction::EndsWith
-        ) || matches!((function, &**args), (LibraryFunction::Min | LibraryFunction::Max, [_, _])),
+        Expr::Library(function, args) => {
+            matches!(
+                function,
+                LibraryFunction::Len
+                    | LibraryFunction::Join
+                    | LibraryFunction::Contains
+                    | LibraryFunction::Json
+                    | LibraryFunction::String
+                    | LibraryFunction::Lower
+                    | LibraryFunction::Upper
+                    | LibraryFunction::Trim
+                    | LibraryFunction::Concat
+                    | LibraryFunction::Reverse
+                    | LibraryFunction::ToF64
+                    | LibraryFunction::StartsWith
+                    | LibraryFunction::EndsWith
+            ) || matches!((function, &**args), (LibraryFunction::Min | LibraryFunction::Max, [_, _]))
+        }
         _ => true,
     };
     let mut safe = itself;

@@ -1,0 +1,474 @@
+//! The content digest of a plan.
+//!
+//! It covers all that decides how a run goes: components, types, nodes with their names (they are in
+//! paths), order, expressions and policies. Places in the source, documentation, file paths and what
+//! types are called do not count. Each part is written with a tag and its length, so that no two
+//! different plans give the same bytes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use catalog::{Digest, Name, Type, Value};
+use cranelift_entity::EntityRef;
+use sha2::{Digest as _, Sha256};
+
+use crate::lower::walk;
+use crate::plan::{
+    Backoff, CallPlan, Child, Class, Expr, FlowPlan, FolderAccess, FunctionRef, Grant, Node, NodeKind, Pattern, Plan,
+    SEMANTICS_VERSION,
+};
+
+/// Raised when the bytes that are digested change, so that old digests are not mistaken for new ones.
+const FORMAT: u64 = 1;
+
+impl Plan {
+    /// The sha256 of all that decides how a run goes.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut writer = Writer { sink: Sha256::new(), types: Types::default() };
+        writer.plan(self);
+        Digest(writer.sink.finalize().into())
+    }
+}
+
+struct Writer {
+    sink: Sha256,
+    types: Types,
+}
+
+impl Writer {
+    fn tag(&mut self, tag: u8) {
+        self.sink.update([tag]);
+    }
+
+    fn number(&mut self, number: u64) {
+        self.sink.update(number.to_le_bytes());
+    }
+
+    fn id(&mut self, id: impl EntityRef) {
+        self.number(id.index() as u64);
+    }
+
+    fn flag(&mut self, flag: bool) {
+        self.tag(u8::from(flag));
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.sink.update(text.as_bytes());
+    }
+
+    fn option<T>(&mut self, option: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        self.flag(option.is_some());
+        if let Some(value) = option {
+            write(self, value);
+        }
+    }
+
+    fn all<T>(&mut self, items: impl ExactSizeIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) {
+        self.number(items.len() as u64);
+        for item in items {
+            write(self, item);
+        }
+    }
+
+    fn ty(&mut self, ty: &Type) {
+        let digest = self.types.digest(ty);
+        self.sink.update(digest);
+    }
+
+    fn plan(&mut self, plan: &Plan) {
+        self.number(FORMAT);
+        self.number(u64::from(SEMANTICS_VERSION));
+        self.id(plan.entry);
+        self.all(plan.components.values(), |w, component| w.sink.update(component.digest.0));
+        self.all(plan.functions.values(), Self::function);
+        self.all(plan.flows.values(), Self::flow);
+        self.number(plan.regions.len() as u64);
+        for region in plan.regions.values() {
+            self.number(u64::from(region.inputs));
+            self.number(u64::from(region.nodes.end));
+            self.expr(&region.result);
+        }
+        self.number(plan.nodes.len() as u64);
+        for node in plan.nodes.values() {
+            self.node(plan, node);
+        }
+        self.all(plan.classes.iter(), Self::class);
+    }
+
+    fn function(&mut self, function: &FunctionRef) {
+        self.id(function.component);
+        self.option(function.interface.as_deref(), Self::text);
+        self.text(&function.wit_name);
+        self.all(function.params.iter(), |w, (name, ty)| {
+            w.text(name);
+            w.ty(ty);
+        });
+        self.ty(&function.result);
+        self.ty(&function.output);
+    }
+
+    fn flow(&mut self, flow: &FlowPlan) {
+        self.text(&flow.name);
+        self.all(flow.params.iter(), |w, param| {
+            w.text(&param.name);
+            w.ty(&param.ty);
+            w.option(param.default.as_ref(), Self::expr);
+            w.option(param.access, Self::access);
+        });
+        self.ty(&flow.result);
+        self.id(flow.body);
+        self.option(flow.deadline.as_ref(), Self::expr);
+        self.option(flow.parallel.as_ref(), Self::expr);
+    }
+
+    fn class(&mut self, class: &Class) {
+        self.text(&class.name);
+        self.option(class.parallel, |w, parallel| w.number(u64::from(parallel)));
+        self.option(class.memory, Self::number);
+        self.option(class.fuel, Self::number);
+        self.option(class.timeout, Self::number);
+    }
+
+    fn access(&mut self, access: FolderAccess) {
+        self.tag(match access {
+            FolderAccess::Read => 0,
+            FolderAccess::ReadWrite => 1,
+        });
+    }
+
+    fn node(&mut self, plan: &Plan, node: &Node) {
+        self.text(&node.name);
+        self.ty(&node.ty);
+        let range = node.successors.start as usize..node.successors.end as usize;
+        self.all(plan.successors.get(range).unwrap_or(&[]).iter(), |w, later| w.id(*later));
+        self.option(node.deadline.as_ref(), Self::expr);
+        self.option(node.parallel.as_ref(), Self::expr);
+        self.kind(&node.kind);
+        let mut children: Vec<&Child> = Vec::new();
+        children.extend(node.kind.children());
+        self.all(children.into_iter(), |w, child| {
+            w.id(child.region);
+            w.all(child.captures.iter(), |w, slot| w.number(u64::from(slot.0)));
+        });
+        walk::node_exprs(&node.kind, [], &mut |expr| self.expr(expr));
+    }
+
+    /// What a node is, without its children and expressions.
+    fn kind(&mut self, kind: &NodeKind) {
+        match kind {
+            NodeKind::Call(call) => {
+                self.tag(1);
+                self.call(call);
+            }
+            NodeKind::Flow { flow, args } => {
+                self.tag(2);
+                self.id(*flow);
+                self.number(args.len() as u64);
+            }
+            NodeKind::Value(_) => self.tag(3),
+            NodeKind::If { otherwise, .. } => {
+                self.tag(4);
+                self.flag(otherwise.is_some());
+            }
+            NodeKind::Match { arms, .. } => {
+                self.tag(5);
+                self.all(arms.iter(), |w, arm| {
+                    w.pattern(&arm.pattern);
+                    w.flag(arm.guard.is_some());
+                });
+            }
+            NodeKind::Map { collect, .. } => {
+                self.tag(6);
+                self.flag(*collect);
+            }
+            NodeKind::Fold { .. } => self.tag(7),
+            NodeKind::Tree { .. } => self.tag(8),
+            NodeKind::Loop { exhausted, .. } => {
+                self.tag(9);
+                self.flag(exhausted.is_some());
+            }
+            NodeKind::Try { .. } => self.tag(10),
+            NodeKind::Block { .. } => self.tag(11),
+            NodeKind::Require { .. } => self.tag(12),
+            NodeKind::Return(_) => self.tag(13),
+        }
+    }
+
+    fn call(&mut self, call: &CallPlan) {
+        self.id(call.function);
+        self.number(call.args.len() as u64);
+        self.all(call.grants.iter(), Self::grant);
+        self.flag(call.idempotent);
+        for own in [&call.retry, &call.timeout, &call.memory, &call.fuel] {
+            self.flag(own.is_some());
+        }
+        self.tag(match &call.backoff {
+            Backoff::None => 0,
+            Backoff::Constant(_) => 1,
+            Backoff::Exponential { max: None, .. } => 2,
+            Backoff::Exponential { max: Some(_), .. } => 3,
+        });
+        self.option(call.class.as_deref(), Self::text);
+    }
+
+    fn grant(&mut self, grant: &Grant) {
+        match grant {
+            Grant::Folder(access, _) => {
+                self.tag(0);
+                self.access(*access);
+            }
+            Grant::Http(host) => self.tagged(1, host),
+            Grant::Env(name) => self.tagged(2, name),
+            Grant::Clock => self.tag(3),
+            Grant::Random => self.tag(4),
+        }
+    }
+
+    fn tagged(&mut self, tag: u8, text: &str) {
+        self.tag(tag);
+        self.text(text);
+    }
+
+    /// A form by its tag, what is not an expression in it, and its parts.
+    fn expr(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Const(value) => {
+                self.tag(1);
+                self.value(value);
+            }
+            Expr::Slot(slot) => self.indexed(2, slot.0),
+            Expr::Local(local) => self.indexed(3, *local),
+            Expr::Field(_, name) => self.tagged(4, name),
+            Expr::TupleField(_, index) => self.indexed(5, *index),
+            Expr::Index(..) => self.tag(6),
+            Expr::Not(_) => self.tag(7),
+            Expr::Neg(_) => self.tag(8),
+            Expr::Binary(operator, ..) => self.indexed(9, *operator as u32),
+            Expr::And(..) => self.tag(10),
+            Expr::Or(..) => self.tag(11),
+            Expr::Coalesce(..) => self.tag(12),
+            Expr::If(..) => self.tag(13),
+            Expr::Match(_, arms) => {
+                self.tag(14);
+                self.all(arms.iter(), |w, (pattern, guard, _)| {
+                    w.pattern(pattern);
+                    w.flag(guard.is_some());
+                });
+            }
+            Expr::List(ty, items) => {
+                self.tag(15);
+                self.ty(ty);
+                self.number(items.len() as u64);
+            }
+            Expr::Tuple(items) => self.indexed(16, items.len() as u32),
+            Expr::Record(fields) => {
+                self.tag(17);
+                self.all(fields.iter(), |w, (name, _)| w.text(name));
+            }
+            Expr::Variant(name, payload) => {
+                self.tagged(18, name);
+                self.flag(payload.is_some());
+            }
+            Expr::Some(_) => self.tag(19),
+            Expr::Ok(payload) => self.indexed(20, u32::from(payload.is_some())),
+            Expr::Err(payload) => self.indexed(21, u32::from(payload.is_some())),
+            Expr::Text(parts) => self.indexed(22, parts.len() as u32),
+            Expr::Convert(_, ty) => {
+                self.tag(23);
+                self.ty(ty);
+            }
+            Expr::Comprehension { condition, ty, .. } => {
+                self.tag(24);
+                self.flag(condition.is_some());
+                self.ty(ty);
+            }
+            Expr::SortBy(..) => self.tag(25),
+            Expr::Library(function, args) => {
+                self.indexed(26, *function as u32);
+                self.number(args.len() as u64);
+            }
+        }
+        walk::parts(expr, &mut |part| self.expr(part));
+    }
+
+    fn indexed(&mut self, tag: u8, index: u32) {
+        self.tag(tag);
+        self.number(u64::from(index));
+    }
+
+    fn pattern(&mut self, pattern: &Pattern) {
+        match pattern {
+            Pattern::Any => self.tag(1),
+            Pattern::Bind => self.tag(2),
+            Pattern::Literal(value) => {
+                self.tag(3);
+                self.value(value);
+            }
+            Pattern::Variant(name, inner) => {
+                self.tagged(4, name);
+                self.option(inner.as_deref(), Self::pattern);
+            }
+            Pattern::Enum(name) => self.tagged(5, name),
+            Pattern::None => self.tag(6),
+            Pattern::Some(inner) => {
+                self.tag(7);
+                self.pattern(inner);
+            }
+            Pattern::Ok(inner) => {
+                self.tag(8);
+                self.option(inner.as_deref(), Self::pattern);
+            }
+            Pattern::Err(inner) => {
+                self.tag(9);
+                self.option(inner.as_deref(), Self::pattern);
+            }
+            Pattern::Tuple(members) => {
+                self.tag(10);
+                self.all(members.iter(), Self::pattern);
+            }
+            Pattern::Record(fields) => {
+                self.tag(11);
+                self.all(fields.iter(), |w, (name, field)| {
+                    w.text(name);
+                    w.pattern(field);
+                });
+            }
+        }
+    }
+
+    fn value(&mut self, value: &Value) {
+        match value {
+            Value::Bool(value) => self.scalar(1, u64::from(*value)),
+            Value::S8(value) => self.scalar(2, i64::from(*value).cast_unsigned()),
+            Value::S16(value) => self.scalar(3, i64::from(*value).cast_unsigned()),
+            Value::S32(value) => self.scalar(4, i64::from(*value).cast_unsigned()),
+            Value::S64(value) => self.scalar(5, value.cast_unsigned()),
+            Value::U8(value) => self.scalar(6, u64::from(*value)),
+            Value::U16(value) => self.scalar(7, u64::from(*value)),
+            Value::U32(value) => self.scalar(8, u64::from(*value)),
+            Value::U64(value) => self.scalar(9, *value),
+            Value::F32(value) => self.scalar(10, u64::from(value.to_bits())),
+            Value::F64(value) => self.scalar(11, value.to_bits()),
+            Value::Char(value) => self.scalar(12, u64::from(u32::from(*value))),
+            Value::String(text) => self.tagged(13, text),
+            Value::Bytes(bytes) => {
+                self.scalar(14, bytes.len() as u64);
+                self.sink.update(bytes);
+            }
+            Value::List(items) => self.values(15, items),
+            Value::Tuple(items) => self.values(16, items),
+            Value::Record(fields) => {
+                self.tag(17);
+                self.all(fields.iter(), |w, (name, value)| {
+                    w.text(name);
+                    w.value(value);
+                });
+            }
+            Value::Variant(name, payload) => {
+                self.tagged(18, name);
+                self.option(payload.as_deref(), Self::value);
+            }
+            Value::Enum(name) => self.tagged(19, name),
+            Value::Flags(names) => {
+                self.tag(20);
+                self.all(names.iter(), |w, name: &Name| w.text(name));
+            }
+            Value::Option(some) => {
+                self.tag(21);
+                self.option(some.as_deref(), Self::value);
+            }
+            Value::Result(result) => {
+                let (tag, payload) = match result {
+                    Ok(payload) => (22, payload),
+                    Err(payload) => (23, payload),
+                };
+                self.tag(tag);
+                self.option(payload.as_deref(), Self::value);
+            }
+            Value::Json(document) => self.tagged(24, &document.to_string()),
+            Value::Dir(path) => self.tagged(25, path),
+            Value::Duration(nanoseconds) => self.scalar(26, *nanoseconds),
+            Value::Unit => self.tag(27),
+        }
+    }
+
+    fn scalar(&mut self, tag: u8, bits: u64) {
+        self.tag(tag);
+        self.number(bits);
+    }
+
+    fn values(&mut self, tag: u8, values: &[Value]) {
+        self.tag(tag);
+        self.all(values.iter(), Self::value);
+    }
+}
+
+/// Digests of types. Shared parts are digested once: written out, a type can be far larger than in memory.
+#[derive(Default)]
+struct Types {
+    known: HashMap<*const (), [u8; 32]>,
+}
+
+impl Types {
+    fn digest(&mut self, ty: &Type) -> [u8; 32] {
+        match ty {
+            Type::List(item) => combine("list", [self.arc(item)].map(Some), []),
+            Type::Option(some) => combine("option", [self.arc(some)].map(Some), []),
+            Type::Result(ok, err) => {
+                let parts = [ok, err].map(|part| part.as_ref().map(|part| self.arc(part)));
+                combine("result", parts, [])
+            }
+            Type::Tuple(members) => self.shared(Arc::as_ptr(members).cast(), |this| {
+                let parts: Vec<_> = members.iter().map(|member| Some(this.digest(member))).collect();
+                combine("tuple", parts, [])
+            }),
+            Type::Record(record) => self.shared(Arc::as_ptr(record).cast(), |this| {
+                let parts: Vec<_> = record.fields.iter().map(|(_, ty)| Some(this.digest(ty))).collect();
+                combine("record", parts, record.fields.iter().map(|(name, _)| &**name))
+            }),
+            Type::Variant(variant) => self.shared(Arc::as_ptr(variant).cast(), |this| {
+                let parts: Vec<_> = variant.cases.iter().map(|(_, ty)| ty.as_ref().map(|ty| this.digest(ty))).collect();
+                combine("variant", parts, variant.cases.iter().map(|(name, _)| &**name))
+            }),
+            Type::Enum(cases) => combine("enum", [], cases.cases.iter().map(|name| &**name)),
+            Type::Flags(flags) => combine("flags", [], flags.names.iter().map(|name| &**name)),
+            // The others are their own name.
+            scalar => combine(&scalar.to_string(), [], []),
+        }
+    }
+
+    fn arc(&mut self, ty: &Arc<Type>) -> [u8; 32] {
+        self.shared(Arc::as_ptr(ty).cast(), |this| this.digest(ty))
+    }
+
+    fn shared(&mut self, address: *const (), digest: impl FnOnce(&mut Self) -> [u8; 32]) -> [u8; 32] {
+        if let Some(known) = self.known.get(&address) {
+            return *known;
+        }
+        let digest = digest(self);
+        self.known.insert(address, digest);
+        digest
+    }
+}
+
+/// The digest of a type from its word, its members' types and its members' names.
+fn combine<'n>(
+    word: &str,
+    parts: impl IntoIterator<Item = Option<[u8; 32]>>,
+    names: impl IntoIterator<Item = &'n str>,
+) -> [u8; 32] {
+    let mut sink = Sha256::new();
+    let mut text = |text: &str| {
+        sink.update((text.len() as u64).to_le_bytes());
+        sink.update(text.as_bytes());
+    };
+    text(word);
+    names.into_iter().for_each(&mut text);
+    for part in parts {
+        sink.update([u8::from(part.is_some())]);
+        sink.update(part.unwrap_or_default());
+    }
+    sink.finalize().into()
+}

@@ -1,0 +1,36 @@
+//! Plans for people and tools: a table, Mermaid, Graphviz and JSON.
+
+mod critical;
+mod dot;
+mod json;
+mod mermaid;
+mod names;
+mod table;
+
+pub use critical::{critical_path, leaves, roots};
+
+use crate::plan::Plan;
+
+/// How a plan is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Text for a terminal: each node on a line, then a summary.
+    Table,
+    /// A Mermaid flowchart, a subgraph for each region.
+    Mermaid,
+    /// Graphviz, a cluster for each region.
+    Dot,
+    /// Everything, for tools.
+    Json,
+}
+
+/// The plan in that format, with a newline at its end.
+#[must_use]
+pub fn render(plan: &Plan, format: Format) -> String {
+    match format {
+        Format::Table => table::table(plan),
+        Format::Mermaid => mermaid::mermaid(plan),
+        Format::Dot => dot::dot(plan),
+        Format::Json => json::json(plan),
+    }
+}
