@@ -1,1 +1,29 @@
-//! (skeleton)
+//! The journal of runs on SQLite, and the stored form of its events.
+//!
+//! # Steps
+//!
+//! 1. [`wire`] turns an event into its stored form (a kind, a path and a JSON body) and back.
+//! 2. [`chain`] links the stored events of a run by hashes, and names what is missing or changed.
+//! 3. [`SqliteJournal`] appends them: one writer thread, many runs in one commit.
+//! 4. [`Reader`] answers `ps`, `show` and `events`, also while another process writes.
+//! 5. [`conformance`] states what every adapter of [`engine::ports::Journal`] must do.
+//!
+//! The format is described in `host/docs/journal.md`.
+
+pub mod chain;
+pub mod conformance;
+mod load;
+mod options;
+mod problem;
+mod queue;
+mod read;
+mod schema;
+mod store;
+pub mod wire;
+mod writer;
+
+pub use load::Prefix;
+pub use options::{Durability, Options};
+pub use read::{AttemptRow, AttemptState, EventRow, FindError, Reader, RunFilter, RunRow, RunStatus};
+pub use schema::{APPLICATION_ID, FORMAT_VERSION};
+pub use store::SqliteJournal;

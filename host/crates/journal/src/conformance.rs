@@ -1,0 +1,361 @@
+//! What every adapter of [`Journal`] must do, as checks that are given a way to open one.
+//!
+//! An adapter's tests call [`check_all`] with a function that opens the store of a given name: the same
+//! name twice is two owners of the same store, as two processes would be.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use catalog::{Digest, FailureKind, Value};
+use engine::event::{
+    Attempt, Bill, Decision, Denial, Event, EventBody, Failure, Payload, RunId, RunOutcome, RunStarted, TaskId, TimerId,
+    Timestamp,
+};
+use engine::ports::{Journal, JournalError};
+use futures::future::join_all;
+
+/// Opens the store with this name.
+pub type Open<'a> = &'a dyn Fn(&str) -> Arc<dyn Journal>;
+
+/// What was found, by the check that found it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{check}: {what}")]
+pub struct Violation {
+    /// The check.
+    pub check: &'static str,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// Runs all checks and gives what each of them found wrong.
+pub async fn check_all(open: Open<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let mut note = |check, result: Result<(), String>| violations.extend(result.err().map(|what| Violation { check, what }));
+    note("order", order(open).await);
+    note("every kind", every_kind(open).await);
+    note("reload", reload(open).await);
+    note("fence", fence(open).await);
+    note("fence of a new run", fence_of_a_new_run(open).await);
+    note("all or nothing", all_or_nothing(open).await);
+    note("gap", gap(open).await);
+    note("dropped future", dropped_future(open).await);
+    note("idle", idle(open).await);
+    note("large payload", large_payload(open).await);
+    note("blobs", blobs(open).await);
+    note("unknown", unknown(open).await);
+    note("many runs", many_runs(open).await);
+    violations
+}
+
+/// One event of each kind, with every field in use, as events 1 to n of a run.
+#[must_use]
+pub fn one_of_each() -> Vec<Event> {
+    let attempt = |task, number| Attempt { task: TaskId(task), number, path: format!("main/step[{task}]").into() };
+    let bill = Bill { fuel: 1 << 60, peak_memory: 65_536, wall: 12, host_calls: 3, bytes_in: 4, bytes_out: 5 };
+    let failure = Failure {
+        kind: FailureKind::InvalidInput,
+        message: "a \"quoted\"\\\n\u{1}text ✓".to_owned(),
+        details: Some(Arc::new(serde_json::json!({"code": 7, "none": null}))),
+        retry_after: Some(250),
+    };
+    let plain = Failure { kind: FailureKind::Error, message: String::new(), details: None, retry_after: None };
+    let value = Payload::Value(Value::record([("text", Value::string("é\u{1f600}")), ("none", Value::none())]));
+    let bodies = [
+        started("all kinds"),
+        EventBody::AttemptStarted { attempt: attempt(0, 1), host: "host-1".into() },
+        EventBody::Denied {
+            attempt: attempt(0, 1),
+            denial: Denial { capability: "files".to_owned(), subject: "/etc/pass wd".to_owned() },
+        },
+        EventBody::AttemptFailed { attempt: attempt(0, 1), failure: failure.clone(), bill },
+        EventBody::TimerFired { timer: TimerId(0) },
+        EventBody::AttemptSucceeded { attempt: attempt(0, 2), output: value.clone(), bill },
+        EventBody::AttemptSucceeded { attempt: attempt(1, 1), output: Payload::Value(Value::Unit), bill: Bill::default() },
+        EventBody::AttemptCancelled { attempt: attempt(2, 1) },
+        EventBody::OutcomeUnknown { attempt: attempt(3, 1) },
+        EventBody::Paused { reason: "the outcome of a step is unknown".to_owned() },
+        EventBody::OperatorDecision { task: TaskId(3), decision: Decision::Retry },
+        EventBody::OperatorDecision { task: TaskId(3), decision: Decision::Supply(value.clone()) },
+        EventBody::OperatorDecision { task: TaskId(3), decision: Decision::Fail("no".to_owned()) },
+        EventBody::OwnerChanged { host: "host-2".into() },
+        EventBody::Resumed,
+        EventBody::AttemptFailed { attempt: attempt(4, 1), failure: plain, bill },
+        EventBody::CancelRequested { reason: String::new() },
+        EventBody::RunEnded { outcome: RunOutcome::Failed { failure, path: "main/step[4]".into() } },
+    ];
+    numbered(1, bodies)
+}
+
+fn started(flow: &str) -> EventBody {
+    EventBody::RunStarted(Box::new(RunStarted {
+        flow: flow.to_owned(),
+        plan: Digest([1; 32]),
+        program: Digest([2; 32]),
+        input: vec![
+            ("folder".to_owned(), Payload::Value(Value::Dir("/home/me/docs".into()))),
+            ("count".to_owned(), Payload::Value(Value::U64(u64::MAX))),
+        ],
+        labels: vec![("team".to_owned(), "docs".to_owned()), ("a".to_owned(), "first \"a\"".to_owned())],
+        semantics: 1,
+        permitted: vec!["read /home/me/docs".to_owned()],
+        host: "host-1".into(),
+    }))
+}
+
+fn numbered(from: u64, bodies: impl IntoIterator<Item = EventBody>) -> Vec<Event> {
+    let at = |seq: u64| Timestamp(1_700_000_000_000 + seq);
+    (from..).zip(bodies).map(|(seq, body)| Event { seq, at: at(seq), body }).collect()
+}
+
+/// `count` events of a run from its start.
+fn run_of(count: u64) -> Vec<Event> {
+    let step = |task| EventBody::AttemptSucceeded {
+        attempt: Attempt { task: TaskId(task), number: 1, path: format!("main/step[{task}]").into() },
+        output: Payload::Value(Value::string(format!("result {task}"))),
+        bill: Bill::default(),
+    };
+    numbered(1, std::iter::once(started("steps")).chain((0..count.saturating_sub(1)).map(step)))
+}
+
+/// Events as they are after loading: values as text.
+fn as_loaded(events: &[Event]) -> Vec<Event> {
+    events.iter().cloned().map(|event| Event { body: body_as_loaded(event.body), ..event }).collect()
+}
+
+fn body_as_loaded(body: EventBody) -> EventBody {
+    match body {
+        EventBody::RunStarted(mut started) => {
+            started.input = started.input.into_iter().map(|(name, value)| (name, text(&value))).collect();
+            EventBody::RunStarted(started)
+        }
+        EventBody::AttemptSucceeded { attempt, output, bill } => {
+            EventBody::AttemptSucceeded { attempt, output: text(&output), bill }
+        }
+        EventBody::OperatorDecision { task, decision: Decision::Supply(value) } => {
+            EventBody::OperatorDecision { task, decision: Decision::Supply(text(&value)) }
+        }
+        EventBody::RunEnded { outcome: RunOutcome::Succeeded(value) } => {
+            EventBody::RunEnded { outcome: RunOutcome::Succeeded(text(&value)) }
+        }
+        other => other,
+    }
+}
+
+fn text(payload: &Payload) -> Payload {
+    match payload {
+        Payload::Value(value) => {
+            let mut out = String::new();
+            catalog::json::write_json(value, &mut out);
+            Payload::Text(out.into())
+        }
+        Payload::Text(text) => Payload::Text(text.clone()),
+    }
+}
+
+async fn append(journal: &dyn Journal, run: &RunId, events: &[Event]) -> Result<(), String> {
+    journal.append(run, events.into()).await.map_err(|error| format!("append: {error}"))
+}
+
+/// Without the values, of which it takes a copy.
+fn expect_events(journal: &dyn Journal, run: &RunId, expected: &[Event]) -> Result<(), String> {
+    let loaded = journal.load(run).map_err(|error| format!("load: {error}"))?;
+    let expected = as_loaded(expected);
+    match loaded.iter().zip(&expected).find(|(left, right)| !same(left, right)) {
+        Some((left, right)) => Err(format!("loaded {left:?} instead of {right:?}")),
+        None if loaded.len() != expected.len() => Err(format!("loaded {} events instead of {}", loaded.len(), expected.len())),
+        None => Ok(()),
+    }
+}
+
+/// An adapter in memory may give the values back as they are.
+fn same(loaded: &Event, expected: &Event) -> bool {
+    as_loaded(std::slice::from_ref(loaded)).first() == Some(expected)
+}
+
+async fn expect_error<F>(what: &str, future: F, fits: impl Fn(&JournalError) -> bool) -> Result<(), String>
+where
+    F: Future<Output = Result<(), JournalError>>,
+{
+    match future.await {
+        Err(error) if fits(&error) => Ok(()),
+        other => Err(format!("{what}: {other:?}")),
+    }
+}
+
+fn run(id: &str) -> RunId {
+    RunId(id.into())
+}
+
+async fn order(open: Open<'_>) -> Result<(), String> {
+    let (journal, run, events) = (open("order"), run("r"), run_of(200));
+    // Several appends under way at once are made in the order of the calls, however they are awaited.
+    let mut appends: Vec<_> = events.chunks(3).map(|chunk| journal.append(&run, chunk.into())).collect();
+    appends.reverse();
+    for result in join_all(appends).await {
+        result.map_err(|error| error.to_string())?;
+    }
+    expect_events(&*journal, &run, &events)
+}
+
+async fn every_kind(open: Open<'_>) -> Result<(), String> {
+    let (journal, run, events) = (open("kinds"), run("r"), one_of_each());
+    append(&*journal, &run, &events).await?;
+    expect_events(&*journal, &run, &events)?;
+    let mut done = run_of(2);
+    done.extend(numbered(3, [EventBody::RunEnded { outcome: RunOutcome::Succeeded(Payload::Value(Value::U8(3))) }]));
+    append(&*journal, &self::run("done"), &done).await?;
+    expect_events(&*journal, &self::run("done"), &done)?;
+    let mut cancelled = run_of(1);
+    cancelled.extend(numbered(2, [EventBody::RunEnded { outcome: RunOutcome::Cancelled }]));
+    append(&*journal, &self::run("cancelled"), &cancelled).await?;
+    expect_events(&*journal, &self::run("cancelled"), &cancelled)
+}
+
+async fn reload(open: Open<'_>) -> Result<(), String> {
+    let (run, events) = (run("r"), run_of(20));
+    let journal = open("reload");
+    append(&*journal, &run, events.get(..12).unwrap_or_default()).await?;
+    drop(journal);
+    let journal = open("reload");
+    append(&*journal, &run, events.get(12..).unwrap_or_default()).await?;
+    expect_events(&*journal, &run, &events)?;
+    // What was loaded can be appended elsewhere and is the same again.
+    let loaded = journal.load(&run).map_err(|error| error.to_string())?;
+    append(&*journal, &self::run("copy"), &loaded).await?;
+    expect_events(&*journal, &self::run("copy"), &events)
+}
+
+async fn fence(open: Open<'_>) -> Result<(), String> {
+    let (run, events) = (run("r"), run_of(5));
+    let (first, second) = (open("fence"), open("fence"));
+    append(&*first, &run, &events).await?;
+    let taken = numbered(6, [EventBody::OwnerChanged { host: "second".into() }]);
+    append(&*second, &run, &taken).await?;
+    let late = numbered(6, [EventBody::Resumed, EventBody::Resumed]);
+    let fenced = |error: &JournalError| *error == JournalError::Fenced { run: run.clone(), seq: 6 };
+    expect_error("the former owner appended", first.append(&run, late.into()), fenced).await?;
+    let all = [events, taken].concat();
+    expect_events(&*first, &run, &all)?;
+    expect_events(&*second, &run, &all)
+}
+
+async fn fence_of_a_new_run(open: Open<'_>) -> Result<(), String> {
+    let (run, events) = (run("r"), run_of(2));
+    let (first, second) = (open("new"), open("new"));
+    append(&*first, &run, &events).await?;
+    let fenced = |error: &JournalError| *error == JournalError::Fenced { run: run.clone(), seq: 1 };
+    expect_error("a run was started twice", second.append(&run, events.clone().into()), fenced).await?;
+    expect_error("a run was started twice by its owner", first.append(&run, events.clone().into()), fenced).await?;
+    expect_events(&*second, &run, &events)
+}
+
+async fn all_or_nothing(open: Open<'_>) -> Result<(), String> {
+    let (journal, run, events) = (open("all"), run("r"), run_of(5));
+    append(&*journal, &run, events.get(..3).unwrap_or_default()).await?;
+    // The first of these is already there, the others are new.
+    let overlap = events.get(2..).unwrap_or_default();
+    expect_error("an overlap was appended", journal.append(&run, overlap.into()), |error| {
+        matches!(error, JournalError::Fenced { seq: 3, .. })
+    })
+    .await?;
+    expect_events(&*journal, &run, events.get(..3).unwrap_or_default())?;
+    append(&*journal, &run, events.get(3..).unwrap_or_default()).await?;
+    append(&*journal, &run, &[]).await?;
+    expect_events(&*journal, &run, &events)
+}
+
+async fn gap(open: Open<'_>) -> Result<(), String> {
+    let (journal, run, events) = (open("gap"), run("r"), run_of(6));
+    append(&*journal, &run, events.get(..2).unwrap_or_default()).await?;
+    let later = events.get(3..).unwrap_or_default();
+    expect_error("a gap was appended", journal.append(&run, later.into()), |error| matches!(error, JournalError::Damaged { .. }))
+        .await?;
+    expect_events(&*journal, &run, events.get(..2).unwrap_or_default())
+}
+
+async fn dropped_future(open: Open<'_>) -> Result<(), String> {
+    let (journal, run, events) = (open("dropped"), run("r"), run_of(4));
+    let (early, late) = events.split_at(2);
+    drop(journal.append(&run, early.into()));
+    append(&*journal, &run, late).await?;
+    expect_events(&*journal, &run, &events)
+}
+
+async fn idle(open: Open<'_>) -> Result<(), String> {
+    let (journal, run, events) = (open("idle"), run("r"), run_of(50));
+    for event in &events {
+        journal.append_idle(&run, std::slice::from_ref(event).into()).await.map_err(|error| error.to_string())?;
+    }
+    expect_events(&*journal, &run, &events)
+}
+
+async fn large_payload(open: Open<'_>) -> Result<(), String> {
+    let (journal, run) = (open("large"), run("r"));
+    let large = Payload::Value(Value::string("a \"large\" text ✓\n".repeat(100_000)));
+    let details = serde_json::Value::from("d".repeat(100_000));
+    let attempt = Attempt { task: TaskId(0), number: 1, path: "main/step".into() };
+    let failure =
+        Failure { kind: FailureKind::Error, message: "large".to_owned(), details: Some(Arc::new(details)), retry_after: None };
+    let mut events = run_of(1);
+    if let Some(EventBody::RunStarted(started)) = events.first_mut().map(|event| &mut event.body) {
+        started.input.push(("text".to_owned(), large.clone()));
+    }
+    events.extend(numbered(
+        2,
+        [
+            EventBody::AttemptFailed { attempt: attempt.clone(), failure: failure.clone(), bill: Bill::default() },
+            EventBody::AttemptSucceeded { attempt, output: large.clone(), bill: Bill::default() },
+            EventBody::RunEnded { outcome: RunOutcome::Succeeded(large) },
+        ],
+    ));
+    append(&*journal, &run, &events).await?;
+    expect_events(&*journal, &run, &events)
+}
+
+async fn blobs(open: Open<'_>) -> Result<(), String> {
+    let journal = open("blobs");
+    for bytes in [&b""[..], b"abc", &vec![0xff; 3_000_000]] {
+        let digest = journal.put_blob(bytes).map_err(|error| error.to_string())?;
+        let again = journal.put_blob(bytes).map_err(|error| error.to_string())?;
+        if digest != again {
+            return Err("the same bytes have two digests".to_owned());
+        }
+        let loaded = open("blobs").blob(digest).map_err(|error| error.to_string())?;
+        if loaded != bytes {
+            return Err(format!("{} bytes came back as {}", bytes.len(), loaded.len()));
+        }
+    }
+    let abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    match journal.put_blob(b"abc") {
+        Ok(digest) if digest.to_string() == abc => Ok(()),
+        other => Err(format!("the digest is not the sha256: {other:?}")),
+    }
+}
+
+async fn unknown(open: Open<'_>) -> Result<(), String> {
+    let journal = open("unknown");
+    match journal.load(&run("nobody")) {
+        Err(JournalError::NoSuchRun(id)) if id == "nobody" => {}
+        other => return Err(format!("a run that is not there: {other:?}")),
+    }
+    match journal.blob(Digest([9; 32])) {
+        Err(JournalError::NoSuchBlob(_)) => Ok(()),
+        other => Err(format!("a blob that is not there: {other:?}")),
+    }
+}
+
+async fn many_runs(open: Open<'_>) -> Result<(), String> {
+    let journal = open("many");
+    let events = run_of(25);
+    let one = |number: u32| {
+        let (journal, events) = (&journal, &events);
+        async move {
+            let run = run(&format!("run-{number}"));
+            for chunk in events.chunks(1 + number as usize % 4) {
+                append(&**journal, &run, chunk).await?;
+            }
+            expect_events(&**journal, &run, events)
+        }
+    };
+    join_all((0..100).map(one)).await.into_iter().collect()
+}

@@ -1,0 +1,151 @@
+//! The read side: what `ps`, `show` and `events` ask. Works beside a process that writes.
+
+mod pool;
+mod rows;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::event::{EventBody, RunId, Seq, Timestamp};
+use engine::ports::JournalError;
+use rusqlite::{Connection, params};
+
+use crate::load::{self, Prefix};
+use crate::problem::from_sqlite;
+use crate::wire::{decode, kind};
+use crate::writer::{MAX_SEQ, RUN_SHIFT};
+
+pub(crate) use pool::Pool;
+pub use rows::{AttemptRow, AttemptState, EventRow, FindError, RunFilter, RunRow, RunStatus};
+
+/// How many matches an ambiguous prefix is shown with.
+const SHOWN_MATCHES: usize = 8;
+
+/// Reads a store. Each answer is one or a few short read transactions of its own.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    pool: Arc<Pool>,
+}
+
+impl Reader {
+    /// Reads the store at this path, which must exist; waits this long where it is locked.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`]: it does not exist, is no store, is of a newer version, or cannot be read.
+    pub fn open(path: &Path, lock_timeout: Duration) -> Result<Self, JournalError> {
+        let pool = Pool::new(path.to_owned(), lock_timeout);
+        // The first connection tells what is wrong now, and serves the first question.
+        pool.with(|_| Ok(()))?;
+        Ok(Self { pool: Arc::new(pool) })
+    }
+
+    pub(crate) const fn over(pool: Arc<Pool>) -> Self {
+        Self { pool }
+    }
+
+    /// The runs that fit, latest first.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the store.
+    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, JournalError> {
+        let condition = "(?1 IS NULL OR status = ?1) AND (?2 IS NULL OR flow = ?2) ORDER BY no DESC LIMIT ?3";
+        let limit = i64::try_from(filter.limit.unwrap_or(usize::MAX)).unwrap_or(i64::MAX);
+        let values = params![filter.status.map(RunStatus::name), filter.flow, limit];
+        self.query(|connection| rows::runs(connection, condition, values))
+    }
+
+    /// The run with this id, or the only one whose id begins so.
+    ///
+    /// # Errors
+    /// There is none or more than one, or whatever is wrong with the store.
+    pub fn find(&self, id_or_prefix: &str) -> Result<RunRow, FindError> {
+        let mut exact = self.query(|connection| rows::runs(connection, "id = ?1", [id_or_prefix]))?;
+        if let Some(run) = exact.pop() {
+            return Ok(run);
+        }
+        let mut found = if id_or_prefix.is_empty() {
+            Vec::new()
+        } else {
+            let condition = "id >= ?1 AND id < ?1 || char(1114111) ORDER BY no DESC LIMIT ?2";
+            self.query(|connection| {
+                rows::runs(connection, condition, (id_or_prefix, i64::try_from(SHOWN_MATCHES + 1).unwrap_or(i64::MAX)))
+            })?
+        };
+        match (found.pop(), found.is_empty()) {
+            (Some(only), true) => Ok(only),
+            (None, _) => Err(JournalError::NoSuchRun(id_or_prefix.to_owned()).into()),
+            (Some(last), false) => {
+                found.push(last);
+                let more = found.len() > SHOWN_MATCHES;
+                let matches = found.into_iter().take(SHOWN_MATCHES).map(|run| run.id.to_string()).collect();
+                Err(FindError::Ambiguous { prefix: id_or_prefix.to_owned(), matches, more })
+            }
+        }
+    }
+
+    /// Up to `limit` events of a run that follow the position `after`, as they are stored.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRun`], or whatever is wrong with the store.
+    pub fn events(&self, run: &RunId, after: Seq, limit: usize) -> Result<Vec<EventRow>, JournalError> {
+        self.pool.with(|connection| {
+            let (no, _) = load::find(connection, self.pool.path(), run)?;
+            let start = no << RUN_SHIFT | i64::try_from(after).unwrap_or(MAX_SEQ).min(MAX_SEQ);
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            rows::events(connection, start, no << RUN_SHIFT | MAX_SEQ, limit)
+                .map_err(|error| from_sqlite(self.pool.path(), &error))
+        })
+    }
+
+    /// The attempts of a run in the order of their first event: what they called, how they ended, what they used.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRun`], or whatever is wrong with the store.
+    pub fn attempts(&self, run: &RunId) -> Result<Vec<AttemptRow>, JournalError> {
+        const CHUNK: usize = 2048;
+        let mut attempts = rows::Attempts::default();
+        let mut after = 0;
+        loop {
+            let events = self.events(run, after, CHUNK)?;
+            for event in events.iter().filter(|event| concerns_attempt(&event.kind)) {
+                let body = body(event).map_err(|what| JournalError::Damaged { run: run.clone(), what })?;
+                attempts.event(event.at, body);
+            }
+            match events.last() {
+                Some(last) if events.len() == CHUNK => after = last.seq,
+                _ => return Ok(attempts.finish()),
+            }
+        }
+    }
+
+    /// Events of a run with their payloads, checked, up to the first damage.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRun`], or the store cannot be read at all.
+    pub fn load_prefix(&self, run: &RunId) -> Result<Prefix, JournalError> {
+        self.pool.with(|connection| load::load(connection, self.pool.path(), run))
+    }
+
+    fn query<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
+        self.pool.with(|connection| ask(connection).map_err(|error| from_sqlite(self.pool.path(), &error)))
+    }
+}
+
+fn concerns_attempt(name: &str) -> bool {
+    matches!(
+        name,
+        kind::ATTEMPT_STARTED | kind::ATTEMPT_SUCCEEDED | kind::ATTEMPT_FAILED | kind::ATTEMPT_CANCELLED | kind::OUTCOME_UNKNOWN
+    )
+}
+
+/// The event without its large payloads, which nobody asked for here.
+fn body(event: &EventRow) -> Result<EventBody, String> {
+    let mut absent = |_| Ok(b"null".to_vec());
+    decode(&event.kind, &event.path, &event.body, &mut absent).map_err(|error| format!("event {}: {error}", event.seq))
+}
+
+/// A time as it is stored.
+fn timestamp(millis: i64) -> Timestamp {
+    Timestamp(u64::try_from(millis).unwrap_or_default())
+}

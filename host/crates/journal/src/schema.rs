@@ -1,0 +1,193 @@
+//! Opens connections: the tables, the checks that a file is a store, and the durability pragmas.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use engine::ports::JournalError;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use crate::options::{Durability, Options};
+use crate::problem::{from_sqlite, unavailable};
+
+/// The `application_id` in the header of a store: "flwh".
+pub const APPLICATION_ID: i32 = 0x666c_7768;
+
+/// The `user_version` of stores that this program writes, and the latest that it reads.
+pub const FORMAT_VERSION: i32 = 1;
+
+/// The tables of version 1. They are described in `host/docs/journal.md`.
+const TABLES: &str = "
+CREATE TABLE runs (
+    no INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    flow TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    program TEXT NOT NULL,
+    status TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    ended INTEGER,
+    last_seq INTEGER NOT NULL,
+    labels TEXT NOT NULL,
+    reason TEXT,
+    failure_kind TEXT,
+    failure_path TEXT
+);
+CREATE INDEX runs_by_status ON runs (status, no);
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    path TEXT NOT NULL,
+    body TEXT NOT NULL,
+    hash BLOB NOT NULL
+);
+CREATE TABLE blobs (
+    digest TEXT NOT NULL UNIQUE,
+    size INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    data BLOB NOT NULL
+);
+";
+
+/// WAL pages after which a commit also moves them into the main file. Larger than SQLite's 1,000, because
+/// many commits rewrite the same last page.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
+/// Opens a connection that writes; makes the store where there is none.
+pub(crate) fn open_writer(path: &Path, options: &Options) -> Result<Connection, JournalError> {
+    refuse_folder(path)?;
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent)
+            .map_err(|error| unavailable(path, format_args!("cannot be made: {error}; choose another place")))?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(|error| from_sqlite(path, &error))?;
+    prepare(&mut connection, path, options)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &mut Connection, path: &Path, options: &Options) -> Result<(), JournalError> {
+    let sqlite = |error| from_sqlite(path, &error);
+    connection.busy_timeout(options.lock_timeout).map_err(sqlite)?;
+    // Checked before anything is changed: the file may belong to another program.
+    let fresh = check(connection, path)?;
+    use_wal(connection, options.lock_timeout).map_err(sqlite)?;
+    let synchronous = match options.durability {
+        Durability::Full => "FULL",
+        Durability::Process => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous).map_err(sqlite)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(sqlite)?;
+    if let Some(pages) = options.max_page_count {
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).map_err(sqlite)?;
+    }
+    if fresh {
+        make_tables(connection, path)?;
+    }
+    Ok(())
+}
+
+/// Opens a connection that only reads.
+pub(crate) fn open_reader(path: &Path, lock_timeout: Duration) -> Result<Connection, JournalError> {
+    refuse_folder(path)?;
+    if !path.exists() {
+        return Err(unavailable(path, "does not exist yet; it is made by the first run"));
+    }
+    match try_reader(path, lock_timeout, false) {
+        // Where nothing may be written, SQLite cannot share the file with a writer. Without a WAL there is none.
+        Err(_) if is_sealed(path) => try_reader(path, lock_timeout, true),
+        other => other,
+    }
+}
+
+fn try_reader(path: &Path, lock_timeout: Duration, immutable: bool) -> Result<Connection, JournalError> {
+    let sqlite = |error| from_sqlite(path, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = if immutable {
+        let uri = format!(
+            "file:{}?immutable=1",
+            path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
+        );
+        Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+    } else {
+        Connection::open_with_flags(path, flags)
+    }
+    .map_err(sqlite)?;
+    connection.busy_timeout(lock_timeout).map_err(sqlite)?;
+    if check(&connection, path)? {
+        return Err(unavailable(path, "is empty; it is filled by the first run"));
+    }
+    Ok(connection)
+}
+
+/// Whether the file's folder cannot be written and there is nothing in a WAL beside it.
+fn is_sealed(path: &Path) -> bool {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    !std::fs::metadata(&wal).is_ok_and(|wal| wal.len() > 0)
+        && std::fs::metadata(folder).is_ok_and(|folder| folder.permissions().readonly())
+}
+
+fn refuse_folder(path: &Path) -> Result<(), JournalError> {
+    if path.is_dir() { Err(unavailable(path, "is a folder; name a file")) } else { Ok(()) }
+}
+
+/// Whether the file is still empty.
+///
+/// # Errors
+/// It belongs to another program, a newer version wrote it, or it cannot be read.
+fn check(connection: &Connection, path: &Path) -> Result<bool, JournalError> {
+    let pragma =
+        |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(|error| from_sqlite(path, &error));
+    let application = pragma("application_id")?;
+    let version = pragma("user_version")?;
+    if application == i64::from(APPLICATION_ID) {
+        return if version == i64::from(FORMAT_VERSION) {
+            Ok(false)
+        } else if version > i64::from(FORMAT_VERSION) {
+            Err(unavailable(
+                path,
+                format_args!(
+                    "was written by a newer version of this program (its format is {version}, this program knows up to {FORMAT_VERSION}); update this program"
+                ),
+            ))
+        } else {
+            Err(unavailable(path, format_args!("has the unknown format version {version}; restore it from a backup")))
+        };
+    }
+    if application == 0 && version == 0 && pragma("schema_version")? == 0 {
+        Ok(true)
+    } else {
+        Err(unavailable(path, "is a SQLite database of another program; choose another file"))
+    }
+}
+
+/// Switches to the write-ahead log. SQLite does not wait here by itself when two processes do it at once.
+fn use_wal(connection: &Connection, lock_timeout: Duration) -> rusqlite::Result<()> {
+    let begin = Instant::now();
+    loop {
+        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())) {
+            Err(error) if is_busy(&error) && begin.elapsed() < lock_timeout => std::thread::sleep(Duration::from_millis(2)),
+            other => return other,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+fn make_tables(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
+    let sqlite = |error| from_sqlite(path, &error);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
+    // Another process may have been faster.
+    if check(&transaction, path)? {
+        transaction.execute_batch(TABLES).map_err(sqlite)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(sqlite)?;
+        transaction.pragma_update(None, "user_version", FORMAT_VERSION).map_err(sqlite)?;
+    }
+    transaction.commit().map_err(sqlite)
+}

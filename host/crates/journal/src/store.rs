@@ -1,0 +1,165 @@
+//! The journal on SQLite.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use catalog::Digest;
+use engine::event::{Event, RunId};
+use engine::ports::{Journal, JournalError};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use rusqlite::OptionalExtension;
+use sha2::{Digest as _, Sha256};
+
+use crate::load::{self, Prefix};
+use crate::options::{Durability, Options};
+use crate::problem::{from_sqlite, unavailable};
+use crate::queue::{Answer, Queue};
+use crate::read::{Pool, Reader};
+use crate::schema::{open_reader, open_writer};
+use crate::writer;
+
+/// A blob that was needed so recently is not written again to say so; the sweep's grace is longer.
+const FRESH_BLOB: Duration = Duration::from_secs(3600);
+
+/// A journal in a SQLite file. Its writer thread ends, after it has written what is queued, when this is dropped.
+#[derive(Debug)]
+pub struct SqliteJournal {
+    path: PathBuf,
+    readers: Arc<Pool>,
+    writer: Option<Writer>,
+}
+
+struct Writer {
+    queue: Arc<Queue>,
+    thread: Option<JoinHandle<()>>,
+    /// A commit is so short that a caller with nothing else to do may wait for it awake.
+    quick: bool,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+impl SqliteJournal {
+    /// Opens the store at this path, and makes it, with its folder, where there is none.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`]: it is locked, cannot be read or written, is full, damaged, of a newer
+    /// version, or not a store at all. Such a file is not changed.
+    pub fn open(path: &Path, options: &Options) -> Result<Self, JournalError> {
+        let readers = Arc::new(Pool::new(path.to_owned(), options.lock_timeout));
+        if options.read_only {
+            drop(open_reader(path, options.lock_timeout)?);
+            return Ok(Self { path: path.to_owned(), readers, writer: None });
+        }
+        let connection = open_writer(path, options)?;
+        let queue = Arc::new(Queue::new(options));
+        let (served, file) = (Arc::clone(&queue), path.to_owned());
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer::run(connection, file, &served))
+            .map_err(|error| unavailable(path, format_args!("cannot be used: its thread does not start: {error}")))?;
+        let quick = options.durability == Durability::Process;
+        Ok(Self { path: path.to_owned(), readers, writer: Some(Writer { queue, thread: Some(thread), quick }) })
+    }
+
+    /// The read side of the same store.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::over(Arc::clone(&self.readers))
+    }
+
+    /// The events of a run up to the first damage.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRun`], or the store cannot be read at all.
+    pub fn load_prefix(&self, run: &RunId) -> Result<Prefix, JournalError> {
+        self.readers.with(|connection| load::load(connection, &self.path, run))
+    }
+
+    fn queue(&self) -> Result<&Writer, JournalError> {
+        self.writer.as_ref().ok_or_else(|| unavailable(&self.path, "was opened for reading only"))
+    }
+
+    fn enqueue(&self, run: &RunId, events: Arc<[Event]>, idle: bool) -> BoxFuture<'static, Answer> {
+        let writer = match self.queue() {
+            Ok(writer) => writer,
+            Err(error) => return std::future::ready(Err(error)).boxed(),
+        };
+        let idle = idle && writer.quick;
+        let mut receiver = writer.queue.append(run, events, idle);
+        let queue = idle.then(|| Arc::clone(&writer.queue));
+        let gone = self.gone();
+        async move {
+            if let Some(answer) = queue.and_then(|queue| queue.spin_for(&mut receiver)) {
+                return answer;
+            }
+            receiver.await.unwrap_or(Err(gone))
+        }
+        .boxed()
+    }
+
+    /// Whether the blob is there and was needed lately.
+    fn has_fresh(&self, digest: Digest) -> Result<bool, JournalError> {
+        let sql = "SELECT at + ?2 > unixepoch() * 1000 FROM blobs WHERE digest = ?1";
+        let grace = i64::try_from(FRESH_BLOB.as_millis()).unwrap_or(i64::MAX);
+        self.readers.with(|connection| {
+            let ask = || connection.prepare_cached(sql)?.query_row((digest.to_string(), grace), |row| row.get(0)).optional();
+            ask().map(Option::unwrap_or_default).map_err(|error| from_sqlite(&self.path, &error))
+        })
+    }
+
+    fn gone(&self) -> JournalError {
+        unavailable(&self.path, "is closed: its writer has stopped")
+    }
+}
+
+impl Journal for SqliteJournal {
+    fn append(&self, run: &RunId, events: Arc<[Event]>) -> BoxFuture<'static, Answer> {
+        self.enqueue(run, events, false)
+    }
+
+    fn append_idle(&self, run: &RunId, events: Arc<[Event]>) -> BoxFuture<'static, Answer> {
+        self.enqueue(run, events, true)
+    }
+
+    fn load(&self, run: &RunId) -> Result<Vec<Event>, JournalError> {
+        let Prefix { events, damage } = self.load_prefix(run)?;
+        damage.map_or(Ok(events), Err)
+    }
+
+    /// Blocks for a commit.
+    fn put_blob(&self, bytes: &[u8]) -> Result<Digest, JournalError> {
+        let writer = self.queue()?;
+        let digest = Digest(Sha256::digest(bytes).into());
+        if self.has_fresh(digest)? {
+            return Ok(digest);
+        }
+        let (reply, answer) = sync_channel(1);
+        writer.queue.blob(digest, bytes.to_vec(), reply);
+        answer.recv().unwrap_or_else(|_| Err(self.gone())).map(|()| digest)
+    }
+
+    fn blob(&self, digest: Digest) -> Result<Vec<u8>, JournalError> {
+        self.readers.with(|connection| load::read_blob(connection, &self.path, digest))
+    }
+}
+
+impl Drop for SqliteJournal {
+    fn drop(&mut self) {
+        self.readers.close();
+        if let Some(writer) = &mut self.writer {
+            writer.queue.close();
+            if let Some(thread) = writer.thread.take() {
+                // It does not panic; if it did, those who waited were told.
+                drop(thread.join());
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The stored form back to events.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use catalog::{Digest, FailureKind};
+use engine::event::{Attempt, Bill, Decision, Denial, EventBody, Failure, Payload, RunOutcome, RunStarted, TaskId, TimerId};
+use serde::de::DeserializeOwned;
+
+use super::bodies::{self, DecisionName, OutcomeName, Versioned};
+use super::{BODY_VERSION, WireError, kind};
+
+/// The event with this kind, path and body. Payloads are given as [`Payload::Text`]; those that are kept
+/// outside the body are asked of `blob`.
+///
+/// # Errors
+/// A kind or version that this program does not know, a body of another form, or what `blob` reports.
+pub fn decode(
+    kind: &str,
+    path: &str,
+    body: &str,
+    blob: &mut dyn FnMut(Digest) -> Result<Vec<u8>, String>,
+) -> Result<EventBody, WireError> {
+    let read = Read { kind, path, body, blob };
+    match kind {
+        kind::RUN_STARTED => read.run_started(),
+        kind::ATTEMPT_STARTED => read.attempt_started(),
+        kind::DENIED => read.denied(),
+        kind::ATTEMPT_SUCCEEDED => read.attempt_succeeded(),
+        kind::ATTEMPT_FAILED => read.attempt_failed(),
+        kind::ATTEMPT_CANCELLED => read.only_attempt().map(|attempt| EventBody::AttemptCancelled { attempt }),
+        kind::OUTCOME_UNKNOWN => read.only_attempt().map(|attempt| EventBody::OutcomeUnknown { attempt }),
+        kind::TIMER_FIRED => {
+            let body: bodies::TimerFired = read.parse()?;
+            Ok(EventBody::TimerFired { timer: TimerId(body.timer) })
+        }
+        kind::OPERATOR_DECISION => read.decision(),
+        kind::PAUSED => read.reason().map(|reason| EventBody::Paused { reason }),
+        kind::RESUMED => read.parse::<bodies::Nothing>().map(|_| EventBody::Resumed),
+        kind::CANCEL_REQUESTED => read.reason().map(|reason| EventBody::CancelRequested { reason }),
+        kind::OWNER_CHANGED => {
+            let body: bodies::OwnerChanged = read.parse()?;
+            Ok(EventBody::OwnerChanged { host: body.host.into() })
+        }
+        kind::RUN_ENDED => read.run_ended(),
+        _ => Err(WireError::UnknownKind(kind.to_owned())),
+    }
+}
+
+struct Read<'a> {
+    kind: &'a str,
+    path: &'a str,
+    body: &'a str,
+    blob: &'a mut dyn FnMut(Digest) -> Result<Vec<u8>, String>,
+}
+
+impl Read<'_> {
+    fn run_started(mut self) -> Result<EventBody, WireError> {
+        let body: bodies::RunStarted = self.parse()?;
+        let input = body.input.0.into_iter().map(|(name, payload)| Ok((name, self.payload(payload)?)));
+        Ok(EventBody::RunStarted(Box::new(RunStarted {
+            input: input.collect::<Result<_, WireError>>()?,
+            flow: body.flow,
+            plan: self.digest(&body.plan)?,
+            program: self.digest(&body.program)?,
+            labels: body.labels.0,
+            semantics: body.semantics,
+            permitted: body.permitted,
+            host: body.host.into(),
+        })))
+    }
+
+    fn attempt_started(self) -> Result<EventBody, WireError> {
+        let body: bodies::AttemptStarted = self.parse()?;
+        Ok(EventBody::AttemptStarted { attempt: self.attempt(body.task, body.number), host: body.host.into() })
+    }
+
+    fn denied(self) -> Result<EventBody, WireError> {
+        let body: bodies::Denied = self.parse()?;
+        let denial = Denial { capability: body.capability, subject: body.subject };
+        Ok(EventBody::Denied { attempt: self.attempt(body.task, body.number), denial })
+    }
+
+    fn attempt_succeeded(mut self) -> Result<EventBody, WireError> {
+        let body: bodies::AttemptSucceeded = self.parse()?;
+        let output = self.payload(body.output)?;
+        Ok(EventBody::AttemptSucceeded { attempt: self.attempt(body.task, body.number), output, bill: bill(&body.bill) })
+    }
+
+    fn attempt_failed(mut self) -> Result<EventBody, WireError> {
+        let body: bodies::AttemptFailed = self.parse()?;
+        let failure = self.failure(body.failure)?;
+        Ok(EventBody::AttemptFailed { attempt: self.attempt(body.task, body.number), failure, bill: bill(&body.bill) })
+    }
+
+    fn only_attempt(self) -> Result<Attempt, WireError> {
+        let body: bodies::OnlyAttempt = self.parse()?;
+        Ok(self.attempt(body.task, body.number))
+    }
+
+    fn reason(self) -> Result<String, WireError> {
+        self.parse::<bodies::OnlyReason>().map(|body| body.reason)
+    }
+
+    fn decision(mut self) -> Result<EventBody, WireError> {
+        let body: bodies::OperatorDecision = self.parse()?;
+        let decision = match (body.decision, body.output, body.message) {
+            (DecisionName::Retry, None, None) => Decision::Retry,
+            (DecisionName::Supply, Some(payload), None) => Decision::Supply(self.payload(payload)?),
+            (DecisionName::Fail, None, Some(message)) => Decision::Fail(message),
+            _ => return Err(self.malformed("the decision and its fields do not fit")),
+        };
+        Ok(EventBody::OperatorDecision { task: TaskId(body.task), decision })
+    }
+
+    fn run_ended(mut self) -> Result<EventBody, WireError> {
+        let body: bodies::RunEnded = self.parse()?;
+        let outcome = match (body.outcome, body.output, body.failure) {
+            (OutcomeName::Succeeded, Some(output), None) => RunOutcome::Succeeded(self.payload(output)?),
+            (OutcomeName::Failed, None, Some(failure)) => {
+                RunOutcome::Failed { failure: self.failure(failure)?, path: self.path.into() }
+            }
+            (OutcomeName::Cancelled, None, None) => RunOutcome::Cancelled,
+            _ => return Err(self.malformed("the outcome and its fields do not fit")),
+        };
+        Ok(EventBody::RunEnded { outcome })
+    }
+
+    fn parse<T: DeserializeOwned>(&self) -> Result<T, WireError> {
+        serde_json::from_str(self.body).map_err(|error| {
+            // The version is looked at only when something is wrong: a later form is the likely reason.
+            match serde_json::from_str::<Versioned>(self.body) {
+                Ok(Versioned { v }) if v != BODY_VERSION => WireError::UnknownVersion { kind: self.kind.to_owned(), found: v },
+                _ => self.malformed(error),
+            }
+        })
+    }
+
+    fn malformed(&self, what: impl ToString) -> WireError {
+        WireError::Malformed { kind: self.kind.to_owned(), what: what.to_string() }
+    }
+
+    fn attempt(&self, task: u64, number: u32) -> Attempt {
+        Attempt { task: TaskId(task), number, path: self.path.into() }
+    }
+
+    fn digest(&self, text: &str) -> Result<Digest, WireError> {
+        parse_digest(text).ok_or_else(|| self.malformed(format_args!("`{text}` is not a sha256 digest")))
+    }
+
+    fn failure(&mut self, failure: bodies::Failure) -> Result<Failure, WireError> {
+        let Ok(kind) = FailureKind::from_str(&failure.kind) else {
+            return Err(self.malformed(format_args!("`{}` is not a kind of failure", failure.kind)));
+        };
+        let details = match failure.details {
+            None => None,
+            Some(details) => {
+                let text = self.text(details)?;
+                Some(Arc::new(serde_json::from_str(&text).map_err(|error| self.malformed(error))?))
+            }
+        };
+        Ok(Failure { kind, message: failure.message, details, retry_after: failure.retry_after })
+    }
+
+    fn payload(&mut self, payload: bodies::Payload) -> Result<Payload, WireError> {
+        self.text(payload).map(Payload::Text)
+    }
+
+    fn text(&mut self, payload: bodies::Payload) -> Result<Arc<str>, WireError> {
+        match (payload.value, payload.blob, payload.size) {
+            (Some(value), None, None) => Ok(value.get().into()),
+            (None, Some(digest), Some(_)) => {
+                let digest = self.digest(&digest)?;
+                let bytes = (self.blob)(digest).map_err(WireError::Blob)?;
+                let text = String::from_utf8(bytes).map_err(|_| WireError::Blob(format!("the blob {digest} is not text")))?;
+                Ok(text.into())
+            }
+            _ => Err(self.malformed("a payload has either `value`, or `blob` and `size`")),
+        }
+    }
+}
+
+fn bill(bill: &bodies::Bill) -> Bill {
+    Bill {
+        fuel: bill.fuel,
+        peak_memory: bill.peak_memory,
+        wall: bill.wall,
+        host_calls: bill.host_calls,
+        bytes_in: bill.bytes_in,
+        bytes_out: bill.bytes_out,
+    }
+}
+
+/// A digest as it displays itself.
+pub(super) fn parse_digest(text: &str) -> Option<Digest> {
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(text.strip_prefix("sha256:")?, &mut bytes).ok()?;
+    Some(Digest(bytes))
+}

@@ -1,0 +1,240 @@
+//! Events to their stored form.
+
+use std::sync::Arc;
+
+use catalog::Digest;
+use engine::event::{Attempt, Bill, Decision, Denial, Event, EventBody, Failure, Payload, RunOutcome, RunStarted, TaskId};
+use sha2::{Digest as _, Sha256};
+
+use super::json::{Object, list, push, string};
+use super::{BLOB_THRESHOLD, BODY_VERSION, Blob, Encoded, RunChange, kind};
+
+/// The stored form of an event.
+#[must_use]
+pub fn encode(event: &Event) -> Encoded {
+    let mut writer = Writer { body: Object::new(BODY_VERSION), path: None, blobs: Vec::new() };
+    let kind = writer.event(&event.body);
+    Encoded {
+        seq: event.seq,
+        at: event.at.0.min(i64::MAX as u64),
+        kind,
+        path: writer.path.unwrap_or_default(),
+        body: writer.body.finish(),
+        blobs: writer.blobs,
+        change: change(&event.body).map(Box::new),
+    }
+}
+
+struct Writer {
+    body: Object,
+    path: Option<Arc<str>>,
+    blobs: Vec<Blob>,
+}
+
+impl Writer {
+    fn event(&mut self, event: &EventBody) -> &'static str {
+        match event {
+            EventBody::RunStarted(started) => self.run_started(started),
+            EventBody::AttemptStarted { attempt, host } => self.attempt_started(attempt, host),
+            EventBody::Denied { attempt, denial } => self.denied(attempt, denial),
+            EventBody::AttemptSucceeded { attempt, output, bill } => self.attempt_succeeded(attempt, output, bill),
+            EventBody::AttemptFailed { attempt, failure, bill } => self.attempt_failed(attempt, failure, bill),
+            EventBody::AttemptCancelled { attempt } => self.only_attempt(kind::ATTEMPT_CANCELLED, attempt),
+            EventBody::OutcomeUnknown { attempt } => self.only_attempt(kind::OUTCOME_UNKNOWN, attempt),
+            EventBody::TimerFired { timer } => {
+                self.body.number("timer", timer.0);
+                kind::TIMER_FIRED
+            }
+            EventBody::OperatorDecision { task, decision } => self.decision(*task, decision),
+            EventBody::Paused { reason } => self.only_text(kind::PAUSED, "reason", reason),
+            EventBody::Resumed => kind::RESUMED,
+            EventBody::CancelRequested { reason } => self.only_text(kind::CANCEL_REQUESTED, "reason", reason),
+            EventBody::OwnerChanged { host } => self.only_text(kind::OWNER_CHANGED, "host", host),
+            EventBody::RunEnded { outcome } => self.run_ended(outcome),
+        }
+    }
+
+    fn run_started(&mut self, started: &RunStarted) -> &'static str {
+        self.body.string("flow", &started.flow);
+        self.digest("plan", started.plan);
+        self.digest("program", started.program);
+        let blobs = &mut self.blobs;
+        list('{', '}', &started.input, self.body.member("input"), |(name, payload), out| {
+            string(name, out);
+            out.push(':');
+            write_payload(payload, out, blobs);
+        });
+        write_labels(&started.labels, self.body.member("labels"));
+        self.body.number("semantics", started.semantics);
+        self.body.strings("permitted", &started.permitted);
+        self.body.string("host", &started.host);
+        kind::RUN_STARTED
+    }
+
+    fn attempt_started(&mut self, attempt: &Attempt, host: &str) -> &'static str {
+        self.attempt(attempt);
+        self.body.string("host", host);
+        kind::ATTEMPT_STARTED
+    }
+
+    fn denied(&mut self, attempt: &Attempt, denial: &Denial) -> &'static str {
+        self.attempt(attempt);
+        self.body.string("capability", &denial.capability);
+        self.body.string("subject", &denial.subject);
+        kind::DENIED
+    }
+
+    fn attempt_succeeded(&mut self, attempt: &Attempt, output: &Payload, bill: &Bill) -> &'static str {
+        self.attempt(attempt);
+        self.payload("output", output);
+        self.bill(bill);
+        kind::ATTEMPT_SUCCEEDED
+    }
+
+    fn attempt_failed(&mut self, attempt: &Attempt, failure: &Failure, bill: &Bill) -> &'static str {
+        self.attempt(attempt);
+        self.failure(failure);
+        self.bill(bill);
+        kind::ATTEMPT_FAILED
+    }
+
+    fn decision(&mut self, task: TaskId, decision: &Decision) -> &'static str {
+        self.body.number("task", task.0);
+        match decision {
+            Decision::Retry => self.body.string("decision", "retry"),
+            Decision::Supply(payload) => {
+                self.body.string("decision", "supply");
+                self.payload("output", payload);
+            }
+            Decision::Fail(message) => {
+                self.body.string("decision", "fail");
+                self.body.string("message", message);
+            }
+        }
+        kind::OPERATOR_DECISION
+    }
+
+    fn run_ended(&mut self, outcome: &RunOutcome) -> &'static str {
+        match outcome {
+            RunOutcome::Succeeded(payload) => {
+                self.body.string("outcome", "succeeded");
+                self.payload("output", payload);
+            }
+            RunOutcome::Failed { failure, path } => {
+                self.body.string("outcome", "failed");
+                self.failure(failure);
+                self.path = Some(path.clone());
+            }
+            RunOutcome::Cancelled => self.body.string("outcome", "cancelled"),
+        }
+        kind::RUN_ENDED
+    }
+
+    fn only_attempt(&mut self, kind: &'static str, attempt: &Attempt) -> &'static str {
+        self.attempt(attempt);
+        kind
+    }
+
+    fn only_text(&mut self, kind: &'static str, key: &str, text: &str) -> &'static str {
+        self.body.string(key, text);
+        kind
+    }
+
+    fn attempt(&mut self, attempt: &Attempt) {
+        self.body.number("task", attempt.task.0);
+        self.body.number("number", attempt.number);
+        self.path = Some(attempt.path.clone());
+    }
+
+    fn digest(&mut self, key: &str, digest: Digest) {
+        push(self.body.member(key), format_args!("\"{digest}\""));
+    }
+
+    fn payload(&mut self, key: &str, payload: &Payload) {
+        write_payload(payload, self.body.member(key), &mut self.blobs);
+    }
+
+    fn bill(&mut self, bill: &Bill) {
+        let Bill { fuel, peak_memory, wall, host_calls, bytes_in, bytes_out } = bill;
+        push(
+            self.body.member("bill"),
+            format_args!(
+                "{{\"fuel\":{fuel},\"peak_memory\":{peak_memory},\"wall\":{wall},\
+                 \"host_calls\":{host_calls},\"bytes_in\":{bytes_in},\"bytes_out\":{bytes_out}}}"
+            ),
+        );
+    }
+
+    fn failure(&mut self, failure: &Failure) {
+        let out = self.body.member("failure");
+        push(out, format_args!("{{\"kind\":\"{}\",\"message\":", failure.kind.name()));
+        string(&failure.message, out);
+        if let Some(details) = &failure.details {
+            out.push_str(",\"details\":");
+            write_text(out, &mut self.blobs, |out| push(out, format_args!("{details}")));
+        }
+        if let Some(retry_after) = failure.retry_after {
+            push(out, format_args!(",\"retry_after\":{retry_after}"));
+        }
+        out.push('}');
+    }
+}
+
+fn write_payload(payload: &Payload, out: &mut String, blobs: &mut Vec<Blob>) {
+    write_text(out, blobs, |out| match payload {
+        Payload::Value(value) => catalog::json::write_json(value, out),
+        Payload::Text(text) => out.push_str(text),
+    });
+}
+
+/// Appends `{"value": …}`, or `{"blob": "sha256:…", "size": n}` when the text is long.
+fn write_text(out: &mut String, blobs: &mut Vec<Blob>, write: impl FnOnce(&mut String)) {
+    let before = out.len();
+    out.push_str("{\"value\":");
+    let start = out.len();
+    write(out);
+    if out.len() - start > BLOB_THRESHOLD {
+        let text = out.split_off(start);
+        out.truncate(before);
+        let digest = Digest(Sha256::digest(text.as_bytes()).into());
+        push(out, format_args!("{{\"blob\":\"{digest}\",\"size\":{}", text.len()));
+        blobs.push(Blob { digest, text });
+    }
+    out.push('}');
+}
+
+fn write_labels(labels: &[(String, String)], out: &mut String) {
+    list('{', '}', labels, out, |(name, value), out| {
+        string(name, out);
+        out.push(':');
+        string(value, out);
+    });
+}
+
+fn change(event: &EventBody) -> Option<RunChange> {
+    match event {
+        EventBody::RunStarted(started) => {
+            let mut labels = String::new();
+            write_labels(&started.labels, &mut labels);
+            Some(RunChange::Started {
+                flow: started.flow.clone(),
+                plan: started.plan,
+                program: started.program,
+                owner: started.host.clone(),
+                labels,
+            })
+        }
+        EventBody::Paused { reason } => Some(RunChange::Paused { reason: reason.clone() }),
+        EventBody::Resumed => Some(RunChange::Resumed),
+        EventBody::CancelRequested { reason } => Some(RunChange::Cancelling { reason: reason.clone() }),
+        EventBody::OwnerChanged { host } => Some(RunChange::Owned { owner: host.clone() }),
+        EventBody::RunEnded { outcome } => Some(match outcome {
+            RunOutcome::Succeeded(_) => RunChange::Succeeded,
+            RunOutcome::Failed { failure, path } => {
+                RunChange::Failed { kind: failure.kind.name(), message: failure.message.clone(), path: path.clone() }
+            }
+            RunOutcome::Cancelled => RunChange::Cancelled,
+        }),
+        _ => None,
+    }
+}

@@ -1,0 +1,87 @@
+//! Writes JSON objects straight to text: bodies are written for each event, so they are not built as trees.
+
+use std::fmt::{Display, Write};
+
+/// An object that is being written.
+pub(super) struct Object {
+    text: String,
+}
+
+impl Object {
+    /// An object that has its version.
+    pub(super) fn new(version: u32) -> Self {
+        let mut text = String::with_capacity(256);
+        push(&mut text, format_args!("{{\"v\":{version}"));
+        Self { text }
+    }
+
+    /// The text.
+    pub(super) fn finish(mut self) -> String {
+        self.text.push('}');
+        self.text
+    }
+
+    /// Begins the member `key`, a plain name, whose value the caller appends.
+    pub(super) fn member(&mut self, key: &str) -> &mut String {
+        self.text.push_str(",\"");
+        self.text.push_str(key);
+        self.text.push_str("\":");
+        &mut self.text
+    }
+
+    /// A text.
+    pub(super) fn string(&mut self, key: &str, value: &str) {
+        string(value, self.member(key));
+    }
+
+    /// A number, or what else is written as it displays itself.
+    pub(super) fn number(&mut self, key: &str, value: impl Display) {
+        push(self.member(key), format_args!("{value}"));
+    }
+
+    /// A list of texts.
+    pub(super) fn strings(&mut self, key: &str, values: &[String]) {
+        list('[', ']', values, self.member(key), |value, out| string(value, out));
+    }
+}
+
+/// Appends members with commas between two brackets.
+pub(super) fn list<T>(open: char, close: char, items: &[T], out: &mut String, mut write: impl FnMut(&T, &mut String)) {
+    out.push(open);
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write(item, out);
+    }
+    out.push(close);
+}
+
+/// Appends a JSON string.
+pub(super) fn string(value: &str, out: &mut String) {
+    out.push('"');
+    let mut rest = value;
+    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        let (plain, special) = rest.split_at(at);
+        out.push_str(plain);
+        let mut chars = special.chars();
+        match chars.next() {
+            Some('\n') => out.push_str("\\n"),
+            Some('\t') => out.push_str("\\t"),
+            Some(control) if control < ' ' => push(out, format_args!("\\u{:04x}", u32::from(control))),
+            Some(quoted) => {
+                out.push('\\');
+                out.push(quoted);
+            }
+            None => {}
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+/// Appends formatted text, which cannot fail on a `String`.
+pub(super) fn push(out: &mut String, arguments: std::fmt::Arguments<'_>) {
+    let _ = out.write_fmt(arguments);
+}

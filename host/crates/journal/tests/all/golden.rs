@@ -1,0 +1,149 @@
+//! Journals of every released format, as SQL text, must open, verify and decode to the expected events for ever.
+//!
+//! `tests/golden/<version>/<name>.sql` is a dump, `<name>.events.txt` what it decodes to. A dump is written
+//! once, by the version that it is named after (`BLESS=1` writes those that are not there), and never again.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use catalog::Value;
+use engine::event::{Attempt, Bill, Event, EventBody, Payload, RunId, RunOutcome, TaskId, Timestamp};
+use engine::ports::Journal;
+use journal::conformance::one_of_each;
+use journal::{Options, RunFilter, SqliteJournal, wire};
+use rusqlite::Connection;
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// The journals that version 1 is frozen with.
+fn journals() -> Vec<(&'static str, Vec<(&'static str, Vec<Event>)>)> {
+    let all = one_of_each();
+    let unfinished = all.iter().take(10).cloned().collect();
+    vec![("kinds", vec![("all", all), ("unfinished", unfinished)]), ("blobs", vec![("large", large())])]
+}
+
+fn large() -> Vec<Event> {
+    let output = Payload::Value(Value::string("0123456789abcdef".repeat(1025)));
+    let attempt = Attempt { task: TaskId(0), number: 1, path: "main/step".into() };
+    let mut events: Vec<_> = one_of_each().into_iter().take(1).collect();
+    let bodies = [
+        EventBody::AttemptSucceeded { attempt, output: output.clone(), bill: Bill::default() },
+        EventBody::RunEnded { outcome: RunOutcome::Succeeded(output) },
+    ];
+    events.extend((2..).zip(bodies).map(|(seq, body)| Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }));
+    events
+}
+
+/// The store as SQL statements that make it again.
+fn dump(path: &Path) -> String {
+    let connection = Connection::open(path).unwrap();
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+    let mut sql =
+        format!("PRAGMA application_id = {};\nPRAGMA user_version = {};\n", pragma("application_id"), pragma("user_version"));
+    let mut tables = connection.prepare("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid").unwrap();
+    for statement in tables.query_map([], |row| row.get::<_, String>(0)).unwrap() {
+        writeln!(sql, "{};", statement.unwrap()).unwrap();
+    }
+    for table in ["runs", "events", "blobs"] {
+        let columns: Vec<String> = connection
+            .prepare(&format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')"))
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        // When a blob was written is not part of what is compared.
+        let values = columns.join(" || ', ' || ").replace("quote(at)", if table == "blobs" { "'0'" } else { "quote(at)" });
+        let mut rows = connection.prepare(&format!("SELECT {values} FROM {table} ORDER BY rowid")).unwrap();
+        for row in rows.query_map([], |row| row.get::<_, String>(0)).unwrap() {
+            writeln!(sql, "INSERT INTO {table} VALUES ({});", row.unwrap()).unwrap();
+        }
+    }
+    sql
+}
+
+/// Every run with its row and its events, written again from what they decoded to.
+fn render(journal: &SqliteJournal) -> String {
+    let mut text = String::new();
+    let mut runs = journal.reader().runs(&RunFilter::default()).unwrap();
+    runs.reverse();
+    for run in runs {
+        let failure = (run.failure_kind.as_deref().unwrap_or("-"), run.failure_path.as_deref().unwrap_or("-"));
+        let (ended, updated) = (run.ended.map_or(0, |at| at.0), run.updated.0);
+        writeln!(text, "run {} {} {} {} {} {}", run.id, run.flow, run.status, run.owner, run.plan, run.program).unwrap();
+        writeln!(
+            text,
+            "  {} {updated} {ended} {} {} {:?} {failure:?}",
+            run.created.0,
+            run.last_seq,
+            serde_json::Value::from(run.labels),
+            run.reason
+        )
+        .unwrap();
+        for event in journal.load(&run.id).unwrap() {
+            let stored = wire::encode(&event);
+            writeln!(text, "{} {} {} {} {}", stored.seq, stored.at, stored.kind, stored.path, stored.body).unwrap();
+        }
+    }
+    text
+}
+
+async fn write(folder: &Path, name: &str, runs: &[(&str, Vec<Event>)]) {
+    let path = folder.join(name);
+    let journal = SqliteJournal::open(&path, &Options::default()).unwrap();
+    for (id, events) in runs {
+        journal.append(&RunId((*id).into()), Arc::from(events.as_slice())).await.unwrap();
+    }
+    drop(journal);
+}
+
+#[tokio::test]
+async fn todays_format_is_the_frozen_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, runs) in journals() {
+        write(folder.path(), name, &runs).await;
+        let now = dump(&folder.path().join(name));
+        let frozen = golden().join("v1").join(format!("{name}.sql"));
+        if std::env::var_os("BLESS").is_some() && !frozen.exists() {
+            std::fs::write(&frozen, &now).unwrap();
+        }
+        let frozen = std::fs::read_to_string(frozen).unwrap();
+        assert_eq!(now, frozen, "`{name}` is written differently; that is a new version of the format");
+    }
+}
+
+#[test]
+fn every_golden_journal_opens_verifies_and_decodes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut names = Vec::new();
+    for version in std::fs::read_dir(golden()).unwrap() {
+        for file in std::fs::read_dir(version.unwrap().path()).unwrap() {
+            let file = file.unwrap().path();
+            if file.extension().is_some_and(|extension| extension == "sql") {
+                check(&file, folder.path());
+                names.push(file.file_stem().unwrap().to_str().unwrap().to_owned());
+            } else {
+                let sql = file.to_str().unwrap().replace(".events.txt", ".sql");
+                assert!(Path::new(&sql).exists(), "{} belongs to no journal", file.display());
+            }
+        }
+    }
+    names.sort();
+    assert_eq!(names, ["blobs", "kinds"]);
+}
+
+fn check(file: &Path, folder: &Path) {
+    let path = folder.join(file.file_stem().unwrap());
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(&std::fs::read_to_string(file).unwrap()).unwrap();
+    drop(connection);
+    let rendered = render(&SqliteJournal::open(&path, &Options::default()).unwrap());
+    let expected = file.with_extension("events.txt");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&expected, &rendered).unwrap();
+    }
+    assert_eq!(rendered, std::fs::read_to_string(expected).unwrap(), "{}", file.display());
+}

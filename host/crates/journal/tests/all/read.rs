@@ -1,0 +1,121 @@
+//! What `ps`, `show` and `events` are answered with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::event::{Event, EventBody, RunId, Timestamp};
+use engine::ports::{Journal, JournalError};
+use journal::conformance::one_of_each;
+use journal::{AttemptState, FindError, Options, Reader, RunFilter, RunStatus, SqliteJournal};
+
+async fn store(folder: &tempfile::TempDir, runs: &[(&str, usize)]) -> SqliteJournal {
+    let journal = SqliteJournal::open(&folder.path().join("store.db"), &Options::default()).unwrap();
+    for (id, count) in runs {
+        let events: Vec<Event> = one_of_each().into_iter().take(*count).collect();
+        journal.append(&RunId((*id).into()), events.into()).await.unwrap();
+    }
+    journal
+}
+
+fn ids(reader: &Reader, filter: &RunFilter) -> Vec<String> {
+    reader.runs(filter).unwrap().into_iter().map(|run| run.id.to_string()).collect()
+}
+
+#[tokio::test]
+async fn runs_are_listed_latest_first_and_filtered() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = store(&folder, &[("a1", 18), ("a2", 10), ("b1", 3)]).await;
+    let reader = journal.reader();
+    assert_eq!(ids(&reader, &RunFilter::default()), ["b1", "a2", "a1"]);
+    assert_eq!(ids(&reader, &RunFilter { limit: Some(2), ..RunFilter::default() }), ["b1", "a2"]);
+    assert_eq!(ids(&reader, &RunFilter { status: Some(RunStatus::Failed), ..RunFilter::default() }), ["a1"]);
+    assert_eq!(ids(&reader, &RunFilter { flow: Some("all kinds".into()), ..RunFilter::default() }).len(), 3);
+    assert!(ids(&reader, &RunFilter { flow: Some("other".into()), ..RunFilter::default() }).is_empty());
+}
+
+#[tokio::test]
+async fn a_row_follows_the_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = store(&folder, &[("a", 10), ("b", 3)]).await;
+    let reader = Reader::open(&folder.path().join("store.db"), Duration::from_secs(1)).unwrap();
+    let row = |id| reader.find(id).unwrap();
+    assert_eq!((row("a").status, row("a").reason.as_deref()), (RunStatus::Paused, Some("the outcome of a step is unknown")));
+    assert_eq!(row("a").labels["team"], "docs");
+    assert_eq!((row("b").status, row("b").last_seq, row("b").updated), (RunStatus::Running, 3, Timestamp(1_700_000_000_003)));
+    let rest = |from, to| -> Arc<[Event]> { one_of_each()[from..to].to_vec().into() };
+    journal.append(&RunId("a".into()), rest(10, 15)).await.unwrap();
+    assert_eq!((row("a").status, row("a").reason, &*row("a").owner), (RunStatus::Running, None, "host-2"));
+    journal.append(&RunId("a".into()), rest(15, 17)).await.unwrap();
+    assert_eq!(row("a").status, RunStatus::Cancelling);
+    journal.append(&RunId("a".into()), rest(17, 18)).await.unwrap();
+    let ended = row("a");
+    assert_eq!((ended.status, ended.ended, ended.last_seq), (RunStatus::Failed, Some(Timestamp(1_700_000_000_018)), 18));
+    assert_eq!((ended.failure_kind.as_deref(), ended.failure_path.as_deref()), (Some("invalid_input"), Some("main/step[4]")));
+}
+
+#[tokio::test]
+async fn a_run_is_found_by_the_beginning_of_its_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = store(&folder, &[("abc", 1), ("abcd", 1), ("abce", 1), ("x%", 1)]).await;
+    let reader = journal.reader();
+    assert_eq!(&*reader.find("x").unwrap().id.0, "x%");
+    assert_eq!(&*reader.find("abc").unwrap().id.0, "abc", "a whole id wins");
+    assert_eq!(reader.find("ab").unwrap_err().to_string(), "`ab` may mean several runs: abce, abcd, abc; give more of the id");
+    for absent in ["", "%", "y", "abcdx"] {
+        assert_eq!(reader.find(absent), Err(FindError::Journal(JournalError::NoSuchRun(absent.to_owned()))));
+    }
+}
+
+#[tokio::test]
+async fn events_are_read_page_by_page_while_they_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = store(&folder, &[("a", 10)]).await;
+    let reader = Reader::open(&folder.path().join("store.db"), Duration::from_secs(1)).unwrap();
+    let run = RunId("a".into());
+    let seqs = |after, limit| -> Vec<u64> { reader.events(&run, after, limit).unwrap().iter().map(|event| event.seq).collect() };
+    assert_eq!(seqs(0, 4), [1, 2, 3, 4]);
+    assert_eq!(seqs(8, 100), [9, 10]);
+    assert!(seqs(10, 100).is_empty() && seqs(u64::MAX, 1).is_empty());
+    journal.append(&run, one_of_each()[10..11].to_vec().into()).await.unwrap();
+    assert_eq!(seqs(10, 100), [11]);
+    let first = reader.events(&run, 1, 1).unwrap().remove(0);
+    assert_eq!((first.kind.as_str(), first.path.as_str()), ("attempt-started", "main/step[0]"));
+    assert_eq!(first.body, r#"{"v":1,"task":0,"number":1,"host":"host-1"}"#);
+}
+
+#[tokio::test]
+async fn attempts_are_summed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = store(&folder, &[("a", 16)]).await;
+    let attempts = journal.reader().attempts(&RunId("a".into())).unwrap();
+    let states: Vec<_> = attempts.iter().map(|row| (row.attempt.task.0, row.attempt.number, row.state)).collect();
+    let expected = [
+        (0, 1, AttemptState::Failed),
+        (0, 2, AttemptState::Succeeded),
+        (1, 1, AttemptState::Succeeded),
+        (2, 1, AttemptState::Cancelled),
+        (3, 1, AttemptState::OutcomeUnknown),
+        (4, 1, AttemptState::Failed),
+    ];
+    assert_eq!(states, expected);
+    let first = &attempts[0];
+    assert_eq!((first.started, first.ended), (Some(Timestamp(1_700_000_000_002)), Some(Timestamp(1_700_000_000_004))));
+    assert_eq!((first.bill.unwrap().wall, &*first.attempt.path), (12, "main/step[0]"));
+    assert!(first.failure.as_ref().unwrap().message.contains("quoted"));
+}
+
+#[tokio::test]
+async fn attempts_of_a_long_run_are_read_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = store(&folder, &[("a", 1)]).await;
+    let EventBody::AttemptSucceeded { attempt, output, bill } = one_of_each().remove(5).body else { panic!() };
+    let succeeded = |task: u64| {
+        let attempt = engine::event::Attempt { task: engine::event::TaskId(task), ..attempt.clone() };
+        EventBody::AttemptSucceeded { attempt, output: output.clone(), bill }
+    };
+    let events: Vec<_> = (2..5000).map(|seq| Event { seq, at: Timestamp(seq), body: succeeded(seq) }).collect();
+    let run = RunId("a".into());
+    journal.append(&run, events.into()).await.unwrap();
+    assert_eq!(journal.reader().attempts(&run).unwrap().len(), 4998);
+    assert_eq!(journal.load(&run).unwrap().len(), 4999);
+}
