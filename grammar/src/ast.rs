@@ -15,6 +15,8 @@ pub struct File {
     pub items: Vec<Item>,
     /// Each `//` comment that is not documentation, in order, for the formatter.
     pub comments: Vec<Span>,
+    /// Names of items that could not be parsed; already reported, so that uses of them are not reported again.
+    pub broken: Vec<Ident>,
 }
 
 /// `package ns:name@version`.

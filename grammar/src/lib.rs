@@ -3,14 +3,36 @@
 //! # Steps
 //!
 //! 1. `scan` walks the text once without recursion: it checks brackets and bounds nesting, decides which
-//!    newlines end a statement, and finds comments.
-//! 2. The pest grammar in `flow.pest` parses each top-level item.
+//!    newlines end a statement, and finds comments and items.
+//! 2. `parse` gives the pest grammar in `flow.pest` one piece at a time: a flow's head, a statement of its body, or
+//!    one other item.
 //! 3. `build` turns pest's pairs into the [`ast`]; nothing of pest leaves this crate.
-//! 4. Where an item does not parse, the broken statement is reported, cut out, and the rest parsed again.
+//! 4. Where a piece does not parse, `parse` reports it (`expected` finds the words), cuts out the smallest statement
+//!    around the place, and parses the rest again.
 
 pub mod ast;
+mod build;
 mod diagnostic;
+mod diagnostics;
+mod expected;
+mod keywords;
+mod literal;
+mod parse;
+mod pieces;
+mod scan;
 mod span;
 
 pub use diagnostic::{Diagnostic, Label, Severity};
+pub use keywords::is_keyword;
+pub use parse::{MAX_SOURCE, Parsed, parse};
 pub use span::{FileId, Ident, Span};
+
+/// The grammar, compiled by pest.
+mod rules {
+    // The derive writes `Rule` and a private module per rule without documentation.
+    #![allow(missing_docs, unreachable_pub)]
+
+    #[derive(pest_derive::Parser)]
+    #[grammar = "flow.pest"]
+    pub(crate) struct FlowParser;
+}

@@ -1,0 +1,276 @@
+//! Turns the rules that the grammar tried at the place of an error into the user's words.
+
+use crate::diagnostic::Diagnostic;
+use crate::diagnostics;
+use crate::keywords::{is_keyword, reserved_for};
+use crate::rules::Rule;
+use crate::scan::offset;
+use crate::span::{FileId, Span};
+
+/// Where the grammar stopped.
+pub(crate) struct Place<'a> {
+    pub(crate) file: FileId,
+    /// The text as written.
+    pub(crate) text: &'a str,
+    /// The text as prepared for the grammar.
+    pub(crate) clean: &'a str,
+    pub(crate) at: usize,
+    /// Where the piece that was parsed ends.
+    pub(crate) end: usize,
+}
+
+impl Place<'_> {
+    fn span(&self, start: usize, end: usize) -> Span {
+        let limit = self.text.len();
+        Span::new(self.file, offset(start.min(limit)), offset(end.min(limit)))
+    }
+
+    /// Where the last thing before the error ends, when the error is at the end of a line or piece.
+    fn end_of_line(&self) -> Option<usize> {
+        let next = self.clean.as_bytes().get(self.at);
+        let ended = self.at >= self.end || matches!(next, None | Some(b'\n'));
+        let before = self.clean.get(..self.at).unwrap_or_default();
+        ended.then(|| before.trim_end_matches([' ', '\n']).len())
+    }
+}
+
+/// The diagnostic for an error at `place`, where one of `rules` was expected.
+pub(crate) fn diagnose(rules: &[Rule], place: &Place<'_>) -> Diagnostic {
+    let expected = Expected::of(rules);
+    if let Some(end) = place.end_of_line() {
+        let at = place.span(end, end + 1);
+        let diagnostic = diagnostics::unexpected(at, &expected.text(), "the end of the line");
+        let next = place.text.get(place.at..).unwrap_or_default().trim_start();
+        return if expected.has("`{`") && next.starts_with('{') {
+            diagnostic.help("the `{` of a block stands on the line that it belongs to")
+        } else {
+            help_for(&expected, "", diagnostic)
+        };
+    }
+    let (found, end) = found(place.text, place.at);
+    let at = place.span(place.at, end);
+    let word = place.text.get(place.at..end).unwrap_or_default();
+    if reserved_for(word).is_some() && !followed_by(place.text, end, ':') {
+        return diagnostics::reserved(at, word);
+    }
+    if is_keyword(word) && expected.items.iter().any(|item| *item == "a name") {
+        return diagnostics::keyword_as_name(at, word);
+    }
+    help_for(&expected, word, diagnostics::unexpected(at, &expected.text(), &found))
+}
+
+fn followed_by(text: &str, end: usize, sign: char) -> bool {
+    text.get(end..).is_some_and(|rest| rest.trim_start_matches(' ').starts_with(sign))
+}
+
+/// What is likely meant, by what stands there.
+fn help_for(expected: &Expected, word: &str, diagnostic: Diagnostic) -> Diagnostic {
+    let help = match word {
+        "=>" => "a function `x => …` stands only as an argument, as in `sort_by(xs, x => x.key)`",
+        "+" | "-" | "*" | "/" => "a value stands on both sides of an operator",
+        "?" => "the value of an option or else another one is `x ?? other`",
+        ":" if expected.has("`{`") => "blocks stand in braces: `{ … }`",
+        "->" if expected.has("`=>`") => "an arm is written `pattern => value`",
+        _ if expected.has("`,`") && begins_value(word) => "separate them by a comma",
+        _ if expected.has("`{`") => "blocks stand in braces: `{ … }`",
+        _ if expected.has("the end of the statement") && begins_value(word) => "begin a new statement on a new line",
+        _ => return diagnostic,
+    };
+    diagnostic.help(help)
+}
+
+fn begins_value(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '"' | '\'' | '(' | '['))
+}
+
+/// What stands at `at`, as an error message says it, and where it ends.
+pub(crate) fn found(text: &str, at: usize) -> (String, usize) {
+    const MAX_SHOWN: usize = 24;
+    let rest = text.get(at..).unwrap_or_default();
+    let Some(first) = rest.chars().next() else { return ("the end of the file".into(), text.len()) };
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let length = match first {
+        '\n' | '\r' => return ("the end of the line".into(), at + 1),
+        '"' => {
+            let line = rest.split('\n').next().unwrap_or_default();
+            let inner = line.get(1..).unwrap_or_default();
+            return ("a text".into(), at + inner.find('"').map_or(line.trim_end().len(), |length| length + 2));
+        }
+        _ if is_word(first) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+        _ => {
+            let pairs = ["=>", "->", "==", "!=", "<=", ">=", "??", "&&", "||", ":=", "..", "::", "++", "+=", "-="];
+            pairs.iter().find(|pair| rest.starts_with(**pair)).map_or(first.len_utf8(), |pair| pair.len())
+        }
+    };
+    let word = rest.get(..length).unwrap_or_default();
+    let shown: String = word.chars().take(MAX_SHOWN).collect();
+    let more = if shown.len() < word.len() { "…" } else { "" };
+    (format!("`{}{more}`", shown.escape_debug()), at + length)
+}
+
+/// The symbols that would have been right, without repetition, the telling ones only.
+struct Expected {
+    items: Vec<&'static str>,
+}
+
+impl Expected {
+    fn of(rules: &[Rule]) -> Self {
+        let mut telling = Vec::new();
+        let mut weak = Vec::new();
+        for rule in rules {
+            match symbol(*rule) {
+                Symbol::Telling(text) if !telling.contains(&text) => telling.push(text),
+                Symbol::Weak(text) if !weak.contains(&text) => weak.push(text),
+                _ => {}
+            }
+        }
+        // A value can begin in many ways; which of them is no help.
+        if telling.contains(&"an expression") {
+            telling.retain(|text| !matches!(*text, "a text" | "a number" | "a name" | "`(`" | "`[`" | "`{`" | "a statement"));
+        }
+        if telling.contains(&"a statement") {
+            telling.retain(|text| *text != "the end of the line");
+        }
+        let mut items = if telling.is_empty() { weak } else { telling };
+        items.sort_by_key(|text| !matches!(*text, "`,`" | "an expression" | "a name"));
+        Self { items }
+    }
+
+    fn has(&self, text: &str) -> bool {
+        self.items.contains(&text)
+    }
+
+    fn text(&self) -> String {
+        match self.items.as_slice() {
+            [] => "something else".into(),
+            [one] => (*one).into(),
+            [first @ .., last] => format!("{} or {last}", first.join(", ")),
+        }
+    }
+}
+
+/// How a rule is called before a user.
+enum Symbol {
+    /// Named whenever it was possible.
+    Telling(&'static str),
+    /// Named only when nothing else was possible: what can follow almost anything.
+    Weak(&'static str),
+    /// Never named.
+    Hidden,
+}
+
+fn symbol(rule: Rule) -> Symbol {
+    keyword_symbol(rule).map_or_else(|| form_symbol(rule), Symbol::Telling)
+}
+
+fn keyword_symbol(rule: Rule) -> Option<&'static str> {
+    Some(match rule {
+        Rule::kw_as => "`as`",
+        Rule::kw_catch => "`catch`",
+        Rule::kw_class => "`class`",
+        Rule::kw_enum => "`enum`",
+        Rule::kw_flow => "`flow`",
+        Rule::kw_import => "`import`",
+        Rule::kw_in => "`in`",
+        Rule::kw_package => "`package`",
+        Rule::kw_record => "`record`",
+        Rule::kw_until => "`until`",
+        Rule::kw_use => "`use`",
+        Rule::kw_variant => "`variant`",
+        Rule::arrow => "`->`",
+        Rule::assign => "`=`",
+        Rule::colon => "`:`",
+        Rule::comma | Rule::trailing_comma => "`,`",
+        Rule::fat_arrow | Rule::lambda_body => "`=>`",
+        Rule::langle => "`<`",
+        Rule::lcurly | Rule::block | Rule::import_names => "`{`",
+        Rule::lparen | Rule::params => "`(`",
+        Rule::lsquare | Rule::grants => "`[`",
+        Rule::rangle => "`>`",
+        Rule::rcurly => "`}`",
+        Rule::rparen => "`)`",
+        Rule::rsquare => "`]`",
+        _ => return None,
+    })
+}
+
+/// Everything that is not one sign or word. Exhaustive, so that a new rule cannot reach a user by its name.
+fn form_symbol(rule: Rule) -> Symbol {
+    match rule {
+        Rule::EOI | Rule::nl => Symbol::Telling("the end of the statement"),
+        Rule::word | Rule::name | Rule::field | Rule::ident | Rule::ident_char | Rule::tuple_field => Symbol::Telling("a name"),
+        Rule::package_word | Rule::version => Symbol::Telling("a package name"),
+        Rule::type_expr | Rule::generic_word => Symbol::Telling("a type"),
+        Rule::name_pat | Rule::literal_pat | Rule::tuple_pat | Rule::record_pat | Rule::pattern | Rule::minus => {
+            Symbol::Telling("a pattern")
+        }
+        Rule::arm => Symbol::Telling("an arm `pattern => value`"),
+        Rule::setting | Rule::settings => Symbol::Telling("a setting `key: value`"),
+        Rule::grant => Symbol::Telling("a capability"),
+        Rule::param | Rule::field_def => Symbol::Telling("a `name: type`"),
+        Rule::field_init | Rule::field_pat => Symbol::Telling("a field"),
+        Rule::enum_case | Rule::case_def => Symbol::Telling("a case"),
+        Rule::import_name | Rule::import_from => Symbol::Telling("a name"),
+        Rule::raw_text | Rule::text | Rule::raw_chunk | Rule::chunk | Rule::escaped | Rule::interpolation => {
+            Symbol::Telling("a text")
+        }
+        Rule::expr | Rule::head | Rule::operand | Rule::head_operand | Rule::core | Rule::atom | Rule::form | Rule::number => {
+            Symbol::Telling("an expression")
+        }
+        Rule::prefix | Rule::paren | Rule::list | Rule::char | Rule::literal_word | Rule::arg => Symbol::Telling("an expression"),
+        Rule::if_form | Rule::match_form | Rule::map_form | Rule::reduce_form | Rule::loop_form | Rule::seq_form => {
+            Symbol::Telling("an expression")
+        }
+        Rule::phase_form | Rule::try_form | Rule::for_form | Rule::while_form => Symbol::Telling("an expression"),
+        Rule::kw_if | Rule::kw_match | Rule::kw_map | Rule::kw_for | Rule::kw_while | Rule::kw_reduce | Rule::kw_loop => {
+            Symbol::Hidden
+        }
+        Rule::kw_seq | Rule::kw_phase | Rule::kw_try | Rule::kw_allow | Rule::kw_max | Rule::kw_elif | Rule::kw_from => {
+            Symbol::Hidden
+        }
+        Rule::statement | Rule::let_stmt | Rule::expr_stmt | Rule::require_stmt | Rule::return_stmt | Rule::lone_statement => {
+            Symbol::Telling("a statement")
+        }
+        Rule::let_word | Rule::kw_require | Rule::kw_return => Symbol::Telling("a statement"),
+        Rule::fold_head | Rule::tree_head => Symbol::Telling("`=` or `,`"),
+        Rule::bin_op | Rule::postfix | Rule::call | Rule::index | Rule::record_lit => Symbol::Weak("an operator"),
+        Rule::attached | Rule::with_clause | Rule::after_clause | Rule::cast => Symbol::Weak("an operator"),
+        Rule::kw_with | Rule::kw_else | Rule::kw_after | Rule::else_if => Symbol::Weak("an operator"),
+        Rule::arg_value | Rule::yaml_value | Rule::comprehension | Rule::hole | Rule::sep | Rule::keyword | Rule::WHITESPACE => {
+            Symbol::Hidden
+        }
+        Rule::flow_head | Rule::lone_package | Rule::lone_import | Rule::lone_use | Rule::lone_record => Symbol::Hidden,
+        Rule::lone_enum | Rule::lone_variant | Rule::lone_class => Symbol::Hidden,
+        Rule::kw_as
+        | Rule::kw_catch
+        | Rule::kw_class
+        | Rule::kw_enum
+        | Rule::kw_flow
+        | Rule::kw_import
+        | Rule::kw_in
+        | Rule::kw_package
+        | Rule::kw_record
+        | Rule::kw_until
+        | Rule::kw_use
+        | Rule::kw_variant
+        | Rule::arrow
+        | Rule::assign
+        | Rule::colon
+        | Rule::comma
+        | Rule::trailing_comma
+        | Rule::fat_arrow
+        | Rule::lambda_body
+        | Rule::langle
+        | Rule::lcurly
+        | Rule::block
+        | Rule::import_names
+        | Rule::lparen
+        | Rule::params
+        | Rule::lsquare
+        | Rule::grants
+        | Rule::rangle
+        | Rule::rcurly
+        | Rule::rparen
+        | Rule::rsquare => Symbol::Hidden,
+    }
+}
