@@ -13,6 +13,7 @@
 //! error, or `none` where the field is an option.
 
 mod argument;
+mod document;
 mod read;
 mod write;
 

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value as Json};
 
+use super::document::parse_document;
 use super::{MAX_JSON_DEPTH, MAX_SAFE_INTEGER, fits_depth};
 use crate::duration;
 use crate::types::{FlagsType, Name, RecordType, Type, VariantType};
@@ -52,8 +53,7 @@ impl std::error::Error for JsonError {}
 /// # Errors
 /// The text is not JSON, or not of the type.
 pub fn parse(text: &str, ty: &Type) -> Result<Value, JsonError> {
-    let document: Json =
-        serde_json::from_str(text).map_err(|error| JsonError::new(format!("this is not valid JSON: {error}")))?;
+    let document = parse_document(text).map_err(|error| JsonError::new(format!("this is not valid JSON: {error}")))?;
     match ty {
         Type::Json if fits_depth(&document, MAX_JSON_DEPTH) => Ok(Value::Json(Arc::new(document))),
         _ => from_json(&document, ty),

@@ -387,3 +387,20 @@ fn documents_of_another_type_are_refused_or_read_but_never_panic() {
     }
     assert!(refused > 10_000, "only {refused} were refused");
 }
+
+/// The text of a document in a string in an object that `serde_json` with `raw_value` would parse anew.
+fn raw_in_raw(levels: usize, inner: &str) -> String {
+    (0..levels).fold(inner.to_owned(), |text, _| {
+        let quoted = serde_json::Value::String(text).to_string();
+        format!(r#"{}{{"$serde_json::private::RawValue":{quoted}}}{}"#, "[".repeat(60), "]".repeat(60))
+    })
+}
+
+#[test]
+fn no_key_of_an_object_is_special() {
+    let text = raw_in_raw(16, "[1");
+    let value = parse(&text, &Type::Json).unwrap();
+    assert_eq!(written(&value), text);
+    let text = r#"{"$serde_json::private::Number":"1","$serde_json::private::RawValue":"2"}"#;
+    assert_eq!(written(&parse(text, &Type::Json).unwrap()), text);
+}
