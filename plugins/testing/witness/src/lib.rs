@@ -1,0 +1,62 @@
+//! Test plugin `witness`: leaves a trace of each execution.
+
+mod bindings;
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use bindings::exports::flowhost::witness::api::{Failure, Guest};
+use bindings::flowhost::plugin::attempt::current;
+use bindings::flowhost::plugin::failure::FailureKind;
+
+struct Plugin;
+
+impl Guest for Plugin {
+    fn mark(folder: String, value: String) -> Result<String, Failure> {
+        append(&folder, &current().idempotency_key)?;
+        Ok(value)
+    }
+
+    fn mark_slowly(folder: String, value: String, before_ms: u64, after_ms: u64) -> Result<String, Failure> {
+        std::thread::sleep(Duration::from_millis(before_ms));
+        append(&folder, &current().idempotency_key)?;
+        std::thread::sleep(Duration::from_millis(after_ms));
+        Ok(value)
+    }
+}
+
+/// One write of the whole line to a file opened for appending: lines of attempts that run at once do not mix.
+fn append(folder: &str, key: &str) -> Result<(), Failure> {
+    let path = Path::new(folder).join("witness.txt");
+    let written = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .and_then(|mut file| file.write_all(format!("{key}\n").as_bytes()));
+    written.map_err(|error| Failure {
+        kind: FailureKind::Permission,
+        message: format!("`{}` cannot be written: {error}", path.display()),
+        details: None,
+        retry_after: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::append;
+
+    #[test]
+    fn keys_are_appended_as_lines() {
+        let folder = std::env::temp_dir().join(format!("flowhost-witness-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let name = folder.to_str().unwrap();
+        append(name, "run/a").unwrap();
+        append(name, "run/b").unwrap();
+        assert_eq!(std::fs::read_to_string(folder.join("witness.txt")).unwrap(), "run/a\nrun/b\n");
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(append(name, "run/c").unwrap_err().message.contains("cannot be written"));
+    }
+}
