@@ -29,7 +29,7 @@ fn time(nodes: u32, rounds: u32) -> f64 {
 
 /// A flow of so many steps, each using the result of the one before it.
 pub fn chain(steps: u32) -> String {
-    let mut text = String::from("use \"kit.wasm\" as kit\nflow main() -> u32 {\n    let x0 = kit.add(0, 1)\n");
+    let mut text = String::from("use \"kit.wasm\" as kit\nflow main() -> s64 {\n    let x0 = kit.add(0, 1)\n");
     for n in 1..steps {
         text.push_str(&format!("    let x{n} = kit.add(x{}, 1)\n", n - 1));
     }

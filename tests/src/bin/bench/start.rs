@@ -10,7 +10,7 @@ use crate::table::{Bound, Table};
 /// Times `host run` of a flow of one step with a warm cache.
 pub fn measure(table: &mut Table) {
     let site = Site::new();
-    site.flow("main.flow", "use \"{plugins}/kit.wasm\" as kit\nflow main() -> u32 { kit.add(1, 2) }\n");
+    site.flow("main.flow", "use \"{plugins}/kit.wasm\" as kit\nflow main() -> s64 { kit.add(1, 2) }\n");
     let once = || {
         let started = Instant::now();
         let _ = site.host(["run", "main.flow", "--quiet"]).expect(0);
