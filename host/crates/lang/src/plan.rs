@@ -521,7 +521,7 @@ pub enum LibraryFunction {
     Min,
     /// `max(a, b)` or `max(list)`
     Max,
-    /// `sum(list)`; the lowering adds a second argument, the zero of the item's type: what an empty list gives
+    /// `sum(list)`; a second argument, which the lowering adds, is what an empty list gives ([`crate::eval::of_nothing`])
     Sum,
     /// `zip(a, b)`: tuples up to the shorter
     Zip,
@@ -539,7 +539,7 @@ pub enum LibraryFunction {
     Trim,
     /// `take(list, n)`: the first n items
     Take,
-    /// `concat(list<list<t>>)`: one list; the lowering adds a second argument, an empty `list<t>`: what an empty list gives
+    /// `concat(list<list<t>>)`: one list; a second argument as for `sum`
     Concat,
     /// `reverse(list)`
     Reverse,

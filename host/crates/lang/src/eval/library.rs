@@ -8,6 +8,20 @@ use super::list::{self, ListBuilder, ListView};
 use super::{EvalError, Evaluator, arithmetic, convert, order};
 use crate::plan::{LibraryFunction, Operator};
 
+/// What a library function that gives this type gives for an empty list, when the value of an empty list does
+/// not tell: the last argument of `sum` and `concat` in a plan.
+#[must_use]
+pub fn of_nothing(function: LibraryFunction, ty: &Type) -> Option<Value> {
+    match (function, ty) {
+        (LibraryFunction::Sum, Type::F32) => Some(Value::F32(0.0)),
+        (LibraryFunction::Sum, Type::F64) => Some(Value::F64(0.0)),
+        (LibraryFunction::Sum, Type::Duration) => Some(Value::Duration(0)),
+        (LibraryFunction::Sum, _) => Value::integer(0, ty),
+        (LibraryFunction::Concat, Type::List(item)) => Some(ListBuilder::of(item).finish()),
+        _ => None,
+    }
+}
+
 impl Evaluator<'_> {
     /// A library function of evaluated arguments.
     pub(super) fn call(&mut self, function: LibraryFunction, args: &[Value]) -> Result<Value, EvalError> {

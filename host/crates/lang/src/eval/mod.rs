@@ -24,6 +24,7 @@ use catalog::{FailureKind, Name, Type, Value};
 use crate::plan::{Expr, Operator, Pattern, Slot};
 
 pub use fold::fold;
+pub use library::of_nothing;
 pub use pattern::{bind, matches};
 
 use list::ListBuilder;

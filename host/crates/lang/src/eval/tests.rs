@@ -5,7 +5,7 @@ use std::sync::Arc;
 use catalog::{EnumType, FailureKind, Name, RecordType, Type, Value};
 use serde_json::json;
 
-use super::{EvalError, eval, fold};
+use super::{EvalError, eval, fold, of_nothing};
 use crate::plan::{Expr, LibraryFunction as F, Operator as Op, Pattern, Slot};
 
 mod limits;
@@ -356,6 +356,25 @@ fn library() {
         (lib(F::StartsWith, &[s("abc"), s("ab")]), Bool(true)),
         (lib(F::EndsWith, &[s("abc"), s("ab")]), Bool(false)),
     ]);
+}
+
+#[test]
+fn empty_lists_give_values_of_the_right_type() {
+    let cases = [
+        (F::Sum, Type::U16, Some(Value::U16(0))),
+        (F::Sum, Type::F32, Some(Value::F32(0.0))),
+        (F::Sum, Type::F64, Some(Value::F64(0.0))),
+        (F::Sum, Type::Duration, Some(Value::Duration(0))),
+        (F::Concat, Type::list(Type::U8), Some(bytes(&[]))),
+        (F::Concat, Type::list(Type::S64), Some(ints(&[]))),
+        (F::Len, Type::U64, None),
+    ];
+    for (function, ty, wanted) in cases {
+        assert_eq!(of_nothing(function, &ty), wanted);
+        if let Some(wanted) = wanted {
+            assert_eq!(value(&lib(function, &[Value::list([]), wanted.clone()])), wanted);
+        }
+    }
 }
 
 #[test]
