@@ -10,6 +10,7 @@ use crate::plan::{Expr, LibraryFunction as F, Operator as Op, Pattern, Slot};
 
 mod limits;
 mod patterns;
+mod random;
 mod reference;
 
 fn boxed(expr: Expr) -> Box<Expr> {
