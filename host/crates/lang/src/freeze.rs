@@ -7,9 +7,9 @@ use cranelift_entity::{EntityRef, PrimaryMap};
 use grammar::Diagnostic;
 use petgraph::Direction;
 use petgraph::algo::tarjan_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::graph::NodeIndex;
 
-use crate::graph::{Draft, RegionGraph, node_of};
+use crate::graph::{Draft, Drafts, RegionGraph, node_of};
 use crate::lower::{diagnostics, walk};
 use crate::plan::{Expr, Node, NodeId, NodeKind, Region, RegionId, Slot};
 
@@ -47,7 +47,9 @@ impl Tables {
                 *slot = Slot(inputs + rank.get(node.index()).copied().unwrap_or(DROPPED));
             }
         };
-        let mut drafts: Vec<Option<Draft>> = graph.nodes.into_nodes_edges().0.into_iter().map(|node| Some(node.weight)).collect();
+        let mut drafts: Vec<Option<Box<Draft>>> =
+            graph.nodes.into_nodes_edges().0.into_iter().map(|node| Some(node.weight)).collect();
+        self.nodes.reserve(order.len());
         for (position, node) in order.iter().enumerate() {
             let Some(mut draft) = drafts.get_mut(node.index()).and_then(Option::take) else { continue };
             walk::node_slots_mut(&mut draft.kind, [&mut draft.deadline, &mut draft.parallel], &mut |slot| final_slot(slot));
@@ -79,7 +81,7 @@ struct Edges {
 }
 
 impl Edges {
-    fn new(nodes: &DiGraph<Draft, ()>, order: &[NodeIndex], rank: &[u32]) -> Self {
+    fn new(nodes: &Drafts, order: &[NodeIndex], rank: &[u32]) -> Self {
         let mut edges = Self { waits: vec![0; order.len()], starts: Vec::with_capacity(order.len() + 1), targets: Vec::new() };
         for node in order {
             let first = edges.targets.len();
@@ -110,7 +112,7 @@ fn is_set(flags: &[bool], node: NodeIndex) -> bool {
 }
 
 /// The pure expressions that nothing reads or waits for and that cannot fail.
-fn unused(nodes: &DiGraph<Draft, ()>, result: &Expr) -> Vec<bool> {
+fn unused(nodes: &Drafts, result: &Expr) -> Vec<bool> {
     let mut uses = vec![0_u32; nodes.node_count()];
     let mut count = |slot: Slot| {
         if let Some(uses) = node_of(slot).and_then(|node| uses.get_mut(node.index())) {
@@ -123,7 +125,7 @@ fn unused(nodes: &DiGraph<Draft, ()>, result: &Expr) -> Vec<bool> {
     }
     let mut dropped = vec![false; nodes.node_count()];
     for node in nodes.node_indices().rev() {
-        let Some(Draft { kind: NodeKind::Value(value), .. }) = nodes.node_weight(node) else { continue };
+        let Some(NodeKind::Value(value)) = nodes.node_weight(node).map(|draft| &draft.kind) else { continue };
         let read = uses.get(node.index()).is_some_and(|uses| *uses > 0);
         let ordered = nodes.neighbors(node).any(|later| !is_set(&dropped, later));
         if read || ordered || !walk::cannot_fail(value) {
@@ -143,7 +145,7 @@ fn unused(nodes: &DiGraph<Draft, ()>, result: &Expr) -> Vec<bool> {
 
 /// The nodes in an order in which each follows what it waits for, and that of the source otherwise. None
 /// when there is a cycle.
-fn topological(nodes: &DiGraph<Draft, ()>) -> Option<Vec<NodeIndex>> {
+fn topological(nodes: &Drafts) -> Option<Vec<NodeIndex>> {
     // Only `after` a name that is bound later makes an edge against the order of the source.
     let forward = nodes.raw_edges().iter().all(|edge| edge.source() < edge.target());
     if forward {
@@ -170,7 +172,7 @@ fn topological(nodes: &DiGraph<Draft, ()>) -> Option<Vec<NodeIndex>> {
 }
 
 /// Names a shortest circle.
-fn cycle(nodes: &DiGraph<Draft, ()>) -> Diagnostic {
+fn cycle(nodes: &Drafts) -> Diagnostic {
     let knots = tarjan_scc(nodes);
     let knot = knots.iter().filter(|knot| knot.len() > 1).min_by_key(|knot| knot.len());
     let start = match knot {
@@ -184,7 +186,7 @@ fn cycle(nodes: &DiGraph<Draft, ()>) -> Diagnostic {
 }
 
 /// The nodes of a shortest way from `start` back to it, each waiting for the next.
-fn circle(nodes: &DiGraph<Draft, ()>, start: NodeIndex) -> Vec<NodeIndex> {
+fn circle(nodes: &Drafts, start: NodeIndex) -> Vec<NodeIndex> {
     let mut came_from: Vec<Option<NodeIndex>> = vec![None; nodes.node_count()];
     let mut seen = BTreeSet::new();
     let mut queue = VecDeque::from([start]);

@@ -47,6 +47,9 @@ impl Draft {
     }
 }
 
+/// Boxed, because drafts are large and the graph moves them when it grows.
+pub(crate) type Drafts = DiGraph<Box<Draft>, ()>;
+
 /// What of a node matters for the order of the nodes around it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
@@ -85,7 +88,7 @@ pub(crate) struct RegionGraph {
     /// Tells it from other regions of the flow.
     pub(crate) serial: u32,
     /// Its nodes; an edge goes from a node to one that waits for it.
-    pub(crate) nodes: DiGraph<Draft, ()>,
+    pub(crate) nodes: Drafts,
     /// Parameters.
     params: u32,
     /// Provisional slots of the region around it, in the order of the inputs that follow the parameters.
@@ -161,7 +164,7 @@ impl RegionGraph {
         walk::node_slots(&draft.kind, [&draft.deadline, &draft.parallel], &mut |slot| before.extend(node_of(slot)));
         let node = NodeIndex::new(self.nodes.node_count());
         self.order(node, facts, gate, &mut before);
-        let node = self.nodes.add_node(draft);
+        let node = self.nodes.add_node(Box::new(draft));
         before.sort_unstable();
         before.dedup();
         for earlier in before {

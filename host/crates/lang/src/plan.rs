@@ -578,6 +578,7 @@ pub enum Pattern {
     Record(Vec<(Name, Pattern)>),
 }
 
+#[expect(clippy::indexing_slicing, reason = "the ids come from this plan, whose tables are dense")]
 impl Plan {
     /// The nodes of a region with the slots of their results.
     pub fn nodes_of(&self, region: RegionId) -> impl Iterator<Item = (NodeId, Slot)> + '_ {

@@ -21,22 +21,22 @@ type Visit<'v, 'p> = &'v mut dyn FnMut(Part<'p>) -> ControlFlow<()>;
 
 /// Whether an expression becomes a plan expression as it stands: nothing in it runs, gates or opens a region.
 pub(crate) fn is_simple(expr: &Expr) -> bool {
-    let itself = match &expr.kind {
+    let runs = matches!(
+        &expr.kind,
         ExprKind::Call { .. }
-        | ExprKind::Flow { .. }
-        | ExprKind::Map { .. }
-        | ExprKind::Fold { .. }
-        | ExprKind::Tree { .. }
-        | ExprKind::Loop { .. }
-        | ExprKind::Seq(_)
-        | ExprKind::Phase(..)
-        | ExprKind::Try { .. }
-        | ExprKind::Rescue(..)
-        | ExprKind::After(..)
-        | ExprKind::With(..) => false,
-        _ => true,
-    };
-    itself
+            | ExprKind::Flow { .. }
+            | ExprKind::Map { .. }
+            | ExprKind::Fold { .. }
+            | ExprKind::Tree { .. }
+            | ExprKind::Loop { .. }
+            | ExprKind::Seq(_)
+            | ExprKind::Phase(..)
+            | ExprKind::Try { .. }
+            | ExprKind::Rescue(..)
+            | ExprKind::After(..)
+            | ExprKind::With(..)
+    );
+    !runs
         && parts(expr, &mut |part| match part {
             Part::Expr(part) => go_on_if(is_simple(part)),
             Part::Block(block) => go_on_if(is_simple_block(block)),

@@ -8,6 +8,8 @@
 //! 3. Each region is an editable [`graph`](crate::graph) until all of it is there, and is then [frozen](crate::freeze).
 //! 4. [`policy`](crate::policy) says which `with` applies to what.
 
+#![expect(clippy::indexing_slicing, reason = "tables are indexed by typed ids that come from them; side tables grow")]
+
 pub(crate) mod diagnostics;
 mod expr;
 mod facts;

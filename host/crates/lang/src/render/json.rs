@@ -10,7 +10,7 @@ pub(super) fn json(plan: &Plan) -> String {
     let mut walk = Walk { plan, nodes: Vec::new(), regions: Vec::new() };
     for (id, flow) in &plan.flows {
         let inputs = flow.params.iter().map(|param| param.name.to_string()).collect();
-        walk.region(flow.body, &flow.name, inputs, json!({ "flow": id.to_string() }));
+        walk.region(flow.body, &flow.name, inputs, &json!({ "flow": id.to_string() }));
     }
     let ids = |nodes: Vec<NodeId>| nodes.iter().map(ToString::to_string).collect::<Vec<_>>();
     let document = json!({
@@ -77,13 +77,13 @@ struct Walk<'p> {
 }
 
 impl Walk<'_> {
-    fn region(&mut self, id: RegionId, path: &str, inputs: Vec<String>, owner: Json) {
+    fn region(&mut self, id: RegionId, path: &str, inputs: Vec<String>, owner: &Json) {
         let region = &self.plan.regions[id];
-        let frame = names::frame(self.plan, id, inputs.clone());
+        let frame = names::frame(self.plan, id, inputs);
         self.regions.push(json!({
             "id": id.to_string(),
             "owner": owner,
-            "inputs": inputs,
+            "inputs": frame.get(..region.inputs as usize).unwrap_or(&frame),
             "nodes": self.plan.nodes_of(id).map(|(node, _)| node.to_string()).collect::<Vec<_>>(),
             "result": names::expr(&region.result, &frame),
         }));
@@ -127,7 +127,7 @@ impl Walk<'_> {
         for (child, role, params) in children {
             let path = if names::repeats(&role) { format!("{path}[]") } else { path.clone() };
             let owner = json!({ "node": id.to_string(), "role": role });
-            self.region(child.region, &path, names::inputs(child, params, frame), owner);
+            self.region(child.region, &path, names::inputs(child, params, frame), &owner);
         }
     }
 }

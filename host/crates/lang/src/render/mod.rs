@@ -1,5 +1,7 @@
 //! Plans for people and tools: a table, Mermaid, Graphviz and JSON.
 
+#![expect(clippy::indexing_slicing, reason = "tables of a plan are indexed by typed ids that come from it")]
+
 mod critical;
 mod dot;
 mod json;
