@@ -1,15 +1,33 @@
 //! From syntax tree and catalogue to a checked, frozen [`plan`]. No I/O: a [`World`] gives texts and components.
+//!
+//! # Steps
+//!
+//! 1. `load` reads the root, its imports and its components through the [`World`], and parses each file once.
+//! 2. `check` resolves names and types and gives the typed tree of [`ir`], or [`Diagnostic`]s, all worded in `diagnostics`.
+//! 3. `lower` makes an editable graph of each region, simplifies it, and freezes it into a [`plan::Plan`].
+//! 4. [`Report`] and [`to_json`] turn diagnostics into what an edge shows.
 
-pub mod eval;
+mod check;
+mod compile;
+mod diagnostics;
 mod digest;
+pub mod eval;
 mod freeze;
 mod graph;
 pub mod ir;
+mod load;
 mod lower;
 pub mod plan;
 mod policy;
 pub mod render;
+mod report;
+mod sources;
+mod suggest;
 mod world;
 
+pub use compile::{Compilation, Entry, UsedComponent, compile};
+pub use grammar::{Diagnostic, Severity, Span};
 pub use lower::invariants::check_plan;
+pub use report::{Report, to_json};
+pub use sources::{Position, Source, Sources};
 pub use world::{ComponentProblem, LoadedComponent, World};

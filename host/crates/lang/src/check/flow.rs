@@ -1,0 +1,519 @@
+//! Bodies of flows: scopes, blocks, statements.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use catalog::{Name, Type, Value};
+use cranelift_entity::PrimaryMap;
+use grammar::ast::{Block, Expr, ExprKind, Statement, StatementKind, TypeExpr};
+use grammar::{Ident, Span};
+
+use super::policy::Owner;
+use super::signatures::{Default, Signature};
+use super::why::{Want, Why};
+use super::{Checker, Instance};
+use crate::diagnostics::{calls, forms, names as say, types};
+use crate::ir::{self, BindingId};
+
+/// How deeply expressions and blocks may be nested, operators of a chain included.
+const MAX_DEPTH: usize = 400;
+
+/// Where only pure expressions can stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Comprehension,
+    Text,
+    Guard,
+    Policy,
+    Default,
+    Lambda,
+}
+
+impl Place {
+    const fn what(self) -> &'static str {
+        match self {
+            Self::Comprehension => "a comprehension",
+            Self::Text => "a text",
+            Self::Guard => "the guard of a `match` arm",
+            Self::Policy => "a setting",
+            Self::Default => "the default of a parameter",
+            Self::Lambda => "`sort_by`",
+        }
+    }
+
+    const fn help(self) -> &'static str {
+        match self {
+            Self::Comprehension => "use `map`: `map x in list { step(x) }`",
+            Self::Default => "make the parameter an `option` and call the step in the flow",
+            Self::Guard => "bind it with `let` before the `match`, or use `if` in the arm",
+            Self::Lambda => "compute the keys first: `let keys = map x in list { step(x) }`",
+            Self::Text | Self::Policy => "bind it with `let` before",
+        }
+    }
+}
+
+/// Checks the body of one flow, or an expression that stands outside of all flows.
+pub(super) struct FlowChecker<'c, 'a> {
+    pub(super) g: &'c mut Checker<'a>,
+    pub(super) file: usize,
+    /// The flow's declaration and cap; none outside of flows.
+    pub(super) instance: Option<Instance>,
+    signature: Option<Rc<Signature>>,
+    bindings: PrimaryMap<BindingId, ir::Binding>,
+    locals: Vec<Local>,
+    /// By the lower-case form of the name: names that differ only by case are refused.
+    scope: HashMap<Name, BindingId>,
+    /// Names in the order in which they came into scope.
+    visible: Vec<Name>,
+    depth: usize,
+    too_deep: bool,
+    place: Option<Place>,
+    /// The form whose body cannot `return`.
+    repeated: Option<&'static str>,
+    /// Steps and flow calls so far.
+    pub(super) steps: usize,
+}
+
+/// What else is known of a binding.
+struct Local {
+    /// False when its type is not known because of an error.
+    known: bool,
+    used: bool,
+    origin: Origin,
+}
+
+/// What bound a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Parameter,
+    /// A `let` of an expression without steps.
+    PureLet,
+    Other,
+}
+
+impl<'c, 'a> FlowChecker<'c, 'a> {
+    fn new(g: &'c mut Checker<'a>, file: usize) -> Self {
+        Self {
+            g,
+            file,
+            instance: None,
+            signature: None,
+            bindings: PrimaryMap::new(),
+            locals: Vec::new(),
+            scope: HashMap::new(),
+            visible: Vec::new(),
+            depth: 0,
+            too_deep: false,
+            place: None,
+            repeated: None,
+            steps: 0,
+        }
+    }
+
+    /// Checks something outside of flows.
+    pub(super) fn detached<R>(g: &'c mut Checker<'a>, file: usize, check: impl FnOnce(&mut Self) -> R) -> R {
+        check(&mut Self::new(g, file))
+    }
+
+    /// Checks a flow under a cap.
+    pub(super) fn check_flow(g: &'c mut Checker<'a>, instance: Instance) -> ir::Flow {
+        let Some((file, ast, signature)) = g.flows.get(instance.flow).map(|decl| (decl.file, decl.ast, decl.signature.clone()))
+        else {
+            return empty_flow();
+        };
+        let errors = g.errors;
+        let mut checker = Self::new(g, file);
+        let cap = instance.cap.as_ref().map(|cap| cap.to_vec());
+        checker.instance = Some(instance);
+        checker.signature = Some(signature.clone());
+        let params = checker.parameters(ast, &signature);
+        let policy = checker.policy(ast.with.as_ref(), Owner::Flow);
+        let at = ast.result.as_ref().map_or(ast.name.span, |written| written.span);
+        let body = match &signature.result {
+            Some(Type::Unit) => checker.block(&ast.body, Want::Discard),
+            Some(result) => checker.block(&ast.body, Want::Type(result, Why::Result(at))),
+            None => checker.block(&ast.body, Want::Any),
+        };
+        if checker.g.errors == errors && !checker.g.is_broken(file) {
+            checker.unused_lets();
+        }
+        ir::Flow {
+            name: signature.name.clone(),
+            docs: ast.docs.clone(),
+            params,
+            result: signature.result.clone().unwrap_or(Type::Unit),
+            policy,
+            cap,
+            body: body.unwrap_or_else(|| empty_block(ast.body.span)),
+            bindings: checker.bindings,
+            span: ast.name.span,
+        }
+    }
+
+    fn parameters(&mut self, ast: &grammar::ast::Flow, signature: &Signature) -> Vec<ir::Param> {
+        let mut params = Vec::new();
+        for (written, param) in ast.params.iter().zip(&signature.params) {
+            let binding = self.bind(&written.name, param.ty.as_ref(), Origin::Parameter);
+            let default = if let Default::Some(default) = &param.default { Some(default.clone()) } else { None };
+            params.push(ir::Param { binding, default, docs: written.docs.clone() });
+        }
+        params
+    }
+
+    /// Checks the default of a parameter.
+    pub(super) fn check_default(&mut self, written: &Expr, ty: Option<&Type>, at: Span) -> Option<ir::Expr> {
+        match ty {
+            Some(ty) => self.check(written, ty, Why::Declared(at)),
+            None => {
+                self.expr(written, Want::Any);
+                None
+            }
+        }
+    }
+
+    // Names in scope.
+
+    /// Binds a name. A type of none is one that is not known because of an error.
+    pub(super) fn bind(&mut self, name: &Ident, ty: Option<&Type>, origin: Origin) -> BindingId {
+        let shared: Name = Arc::from(&*name.name);
+        let folded = match folded(&shared) {
+            Cow::Borrowed(_) => shared.clone(),
+            Cow::Owned(folded) => Arc::from(folded),
+        };
+        if let Some(first) = self.scope.get(&folded).and_then(|first| self.bindings.get(*first))
+            && &*name.name != "_"
+        {
+            let diagnostic = if first.name == shared {
+                say::shadowed(&shared, name.span, first.span)
+            } else {
+                say::case_only(&shared, &first.name, name.span, first.span)
+            };
+            self.g.report(diagnostic);
+        }
+        let id = self.bindings.push(ir::Binding { name: shared, ty: ty.cloned().unwrap_or(Type::Unit), span: name.span });
+        self.locals.push(Local { known: ty.is_some(), used: false, origin });
+        // Where an earlier one has the same name, which was reported, that one stays.
+        if let std::collections::hash_map::Entry::Vacant(entry) = self.scope.entry(folded.clone()) {
+            entry.insert(id);
+            self.visible.push(folded);
+        }
+        id
+    }
+
+    /// Runs `check` in a scope of its own.
+    pub(super) fn scoped<R>(&mut self, check: impl FnOnce(&mut Self) -> R) -> R {
+        let mark = self.visible.len();
+        let result = check(self);
+        for name in self.visible.drain(mark..) {
+            self.scope.remove(&name);
+        }
+        result
+    }
+
+    /// The binding of a name.
+    pub(super) fn find(&self, name: &str) -> Option<BindingId> {
+        let id = *self.scope.get(&*folded(name))?;
+        (&*self.bindings.get(id)?.name == name).then_some(id)
+    }
+
+    /// Counts a binding as used and gives it; the type is none when it is not known.
+    pub(super) fn use_binding(&mut self, id: BindingId) -> Option<Type> {
+        let local = self.locals.get_mut(cranelift_entity::EntityRef::index(id))?;
+        local.used = true;
+        let known = local.known;
+        self.bindings.get(id).filter(|_| known).map(|binding| binding.ty.clone())
+    }
+
+    /// Where and how a name was bound.
+    pub(super) fn origin(&self, id: BindingId) -> Option<(Span, Origin)> {
+        let local = self.locals.get(cranelift_entity::EntityRef::index(id))?;
+        Some((self.bindings.get(id)?.span, local.origin))
+    }
+
+    /// Names in scope, for suggestions.
+    pub(super) fn names_in_scope(&self) -> Vec<Name> {
+        const MOST: usize = 300;
+        let latest = self.visible.iter().rev().take(MOST);
+        latest.filter_map(|name| self.bindings.get(*self.scope.get(name)?)).map(|binding| binding.name.clone()).collect()
+    }
+
+    fn unused_lets(&mut self) {
+        let unused = self.locals.iter().zip(self.bindings.values());
+        let found: Vec<_> = unused
+            .filter(|(local, binding)| !local.used && local.origin == Origin::PureLet && !binding.name.starts_with('_'))
+            .map(|(_, binding)| say::unused_let(&binding.name, binding.span))
+            .collect();
+        self.g.diagnostics.extend(found);
+    }
+
+    // Where things may stand.
+
+    /// Runs `check` where only pure expressions can stand.
+    pub(super) fn pure<R>(&mut self, place: Place, check: impl FnOnce(&mut Self) -> R) -> R {
+        let outer = self.place.replace(place);
+        let result = check(self);
+        self.place = outer;
+        result
+    }
+
+    /// Reports a step or a form with steps where only pure expressions can stand.
+    pub(super) fn refuse_step(&mut self, what: &str, at: Span) {
+        if let Some(place) = self.place {
+            self.g.report(calls::step_here(what, place.what(), place.help(), at));
+        }
+    }
+
+    /// Runs `check` in the body of a form that runs it more than once.
+    pub(super) fn repeated<R>(&mut self, form: &'static str, check: impl FnOnce(&mut Self) -> R) -> R {
+        let outer = self.repeated.replace(form);
+        let result = check(self);
+        self.repeated = outer;
+        result
+    }
+
+    /// Goes `levels` deeper, unless that is too deep.
+    pub(super) fn enter(&mut self, levels: usize, at: Span) -> bool {
+        if self.depth + levels > MAX_DEPTH {
+            if !self.too_deep {
+                self.too_deep = true;
+                self.g.report(types::too_deep(at));
+            }
+            return false;
+        }
+        self.depth += levels;
+        true
+    }
+
+    /// Comes back from [`Self::enter`].
+    pub(super) fn leave(&mut self, levels: usize) {
+        self.depth = self.depth.saturating_sub(levels);
+    }
+
+    // Blocks and statements.
+
+    /// Checks a block in a scope of its own. None: the type of its value is not known.
+    pub(super) fn block(&mut self, block: &Block, want: Want<'_>) -> Option<ir::Block> {
+        if !self.enter(1, block.span) {
+            return None;
+        }
+        let checked = self.scoped(|flow| flow.open_block(block, want));
+        self.leave(1);
+        checked
+    }
+
+    /// Checks a block in the scope around it.
+    pub(super) fn open_block(&mut self, block: &Block, want: Want<'_>) -> Option<ir::Block> {
+        let mut statements = Vec::with_capacity(block.statements.len());
+        let mut known = true;
+        let mut ended = false;
+        let mut ty = None;
+        for (index, statement) in block.statements.iter().enumerate() {
+            if ended {
+                self.g.report(forms::unreachable_statement(statement.span));
+                break;
+            }
+            let last = index + 1 == block.statements.len();
+            match &statement.kind {
+                StatementKind::Expr(value) if last => match self.value(value, want) {
+                    Some(checked) => {
+                        ty = checked.1;
+                        statements.push(checked.0);
+                    }
+                    None => known = false,
+                },
+                StatementKind::Error { .. } if last => {
+                    self.statement(statement);
+                    known = false;
+                }
+                _ => {
+                    statements.extend(self.statement(statement));
+                    ended = matches!(statement.kind, StatementKind::Return(_));
+                }
+            }
+        }
+        if !known {
+            return None;
+        }
+        let ty = match (want, ty) {
+            (_, Some(ty)) => ty,
+            (Want::Type(wanted, _), None) if ended => wanted.clone(),
+            (Want::Type(wanted, _), None) if *wanted != Type::Unit => {
+                let at = block.statements.last().map_or(block.span, |last| last.span);
+                self.g.report(types::missing_value(&wanted.to_string(), at));
+                wanted.clone()
+            }
+            _ => Type::Unit,
+        };
+        Some(ir::Block { statements, ty, span: block.span })
+    }
+
+    /// The last expression of a block, with its type when it has a value.
+    fn value(&mut self, value: &Expr, want: Want<'_>) -> Option<(ir::Statement, Option<Type>)> {
+        match want {
+            Want::Discard => Some((self.discard(value)?, None)),
+            Want::Type(ty, why) => {
+                let checked = self.check(value, ty, why)?;
+                Some(if *ty == Type::Unit {
+                    (ir::Statement::Do(checked), None)
+                } else {
+                    (ir::Statement::Value(checked), Some(ty.clone()))
+                })
+            }
+            Want::Any => {
+                let checked = self.expr(value, Want::Any)?;
+                let ty = checked.ty.clone();
+                Some(if ty == Type::Unit {
+                    (ir::Statement::Do(checked), None)
+                } else {
+                    (ir::Statement::Value(checked), Some(ty))
+                })
+            }
+        }
+    }
+
+    /// An expression whose value is not used.
+    fn discard(&mut self, value: &Expr) -> Option<ir::Statement> {
+        let before = (self.steps, self.g.errors);
+        let checked = self.expr(value, Want::Discard)?;
+        if (self.steps, self.g.errors) == before && is_plain(value) && checked.ty != Type::Unit {
+            self.g.report(say::unused_value(value.span));
+        }
+        Some(ir::Statement::Do(checked))
+    }
+
+    fn statement(&mut self, statement: &Statement) -> Option<ir::Statement> {
+        if let Some(place) = self.place {
+            let what = match &statement.kind {
+                StatementKind::Let { .. } => "a `let`",
+                StatementKind::Require { .. } => "a `require`",
+                StatementKind::Return(_) => "a `return`",
+                StatementKind::Expr(_) => "more than one expression",
+                StatementKind::Error { .. } => return None,
+            };
+            self.g.report(forms::let_here(what, place.what(), statement.span));
+        }
+        match &statement.kind {
+            StatementKind::Let { name, ty, value } => self.let_statement(name, ty.as_ref(), value),
+            StatementKind::Require { condition, message } => self.require(condition, message.as_ref(), statement.span),
+            StatementKind::Return(value) => self.return_statement(value.as_ref(), statement.span),
+            StatementKind::Expr(value) => self.discard(value),
+            StatementKind::Error { binds } => {
+                if let Some(name) = binds {
+                    self.bind(name, None, Origin::Other);
+                }
+                None
+            }
+        }
+    }
+
+    fn let_statement(&mut self, name: &Ident, ty: Option<&TypeExpr>, value: &Expr) -> Option<ir::Statement> {
+        let before = self.steps;
+        let (checked, known) = match ty {
+            Some(written) => {
+                let ty = self.g.ty(self.file, written);
+                (self.check_default(value, ty.as_ref(), written.span), ty)
+            }
+            None => {
+                let checked = self.expr(value, Want::Any);
+                let ty = checked.as_ref().map(|checked| checked.ty.clone());
+                (checked, ty)
+            }
+        };
+        let pure = self.steps == before && is_plain(value);
+        let binding = self.bind(name, known.as_ref(), if pure { Origin::PureLet } else { Origin::Other });
+        Some(ir::Statement::Let(binding, checked?))
+    }
+
+    fn require(&mut self, condition: &Expr, message: Option<&Expr>, span: Span) -> Option<ir::Statement> {
+        let checked = self.check(condition, &Type::Bool, Why::Condition("require"));
+        let message = match message {
+            Some(message) => self.check(message, &Type::String, Why::Plain),
+            None => {
+                let text = format!("the condition `{}` does not hold", self.g.loaded.sources.text(condition.span));
+                Some(constant(Value::string(text), Type::String, span))
+            }
+        };
+        Some(ir::Statement::Require { condition: checked?, message: message?, span })
+    }
+
+    fn return_statement(&mut self, value: Option<&Expr>, span: Span) -> Option<ir::Statement> {
+        if let Some(form) = self.repeated {
+            self.g.report(forms::return_here(form, span));
+        }
+        let signature = self.signature.clone();
+        let signature = signature.as_deref();
+        let result = signature.and_then(|signature| signature.result.as_ref());
+        let at = signature.map_or(span, |signature| signature.span);
+        let value = match (value, result) {
+            (None, Some(Type::Unit)) => constant(Value::Unit, Type::Unit, span),
+            (None, Some(result)) => {
+                self.g.report(types::missing_value(&result.to_string(), span));
+                return None;
+            }
+            (None, None) => return None,
+            (Some(value), Some(Type::Unit)) => {
+                let checked = self.expr(value, Want::Any)?;
+                if checked.ty != Type::Unit {
+                    self.g.report(forms::return_value(&checked.ty.to_string(), value.span, at));
+                    return None;
+                }
+                checked
+            }
+            (Some(value), Some(result)) => self.check(value, result, Why::Result(at))?,
+            (Some(value), None) => {
+                self.expr(value, Want::Any);
+                return None;
+            }
+        };
+        Some(ir::Statement::Return(value, span))
+    }
+}
+
+/// A constant.
+pub(super) const fn constant(value: Value, ty: Type, span: Span) -> ir::Expr {
+    ir::Expr { kind: ir::ExprKind::Const(value), ty, span }
+}
+
+/// A name in the form in which names are compared.
+fn folded(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) }
+}
+
+/// Whether an expression is neither a step nor a form that can be there for its effects.
+const fn is_plain(written: &Expr) -> bool {
+    !matches!(
+        written.kind,
+        ExprKind::Error
+            | ExprKind::If { .. }
+            | ExprKind::Match { .. }
+            | ExprKind::Map { .. }
+            | ExprKind::Fold { .. }
+            | ExprKind::Tree { .. }
+            | ExprKind::Loop { .. }
+            | ExprKind::Seq { .. }
+            | ExprKind::Phase { .. }
+            | ExprKind::Try { .. }
+            | ExprKind::Postfix(..)
+    )
+}
+
+const fn empty_block(span: Span) -> ir::Block {
+    ir::Block { statements: Vec::new(), ty: Type::Unit, span }
+}
+
+fn empty_flow() -> ir::Flow {
+    let span = Span::default();
+    ir::Flow {
+        name: Arc::from(""),
+        docs: Vec::new(),
+        params: Vec::new(),
+        result: Type::Unit,
+        policy: ir::Policy::default(),
+        cap: None,
+        body: empty_block(span),
+        bindings: PrimaryMap::new(),
+        span,
+    }
+}

@@ -1,0 +1,234 @@
+//! Names, types, and everything else that can be wrong before a flow runs.
+//!
+//! # Steps
+//!
+//! 1. `names` collects what each file declares and links imports.
+//! 2. `types` expands written types, on demand.
+//! 3. `signatures` checks parameters, defaults, classes, and the `with` of each `use` and `import`.
+//! 4. `flow` checks bodies: those of the root file and what they call become the program; the other flows of
+//!    imported files are checked for their diagnostics only.
+//! 5. `recursion` refuses flows that call each other in a cycle.
+//!
+//! An expression whose type is not known because of an error that was already reported is `None`, and agrees with everything.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use catalog::Digest;
+use cranelift_entity::{EntityRef, PrimaryMap};
+use grammar::{Diagnostic, Severity, Span, ast};
+
+use crate::diagnostics::files as say;
+use crate::ir;
+use crate::load::{Loaded, LoadedFile};
+use crate::plan::{Class, ComponentId, ComponentRef, FlowId, FunctionId, FunctionRef};
+use crate::{Entry, suggest};
+
+mod calls;
+mod caps;
+mod exhaustive;
+mod expr;
+mod flow;
+mod forms;
+mod library;
+mod literals;
+mod names;
+mod operators;
+mod patterns;
+mod policy;
+mod recursion;
+mod signatures;
+mod types;
+mod why;
+
+use flow::FlowChecker;
+use names::FileNames;
+use signatures::{FlowDecl, Signature, UseDecl};
+use types::TypeDecl;
+
+/// What checking gave.
+pub(crate) struct Checked {
+    /// Only without errors, and with an entry.
+    pub(crate) program: Option<ir::Program>,
+    /// Errors and warnings in no particular order.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// Checks everything that was loaded.
+pub(crate) fn check(loaded: &Loaded, entry: Entry<'_>) -> Checked {
+    let mut checker = Checker::new(loaded);
+    checker.collect_names();
+    checker.resolve_types();
+    checker.check_signatures();
+    let roots = checker.instantiate_roots();
+    let flows = checker.check_instances(0);
+    let (functions, count) = (checker.functions.clone(), flows.len());
+    checker.instantiate_others();
+    checker.check_instances(count);
+    checker.check_recursion();
+    checker.unused_names();
+    let entry = if loaded.files.first().is_some_and(|file| file.broken) && roots.is_empty() {
+        None
+    } else {
+        checker.entry(entry, &roots)
+    };
+    let failed = checker.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    let program = entry.filter(|_| !failed).map(|entry| ir::Program {
+        entry,
+        flows,
+        components: checker.components,
+        functions,
+        classes: checker.classes.into_values().map(|(class, _)| class).collect(),
+        files: loaded.sources.iter().map(|source| source.path.clone()).collect(),
+    });
+    Checked { program, diagnostics: checker.diagnostics }
+}
+
+/// What is known of all files.
+struct Checker<'a> {
+    loaded: &'a Loaded,
+    files: Vec<FileNames>,
+    types: Vec<TypeDecl<'a>>,
+    flows: Vec<FlowDecl<'a>>,
+    uses: Vec<UseDecl<'a>>,
+    imports: Vec<ImportDecl<'a>>,
+    classes: BTreeMap<catalog::Name, (Class, Span)>,
+    components: PrimaryMap<ComponentId, ComponentRef>,
+    component_ids: BTreeMap<Digest, ComponentId>,
+    functions: PrimaryMap<FunctionId, FunctionRef>,
+    /// Flows with the cap under which they are called; the index is the [`FlowId`].
+    instances: Vec<Instance>,
+    instance_ids: HashMap<(usize, caps::Key), FlowId>,
+    /// Which flow calls which, by declaration, and where.
+    flow_calls: Vec<(usize, usize, Span)>,
+    diagnostics: Vec<Diagnostic>,
+    errors: usize,
+    suggestions: suggest::Budget,
+}
+
+/// A flow under one cap.
+#[derive(Clone)]
+struct Instance {
+    flow: usize,
+    cap: Option<Rc<[ir::Grant]>>,
+}
+
+/// An `import` of a file.
+struct ImportDecl<'a> {
+    file: usize,
+    ast: &'a ast::Import,
+    cap: Option<Rc<[ir::Grant]>>,
+}
+
+impl<'a> Checker<'a> {
+    fn new(loaded: &'a Loaded) -> Self {
+        Self {
+            loaded,
+            files: loaded.files.iter().map(|_| FileNames::default()).collect(),
+            types: Vec::new(),
+            flows: Vec::new(),
+            uses: Vec::new(),
+            imports: Vec::new(),
+            classes: BTreeMap::new(),
+            components: PrimaryMap::new(),
+            component_ids: BTreeMap::new(),
+            functions: PrimaryMap::new(),
+            instances: Vec::new(),
+            instance_ids: HashMap::new(),
+            flow_calls: Vec::new(),
+            diagnostics: Vec::new(),
+            errors: 0,
+            suggestions: suggest::Budget::default(),
+        }
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        if diagnostic.severity == Severity::Error {
+            self.errors += 1;
+        }
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn file(&self, file: usize) -> Option<&'a LoadedFile> {
+        self.loaded.files.get(file)
+    }
+
+    /// Whether something in the file could not be parsed: what is missing there may explain what seems unused.
+    fn is_broken(&self, file: usize) -> bool {
+        self.file(file).is_none_or(|file| file.broken)
+    }
+
+    /// The id under which a flow is called with a cap.
+    fn instance(&mut self, flow: usize, cap: Option<Rc<[ir::Grant]>>) -> FlowId {
+        let next = FlowId::new(self.instances.len());
+        let id = *self.instance_ids.entry((flow, caps::key(cap.as_deref()))).or_insert(next);
+        if id == next {
+            self.instances.push(Instance { flow, cap });
+        }
+        id
+    }
+
+    /// The flows of the root file in order.
+    fn instantiate_roots(&mut self) -> Vec<(FlowId, Rc<Signature>)> {
+        let roots: Vec<(usize, Rc<Signature>)> = self
+            .flows
+            .iter()
+            .enumerate()
+            .filter(|(_, flow)| flow.file == 0)
+            .map(|(n, flow)| (n, flow.signature.clone()))
+            .collect();
+        roots.into_iter().map(|(index, signature)| (self.instance(index, None), signature)).collect()
+    }
+
+    /// Flows of imported files that nothing calls: they must be right as well.
+    fn instantiate_others(&mut self) {
+        let mut seen = vec![false; self.flows.len()];
+        for instance in &self.instances {
+            if let Some(seen) = seen.get_mut(instance.flow) {
+                *seen = true;
+            }
+        }
+        for (index, _) in seen.iter().enumerate().filter(|(_, seen)| !**seen) {
+            self.instance(index, None);
+        }
+    }
+
+    /// Checks the bodies from an instance on, with those that they call for the first time.
+    fn check_instances(&mut self, from: usize) -> PrimaryMap<FlowId, ir::Flow> {
+        let mut flows = PrimaryMap::new();
+        let mut next = from;
+        while let Some(instance) = self.instances.get(next).cloned() {
+            flows.push(FlowChecker::check_flow(self, instance));
+            next += 1;
+        }
+        flows
+    }
+
+    /// The flow to start. Says nothing when a broken declaration may be what is missing.
+    fn entry(&mut self, entry: Entry<'_>, roots: &[(FlowId, Rc<Signature>)]) -> Option<FlowId> {
+        let named: Vec<(&str, Span)> = roots.iter().map(|(_, flow)| (&*flow.name, flow.span)).collect();
+        let find = |wanted: &str| roots.iter().find(|(_, flow)| &*flow.name == wanted).map(|(id, _)| *id);
+        let only = || if let [(id, _)] = roots { Some(*id) } else { None };
+        let found = match entry {
+            Entry::Named(name) => find(name),
+            Entry::Default => find("main").or_else(only),
+            Entry::None => return find("main").or_else(|| roots.first().map(|(id, _)| *id)),
+        };
+        if found.is_some()
+            || self.is_broken(0)
+            || self.loaded.sources.iter().next().is_some_and(|root| root.text.is_empty()) && self.errors > 0
+        {
+            return found;
+        }
+        let diagnostic = match entry {
+            _ if named.is_empty() => say::no_flow(),
+            Entry::Named(name) => {
+                let close = self.suggestions.closest(name, named.iter().map(|(name, _)| *name));
+                say::unknown_entry(name, close.as_deref(), &named)
+            }
+            _ => say::which_entry(&named),
+        };
+        self.report(diagnostic);
+        None
+    }
+}

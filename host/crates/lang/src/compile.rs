@@ -1,0 +1,118 @@
+//! From a path to a plan.
+
+use catalog::Digest;
+use grammar::{Diagnostic, Severity};
+
+use crate::plan::Plan;
+use crate::sources::Sources;
+use crate::world::World;
+use crate::{check, load, lower};
+
+/// Which flow a plan starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry<'a> {
+    /// The one with this name; that there is none is an error.
+    Named(&'a str),
+    /// `main`, else the only one; that there is no such is an error.
+    Default,
+    /// No run is asked for, only what is wrong with the file. The plan, if there is one, starts `main` or the first flow.
+    None,
+}
+
+/// A component that a file of the program names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedComponent {
+    /// The name that it is called by.
+    pub alias: String,
+    /// As the `use` wrote it.
+    pub reference: String,
+    /// Its resolved path or reference.
+    pub source: String,
+    /// Of its bytes.
+    pub digest: Digest,
+    /// The path of the file that names it.
+    pub file: String,
+}
+
+/// What compiling gave.
+#[derive(Clone, Debug)]
+pub struct Compilation {
+    /// The texts that the diagnostics point into.
+    pub sources: Sources,
+    /// Errors and warnings in order of file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Components that could be loaded, in order of file and place.
+    pub components: Vec<UsedComponent>,
+    /// Whether some `use` could not be loaded. Exit code 4, unless there are other errors.
+    pub component_failed: bool,
+    /// Only without errors, and when the root file has a flow to start.
+    pub plan: Option<Plan>,
+}
+
+impl Compilation {
+    /// Whether there is an error among the diagnostics.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(is_error)
+    }
+
+    /// Whether components that could not be loaded are the only errors.
+    #[must_use]
+    pub fn only_components_failed(&self) -> bool {
+        self.component_failed
+            && self.diagnostics.iter().filter(|diagnostic| is_error(diagnostic)).all(|found| found.code == "flow::component")
+    }
+}
+
+/// Compiles the file `root` and all that it names.
+pub fn compile(world: &dyn World, root: &str, entry: Entry<'_>) -> Compilation {
+    let mut loaded = load::load(world, root);
+    let mut checked = check::check(&loaded, entry);
+    let mut diagnostics = std::mem::take(&mut loaded.diagnostics);
+    diagnostics.append(&mut checked.diagnostics);
+    let mut plan = None;
+    if !diagnostics.iter().any(is_error)
+        && let Some(program) = &checked.program
+    {
+        match lower::lower(program) {
+            Ok(lowered) => {
+                diagnostics.extend(lowered.warnings);
+                plan = Some(lowered.plan);
+            }
+            Err(found) => diagnostics.extend(found),
+        }
+    }
+    sort(&mut diagnostics);
+    let components = components(&loaded);
+    Compilation { sources: loaded.sources, diagnostics, components, component_failed: loaded.component_failed, plan }
+}
+
+fn is_error(diagnostic: &Diagnostic) -> bool {
+    diagnostic.severity == Severity::Error
+}
+
+/// By file and place. A flow that is checked under several caps says the same more than once.
+fn sort(diagnostics: &mut Vec<Diagnostic>) {
+    diagnostics.sort_by(|a, b| {
+        let key = |found: &Diagnostic| found.labels.first().map(|label| label.span);
+        key(a).cmp(&key(b)).then_with(|| a.severity.cmp(&b.severity)).then_with(|| a.message.cmp(&b.message))
+    });
+    diagnostics.dedup();
+}
+
+fn components(loaded: &load::Loaded) -> Vec<UsedComponent> {
+    let mut found = Vec::new();
+    for (file, source) in loaded.files.iter().zip(loaded.sources.iter()) {
+        for (item, component) in file.use_items().zip(&file.components) {
+            let Some(component) = component else { continue };
+            found.push(UsedComponent {
+                alias: item.alias.name.to_string(),
+                reference: item.source.value.to_string(),
+                source: component.source.clone(),
+                digest: component.component.digest,
+                file: source.path.clone(),
+            });
+        }
+    }
+    found
+}
