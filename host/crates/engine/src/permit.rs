@@ -42,7 +42,9 @@ pub enum PermitError {
     #[error("`{0}` stands alone: remove `{1}`")]
     Subject(String, String),
     /// The host is not one.
-    #[error("`{0}` is not a host; write a name such as `example.com`, `example.com:8080`, `*.example.com` or `*`, without `https://` and path")]
+    #[error(
+        "`{0}` is not a host; write a name such as `example.com`, `example.com:8080`, `*.example.com` or `*`, without `https://` and path"
+    )]
     Host(String),
     /// The variable's name is not one.
     #[error("`{0}` is not the name of an environment variable; write letters, digits and `_`, or `*` for any")]
@@ -151,7 +153,9 @@ fn covers(outer: &str, inner: &str) -> bool {
     }
     match outer_name.strip_prefix('*') {
         // INVARIANT: a suffix begins with a dot, so `*.b.c` covers `a.b.c` and `*.a.b.c`, but neither `b.c` nor `ab.c`.
-        Some(suffix) => suffix.starts_with('.') && inner_name.len() > suffix.len() && inner_name.ends_with(suffix) && inner_name != "*",
+        Some(suffix) => {
+            suffix.starts_with('.') && inner_name.len() > suffix.len() && inner_name.ends_with(suffix) && inner_name != "*"
+        }
         None => outer_name == inner_name,
     }
 }
@@ -206,7 +210,11 @@ mod tests {
             ("http a.example.com", &["http *.example.com"], "http a.example.com"),
             ("http example.com", &["http *.example.com"], ""),
             ("http badexample.com", &["http *.example.com"], ""),
-            ("http *.example.com", &["http a.example.com", "http b.example.com:81", "http c.org"], "http a.example.com, http b.example.com:81"),
+            (
+                "http *.example.com",
+                &["http a.example.com", "http b.example.com:81", "http c.org"],
+                "http a.example.com, http b.example.com:81",
+            ),
             ("http a.b:81", &["http a.b"], "http a.b:81"),
             ("http a.b", &["http a.b:81"], "http a.b:81"),
             ("http a.b:80", &["http a.b:81"], ""),
@@ -220,13 +228,19 @@ mod tests {
         for (grant, permits, expected) in cases {
             assert_eq!(answer(grant, permits), expected, "{grant} with {permits:?}");
         }
-        assert_eq!(Permit::Folder(FolderAccess::Read, "a b".into()).to_string().parse(), Ok(Permit::Folder(FolderAccess::Read, "a b".into())));
+        assert_eq!(
+            Permit::Folder(FolderAccess::Read, "a b".into()).to_string().parse(),
+            Ok(Permit::Folder(FolderAccess::Read, "a b".into()))
+        );
     }
 
     #[test]
     fn what_is_not_a_permission_is_refused_with_the_way_out() {
         let cases = [
-            ("", "`` is not a capability; write `http HOST`, `env NAME`, `clock`, `random`, `read FOLDER` or `read_write FOLDER`"),
+            (
+                "",
+                "`` is not a capability; write `http HOST`, `env NAME`, `clock`, `random`, `read FOLDER` or `read_write FOLDER`",
+            ),
             ("http", "`http` needs to say what it permits, as in `http example.com`"),
             ("clock now", "`clock` stands alone: remove `now`"),
             ("env A=B", "`A=B` is not the name of an environment variable; write letters, digits and `_`, or `*` for any"),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use lang::plan::Plan;
 
 use super::action::{Action, ReplayError};
-use super::driver::{Run, end_of};
 use super::bugs::Bug;
+use super::driver::{Run, end_of};
 use super::state::Status;
 use crate::event::{Attempt, Event, EventBody, RunId, TaskId, Timestamp};
 
@@ -40,7 +40,8 @@ impl Run {
             }
             let begins = matches!(event.body, EventBody::RunStarted(_));
             if begins != (event.seq == 1) || run.ended {
-                let reason = if begins || run.ended { "the run has another beginning or end" } else { "it does not begin the run" };
+                let reason =
+                    if begins || run.ended { "the run has another beginning or end" } else { "it does not begin the run" };
                 return Err(ReplayError::Misfit { seq: event.seq, reason: reason.into() });
             }
             run.state.apply(event).map_err(|misfit| ReplayError::Misfit { seq: event.seq, reason: misfit.0 })?;

@@ -51,7 +51,9 @@ pub fn render_event(event: &Event) -> String {
         EventBody::TimerFired { timer } => format!("timer-fired {}", timer.0),
         EventBody::OperatorDecision { task, decision } => match decision {
             crate::event::Decision::Retry => format!("operator-decision step {} retry", task.0),
-            crate::event::Decision::Supply(payload) => format!("operator-decision step {} supply {}", task.0, render_payload(payload)),
+            crate::event::Decision::Supply(payload) => {
+                format!("operator-decision step {} supply {}", task.0, render_payload(payload))
+            }
             crate::event::Decision::Fail(message) => format!("operator-decision step {} fail {message}", task.0),
         },
         EventBody::Paused { reason } => format!("paused ({reason})"),

@@ -258,7 +258,8 @@ impl State {
         }
         let mut inputs = Vec::with_capacity(flow.params.len());
         for ((name, payload), param) in started.input.iter().zip(&flow.params) {
-            let value = decode(payload, &param.ty).map_err(|error| Misfit(format!("the input `{name}` does not fit: {error}")))?;
+            let value =
+                decode(payload, &param.ty).map_err(|error| Misfit(format!("the input `{name}` does not fit: {error}")))?;
             if let (Type::Dir, Value::Dir(path)) = (&param.ty, &value) {
                 self.consented.push(Arc::clone(path));
             }
@@ -288,7 +289,9 @@ impl State {
     /// A step's value from its stored form.
     fn output(&self, function: FunctionId, payload: &Payload) -> Result<Value, Misfit> {
         match self.program.0.functions.get(function) {
-            Some(function) => decode(payload, &function.output).map_err(|error| Misfit(format!("the result does not fit: {error}"))),
+            Some(function) => {
+                decode(payload, &function.output).map_err(|error| Misfit(format!("the result does not fit: {error}")))
+            }
             None => Err(Misfit("the plan lacks the function".into())),
         }
     }

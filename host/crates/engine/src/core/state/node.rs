@@ -108,8 +108,7 @@ impl State {
 
     fn begin_match(&mut self, id: InstanceId, node: NodeId, subject: &Expr, arms: &[Arm]) -> Result<(), Failure> {
         let subject = self.eval_in(id, subject)?;
-        let (index, bound) =
-            eval::matches(arms, &subject, self.frame(id)).map_err(|error| failure(error.kind, error.message))?;
+        let (index, bound) = eval::matches(arms, &subject, self.frame(id)).map_err(|error| failure(error.kind, error.message))?;
         let Some(arm) = arms.get(index) else { return Ok(()) };
         if let Some(activity) = self.begin_form(id, node, Form::Single)? {
             self.open_child(activity, Role::Body, &arm.body, bound);
@@ -129,7 +128,10 @@ impl State {
     fn begin_tree(&mut self, id: InstanceId, node: NodeId, list: &Expr) -> Result<(), Failure> {
         let items = ListValue::evaluate(list, self.frame(id))?;
         if items.len() == 0 {
-            return Err(failure(FailureKind::Logic, "the list to reduce is empty; write `else` after the `reduce` to give a value for it"));
+            return Err(failure(
+                FailureKind::Logic,
+                "the list to reduce is empty; write `else` after the `reduce` to give a value for it",
+            ));
         }
         if let Some(activity) = self.begin_form(id, node, super::form::tree_form(items.len()))? {
             self.tree_begin(activity, &items);

@@ -91,7 +91,9 @@ impl State {
             self.work.push_back(Work::Finish(id));
             return;
         }
-        let Some(range) = plan.nodes.get(node).map(|node| node.successors.start as usize..node.successors.end as usize) else { return };
+        let Some(range) = plan.nodes.get(node).map(|node| node.successors.start as usize..node.successors.end as usize) else {
+            return;
+        };
         for successor in plan.successors.get(range).unwrap_or_default() {
             let index = successor.as_u32().saturating_sub(shape.nodes.start) as usize;
             let Some(waits) = instance.waits.get_mut(index) else { continue };

@@ -1,0 +1,63 @@
+//! Fakes of the engine's ports: an invoker that is a function, a clock that stands still.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use catalog::{FailureKind, Value};
+use engine::event::{Bill, Failure, Timestamp};
+use engine::ports::{Clock, Invocation, Invoker, Outcome};
+use futures::future::BoxFuture;
+
+/// Runs steps with a function.
+pub struct FakeInvoker<F> {
+    run: Arc<F>,
+}
+
+impl<F> FakeInvoker<F>
+where
+    F: Fn(Invocation) -> BoxFuture<'static, Result<Value, Failure>> + Send + Sync + 'static,
+{
+    /// An invoker that runs this for each attempt.
+    pub fn new(run: F) -> Self {
+        Self { run: Arc::new(run) }
+    }
+}
+
+impl<F> Invoker for FakeInvoker<F>
+where
+    F: Fn(Invocation) -> BoxFuture<'static, Result<Value, Failure>> + Send + Sync + 'static,
+{
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Outcome> {
+        let result = (self.run)(invocation);
+        Box::pin(async move { outcome(result.await) })
+    }
+}
+
+/// An outcome with an empty bill.
+#[must_use]
+pub fn outcome(result: Result<Value, Failure>) -> Outcome {
+    Outcome { result, bill: Bill { fuel: 1, ..Bill::default() }, denials: Vec::new(), log: Vec::new() }
+}
+
+/// A failure with nothing but a kind and a message.
+#[must_use]
+pub fn failure(kind: FailureKind, message: &str) -> Failure {
+    Failure { kind, message: message.to_owned(), details: None, retry_after: None }
+}
+
+/// A clock that goes on when it is told to.
+#[derive(Debug, Default)]
+pub struct FakeClock(AtomicU64);
+
+impl FakeClock {
+    /// Goes on by so many milliseconds.
+    pub fn advance(&self, milliseconds: u64) {
+        self.0.fetch_add(milliseconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}

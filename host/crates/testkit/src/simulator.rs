@@ -1,0 +1,152 @@
+//! Runs the pure core under a seed: a generated plan, a clock that jumps, an invoker that reorders and
+//! fails, a journal that is late, and crashes.
+//!
+//! # Steps
+//!
+//! 1. [`build`] makes plans by hand, [`generate`] makes one from a seed.
+//! 2. `steps` is what the steps of such a plan do: it follows from the path and the arguments alone.
+//! 3. `outside` is what survives a crash: the durable events and the witness of what really ran. It checks the
+//!    rules of durability at each invocation.
+//! 4. `machine` is one process: a [`engine::core::Run`], what it has in flight, and its timers.
+//! 5. [`run_seed`] compares a run with crashes to an undisturbed one.
+
+pub mod build;
+pub mod generate;
+mod machine;
+mod outside;
+mod steps;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use engine::core::Bug;
+use engine::event::{EventBody, RunOutcome};
+use lang::plan::Plan;
+
+use machine::{Machine, Stop};
+use outside::Outside;
+
+/// What a seed did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SeedReport {
+    /// Events of the disturbed run.
+    pub events: usize,
+    /// Crashes that it survived.
+    pub crashes: usize,
+    /// Decisions of the operator.
+    pub decisions: usize,
+    /// Open regions at the most.
+    pub open_regions: usize,
+}
+
+/// Runs a seed.
+///
+/// # Errors
+/// What went differently from the undisturbed run, or broke a rule.
+pub fn run_seed(seed: u64) -> Result<SeedReport, String> {
+    simulate(seed, None)
+}
+
+/// Runs a seed with a bug planted in the disturbed run.
+///
+/// # Errors
+/// How the bug showed itself.
+pub fn run_seed_with(seed: u64, bug: Bug) -> Result<SeedReport, String> {
+    simulate(seed, Some(bug))
+}
+
+fn simulate(seed: u64, bug: Option<Bug>) -> Result<SeedReport, String> {
+    let plan = Arc::new(generate::plan(seed));
+    let mut calm = Outside::new(seed, Arc::clone(&plan));
+    let ticks = undisturbed(&mut calm, seed)?;
+    let mut random = fastrand::Rng::with_seed(seed ^ 0x5bd1_e995);
+    let cancels = bug.is_none() && random.u32(..20) == 0;
+    let mut outside = Outside::new(seed, plan);
+    outside.bug = bug;
+    let crashes = disturbed(&mut outside, &mut random, ticks, cancels)?;
+    if !cancels {
+        compare(&calm, &outside)?;
+    }
+    Ok(SeedReport { events: outside.durable.len(), crashes, decisions: outside.decisions, open_regions: calm.most_open })
+}
+
+/// The events of an undisturbed run of a plan, and what it came to.
+///
+/// # Errors
+/// When it does not come to an end.
+pub fn run_calm(seed: u64, plan: Arc<Plan>) -> Result<(Vec<engine::event::Event>, Option<RunOutcome>), String> {
+    let mut outside = Outside::new(seed, plan);
+    undisturbed(&mut outside, seed)?;
+    let outcome = outside.outcome().cloned();
+    Ok((outside.durable, outcome))
+}
+
+fn undisturbed(outside: &mut Outside, seed: u64) -> Result<u64, String> {
+    let mut machine = Machine::begin(outside, fastrand::Rng::with_seed(seed.wrapping_mul(3)))?;
+    match machine.run(outside, u64::MAX)? {
+        Stop::Ended => Ok(machine.ticks()),
+        Stop::Crashed => Err("the undisturbed run stopped".to_owned()),
+    }
+}
+
+fn disturbed(outside: &mut Outside, random: &mut fastrand::Rng, ticks: u64, cancels: bool) -> Result<usize, String> {
+    let planned = random.usize(1..=3);
+    let mut crashes = 0;
+    loop {
+        let mut machine = Machine::begin(outside, random.fork())?;
+        machine.disturb(random, ticks, cancels && crashes == planned);
+        let until =
+            if crashes < planned { random.u64(1..=ticks.max(2)) / (planned as u64 - crashes as u64) + 1 } else { u64::MAX };
+        match machine.run(outside, until)? {
+            Stop::Crashed => {
+                crashes += 1;
+                machine.compare_with_replay(outside)?;
+            }
+            Stop::Ended => return Ok(crashes),
+        }
+    }
+}
+
+fn compare(calm: &Outside, disturbed: &Outside) -> Result<(), String> {
+    let (wanted, found) = (calm.outcome(), disturbed.outcome());
+    if wanted != found {
+        return Err(format!("the run came to {found:?} instead of {wanted:?}"));
+    }
+    let (mut balance, mut wrong) = (BTreeMap::<String, i64>::new(), Vec::new());
+    for line in settled(calm) {
+        *balance.entry(line).or_default() += 1;
+    }
+    for line in settled(disturbed) {
+        *balance.entry(line).or_default() -= 1;
+    }
+    for (line, count) in balance {
+        if count != 0 {
+            wrong.push(format!("{line}: {count:+} in the undisturbed run"));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+}
+
+/// How attempts ended, of those whose number does not depend on the order of completion.
+fn settled(outside: &Outside) -> Vec<String> {
+    let fits = |path: &str| !path.contains("racy");
+    let mut lines: Vec<String> = outside
+        .durable
+        .iter()
+        .filter_map(|event| match &event.body {
+            EventBody::AttemptSucceeded { attempt, output, .. } if fits(&attempt.path) => {
+                Some(format!("{} gave {output:?}", attempt.path))
+            }
+            EventBody::AttemptFailed { attempt, failure, .. } if fits(&attempt.path) => {
+                Some(format!("{} failed: {}", attempt.path, failure.message))
+            }
+            _ => None,
+        })
+        .collect();
+    let supplied = outside.supplied.iter().filter(|(path, _)| fits(path));
+    lines.extend(supplied.map(|(path, output)| format!("{path} gave {:?}", engine::event::Payload::Value(output.clone()))));
+    lines
+}
+
+#[cfg(test)]
+mod tests;

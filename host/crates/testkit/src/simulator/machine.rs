@@ -1,0 +1,340 @@
+//! One process that owns the run until it crashes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use catalog::{Digest, Value};
+use engine::core::{Action, Blocked, Idle, Input, Run, StartAttempt};
+use engine::event::{Decision, Event, Payload, RunId, RunStarted, TaskId, TimerId, Timestamp};
+use engine::ports::Outcome;
+use lang::plan::SEMANTICS_VERSION;
+
+use super::outside::Outside;
+use super::steps::{Behaviour, behave};
+
+/// A run of more events than this does not come to an end.
+const MOST_EVENTS: usize = 30_000;
+
+/// Why a machine stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    Ended,
+    Crashed,
+}
+
+/// Something that is going to happen.
+enum Tick {
+    Begin,
+    Ends(TaskId, u32, Box<Outcome>),
+    Stopped(TaskId, u32),
+    /// What was appended reaches the disk.
+    Durable,
+    /// The process hears of it.
+    Told(u64),
+    Timer(TimerId),
+    Pause,
+    Resume,
+    Cancel,
+}
+
+/// The process.
+pub(super) struct Machine {
+    run: Run,
+    random: fastrand::Rng,
+    now: u64,
+    ticks: u64,
+    queue: BTreeMap<(u64, u64), Tick>,
+    order: u64,
+    in_flight: BTreeMap<(TaskId, u32), Arc<str>>,
+    appended: VecDeque<Arc<[Event]>>,
+    writing: bool,
+    ended: bool,
+    actions: Vec<Action>,
+}
+
+impl Machine {
+    /// A process that starts the run, or takes it over.
+    pub(super) fn begin(outside: &Outside, random: fastrand::Rng) -> Result<Self, String> {
+        let id = RunId("simulated".into());
+        let host: Arc<str> = "machine".into();
+        let (plan, fresh) = (Arc::clone(&outside.plan), outside.durable.is_empty());
+        let mut run = if fresh {
+            Run::new(plan, id, host)
+        } else {
+            Run::replay(plan, id, host, &outside.durable).map_err(|error| error.to_string())?
+        };
+        if let Some(bug) = outside.bug {
+            run.plant(bug);
+        }
+        let now = outside.durable.last().map_or(1, |event| event.at.0 + 5);
+        let mut machine = Self {
+            run,
+            random,
+            now,
+            ticks: 0,
+            queue: BTreeMap::new(),
+            order: 0,
+            in_flight: BTreeMap::new(),
+            appended: VecDeque::new(),
+            writing: false,
+            ended: false,
+            actions: Vec::new(),
+        };
+        if fresh {
+            machine.at(0, Tick::Begin);
+        } else {
+            machine.run.recover(Timestamp(now), &mut machine.actions);
+            if machine.run.is_paused() {
+                machine.at(3, Tick::Resume);
+            }
+        }
+        Ok(machine)
+    }
+
+    /// How much has happened.
+    pub(super) const fn ticks(&self) -> u64 {
+        self.ticks
+    }
+
+    /// Plans pauses and a cancellation.
+    pub(super) fn disturb(&mut self, random: &mut fastrand::Rng, ticks: u64, cancels: bool) {
+        if random.u32(..4) == 0 {
+            self.at(random.u64(1..=ticks.max(2)), Tick::Pause);
+        }
+        if cancels {
+            self.at(random.u64(1..=ticks.max(2)), Tick::Cancel);
+        }
+    }
+
+    fn at(&mut self, delay: u64, tick: Tick) {
+        self.order += 1;
+        self.queue.insert((self.now + delay, self.order), tick);
+    }
+
+    /// Runs until the end, or until so much has happened.
+    pub(super) fn run(&mut self, outside: &mut Outside, until: u64) -> Result<Stop, String> {
+        loop {
+            self.carry_out(outside)?;
+            if self.ended {
+                return if self.in_flight.is_empty() {
+                    Ok(Stop::Ended)
+                } else {
+                    Err("the run ended while attempts ran".to_owned())
+                };
+            }
+            if self.ticks >= until {
+                return Ok(Stop::Crashed);
+            }
+            if outside.durable.len() > MOST_EVENTS {
+                return Err("the run does not come to an end".to_owned());
+            }
+            let Some(((now, _), tick)) = self.queue.pop_first() else {
+                return Err(format!("nothing happens any more, {} attempts are in flight", self.in_flight.len()));
+            };
+            self.now = now;
+            self.ticks += 1;
+            self.happen(tick, outside)?;
+            // Inputs at hand are handled before the next append, as in the shell.
+            while self.random.bool()
+                && let Some(next) = self.queue.first_entry().filter(|next| next.key().0 == now)
+            {
+                let tick = next.remove();
+                self.ticks += 1;
+                self.happen(tick, outside)?;
+            }
+            outside.most_open = outside.most_open.max(self.run.open_regions());
+        }
+    }
+
+    fn happen(&mut self, tick: Tick, outside: &mut Outside) -> Result<(), String> {
+        let input = match tick {
+            Tick::Begin => Input::Start(Box::new(started(outside))),
+            Tick::Ends(task, number, outcome) => {
+                if self.in_flight.remove(&(task, number)).is_none() {
+                    return Ok(());
+                }
+                Input::Outcome { task, number, outcome }
+            }
+            Tick::Stopped(task, number) => {
+                if self.in_flight.remove(&(task, number)).is_none() {
+                    return Ok(());
+                }
+                Input::Stopped { task, number }
+            }
+            Tick::Durable => return self.write(outside),
+            Tick::Told(through) => Input::Committed { through },
+            Tick::Timer(timer) => Input::TimerDue(timer),
+            Tick::Pause => {
+                let delay = self.random.u64(20..200);
+                self.at(delay, Tick::Resume);
+                Input::Pause { reason: "a break".to_owned() }
+            }
+            Tick::Resume => Input::Resume,
+            Tick::Cancel => Input::Cancel { reason: "enough".to_owned() },
+        };
+        self.run.handle(input, Timestamp(self.now), &mut self.actions);
+        Ok(())
+    }
+
+    /// One or all of the appended batches reach the disk.
+    fn write(&mut self, outside: &mut Outside) -> Result<(), String> {
+        let count = if self.random.bool() { self.appended.len() } else { 1 };
+        let batches: Vec<_> = self.appended.drain(..count.min(self.appended.len())).collect();
+        for batch in batches {
+            outside.store(&batch)?;
+        }
+        let through = outside.durable.len() as u64;
+        let delay = self.random.u64(..3);
+        self.at(delay, Tick::Told(through));
+        self.writing = !self.appended.is_empty();
+        if self.writing {
+            let delay = self.random.u64(1..4);
+            self.at(delay, Tick::Durable);
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, outside: &mut Outside) -> Result<(), String> {
+        loop {
+            self.run.flush(&mut self.actions);
+            let actions = std::mem::take(&mut self.actions);
+            if actions.is_empty() {
+                return Ok(());
+            }
+            for action in actions {
+                self.act(action, outside)?;
+            }
+            if self.run.applied() > outside.durable.len() as u64 {
+                return Err("an event was used before it was durable".to_owned());
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action, outside: &mut Outside) -> Result<(), String> {
+        match action {
+            Action::Append(batch) => {
+                self.appended.push_back(batch);
+                if !std::mem::replace(&mut self.writing, true) {
+                    let delay = self.random.u64(1..4);
+                    self.at(delay, Tick::Durable);
+                }
+            }
+            Action::Invoke(start) => self.invoke(&start, outside)?,
+            Action::Stop { task, number } => {
+                let delay = self.random.u64(..10);
+                self.at(delay, Tick::Stopped(task, number));
+            }
+            Action::SetTimer { timer, at } => {
+                let delay = at.0.saturating_sub(self.now);
+                self.at(delay, Tick::Timer(timer));
+            }
+            Action::Idle(idle) => self.decide(idle, outside)?,
+            Action::Ended(_) => self.ended = true,
+            Action::Broken(message) => return Err(message),
+            Action::Progress(_) | Action::ClearTimer { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn invoke(&mut self, start: &StartAttempt, outside: &mut Outside) -> Result<(), String> {
+        let key = (start.task, start.number);
+        if self.in_flight.insert(key, Arc::clone(&start.path)).is_some() {
+            return Err(format!("`{}` was started twice", start.path));
+        }
+        self.check_stopped(&start.path)?;
+        let (pure_step, repeatable) = kind_of(&start.path);
+        outside.begin(start, repeatable, pure_step)?;
+        if pure_step != start.grants.is_empty() && !start.path.contains("denied") {
+            return Err(format!("`{}` has the wrong grants: {:?}", start.path, start.grants));
+        }
+        let failures = outside.failures(&start.path);
+        match behave(outside.seed, &start.path, &start.function.wit_name, &start.args, failures) {
+            Behaviour::Ends(outcome) => {
+                let delay = self.random.u64(1..40);
+                self.at(delay, Tick::Ends(start.task, start.number, outcome));
+            }
+            Behaviour::Hangs => {}
+        }
+        Ok(())
+    }
+
+    /// When a failure is handled, nothing of what failed runs any more.
+    fn check_stopped(&self, path: &str) -> Result<(), String> {
+        for (at, _) in path.match_indices(".catch") {
+            let body = format!("{}/", path.get(..at).unwrap_or_default());
+            if let Some(other) = self.in_flight.values().find(|other| other.starts_with(&body)) {
+                return Err(format!("`{path}` began while `{other}` was still running"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The operator looks at the witness and decides.
+    fn decide(&mut self, idle: Idle, outside: &mut Outside) -> Result<(), String> {
+        for Blocked { task, path, number } in idle.blocked {
+            outside.decisions += 1;
+            let failures = outside.failures(&path);
+            let began = outside.witness(&path, number).is_some();
+            let done =
+                outside.witness(&path, number).map(|(function, args)| behave(outside.seed, &path, function, args, failures));
+            let result = match done {
+                Some(Behaviour::Ends(outcome)) => outcome.result.ok(),
+                _ => None,
+            };
+            let decision = match result {
+                Some(value) => {
+                    outside.supplied.push((Arc::clone(&path), value.clone()));
+                    Decision::Supply(Payload::Value(value))
+                }
+                None => Decision::Retry,
+            };
+            self.run.check_decision(task, &decision)?;
+            if began && decision == Decision::Retry {
+                outside.excuse(&path);
+            }
+            self.run.handle(Input::Decide { task, decision }, Timestamp(self.now), &mut self.actions);
+        }
+        if idle.paused.is_some() && !self.queue.values().any(|tick| matches!(tick, Tick::Resume)) {
+            self.at(1, Tick::Resume);
+        }
+        Ok(())
+    }
+
+    /// After a crash: what the process knew is what the journal tells.
+    pub(super) fn compare_with_replay(&self, outside: &Outside) -> Result<(), String> {
+        if outside.durable.len() as u64 != self.run.applied() || self.run.applied() == 0 || outside.bug.is_some() {
+            return Ok(());
+        }
+        let again = Run::replay(Arc::clone(&outside.plan), self.run.id().clone(), "machine".into(), &outside.durable);
+        let again = again.map_err(|error| error.to_string())?;
+        if again.snapshot() == self.run.snapshot() {
+            Ok(())
+        } else {
+            Err(format!("replay gives another state:\n{}\n{}", self.run.snapshot(), again.snapshot()))
+        }
+    }
+}
+
+/// Whether a step is pure and whether it may be repeated, by its name: `…_e` has effects, `…_i` has effects and is idempotent, `…_o` looks.
+fn kind_of(path: &str) -> (bool, bool) {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let pure_step = !(name.contains("_e") || name.contains("_i") || name.contains("_o"));
+    (pure_step, !name.contains("_e"))
+}
+
+fn started(outside: &Outside) -> RunStarted {
+    let flow = outside.plan.flows.get(outside.plan.entry);
+    let input = flow.map(|flow| {
+        flow.params.iter().map(|param| (param.name.to_string(), Payload::Value(Value::U64(outside.seed % 97)))).collect()
+    });
+    RunStarted {
+        flow: flow.map_or_else(String::new, |flow| flow.name.to_string()),
+        plan: Digest([1; 32]),
+        program: Digest([2; 32]),
+        input: input.unwrap_or_default(),
+        labels: Vec::new(),
+        semantics: SEMANTICS_VERSION,
+        permitted: vec!["http *.example.com".to_owned(), "env HOME".to_owned()],
+        host: "machine".into(),
+    }
+}

@@ -1,0 +1,133 @@
+//! What survives a crash: the journal, the witness of what really ran, and the rules that both must keep.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use catalog::Value;
+use engine::core::{Bug, StartAttempt};
+use engine::event::{Event, EventBody, RunOutcome};
+use lang::plan::Plan;
+
+/// The world around the processes that own a run.
+pub(super) struct Outside {
+    pub(super) seed: u64,
+    pub(super) plan: Arc<Plan>,
+    pub(super) bug: Option<Bug>,
+    /// The journal.
+    pub(super) durable: Vec<Event>,
+    /// Values that the operator supplied, by path.
+    pub(super) supplied: Vec<(Arc<str>, Value)>,
+    pub(super) decisions: usize,
+    pub(super) most_open: usize,
+    facts: BTreeMap<Arc<str>, Facts>,
+}
+
+/// What is known of a path.
+#[derive(Default)]
+struct Facts {
+    /// Durable.
+    failed: u32,
+    /// Durable.
+    succeeded: bool,
+    /// Durable `attempt-started`s.
+    started: BTreeSet<u32>,
+    /// The witness: attempts that began, whether or not anybody remembers.
+    begun: BTreeSet<u32>,
+    /// Attempts that may begin: the first, and one for each failure or decision.
+    excused: usize,
+    args: Vec<Value>,
+    function: String,
+}
+
+impl Outside {
+    pub(super) fn new(seed: u64, plan: Arc<Plan>) -> Self {
+        Self {
+            seed,
+            plan,
+            bug: None,
+            durable: Vec::new(),
+            supplied: Vec::new(),
+            decisions: 0,
+            most_open: 0,
+            facts: BTreeMap::new(),
+        }
+    }
+
+    /// How the run ended, durably.
+    pub(super) fn outcome(&self) -> Option<&RunOutcome> {
+        match self.durable.last().map(|event| &event.body) {
+            Some(EventBody::RunEnded { outcome }) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// A batch becomes durable.
+    pub(super) fn store(&mut self, batch: &[Event]) -> Result<(), String> {
+        for event in batch {
+            let next = self.durable.len() as u64 + 1;
+            if event.seq != next {
+                return Err(format!("event {} was appended where {next} belongs", event.seq));
+            }
+            if self.outcome().is_some() {
+                return Err("something was appended after the end".to_owned());
+            }
+            match &event.body {
+                EventBody::AttemptStarted { attempt, .. } => {
+                    self.facts_of(&attempt.path).started.insert(attempt.number);
+                }
+                EventBody::AttemptSucceeded { attempt, .. } => {
+                    let facts = self.facts_of(&attempt.path);
+                    if std::mem::replace(&mut facts.succeeded, true) {
+                        return Err(format!("`{}` succeeded twice", attempt.path));
+                    }
+                }
+                EventBody::AttemptFailed { attempt, .. } => {
+                    let facts = self.facts_of(&attempt.path);
+                    facts.failed += 1;
+                    facts.excused += 1;
+                }
+                _ => {}
+            }
+            self.durable.push(event.clone());
+        }
+        Ok(())
+    }
+
+    fn facts_of(&mut self, path: &Arc<str>) -> &mut Facts {
+        self.facts.entry(Arc::clone(path)).or_default()
+    }
+
+    /// How often a path has failed, durably.
+    pub(super) fn failures(&self, path: &str) -> u32 {
+        self.facts.get(path).map_or(0, |facts| facts.failed)
+    }
+
+    /// An attempt begins. Here the rules are checked.
+    pub(super) fn begin(&mut self, start: &StartAttempt, repeatable: bool, pure_step: bool) -> Result<(), String> {
+        let facts = self.facts_of(&start.path);
+        if facts.succeeded {
+            return Err(format!("`{}` runs again though its result is durable", start.path));
+        }
+        if !pure_step && !facts.started.contains(&start.number) {
+            return Err(format!("`{}` was invoked before its attempt-started was durable", start.path));
+        }
+        facts.begun.insert(start.number);
+        if !repeatable && facts.begun.len() > facts.excused + 1 {
+            return Err(format!("the effect of `{}` may have happened twice", start.path));
+        }
+        facts.args.clone_from(&start.args);
+        facts.function.clone_from(&start.function.wit_name);
+        Ok(())
+    }
+
+    /// Whether an attempt really began, and with what.
+    pub(super) fn witness(&self, path: &str, number: u32) -> Option<(&str, &[Value])> {
+        let facts = self.facts.get(path).filter(|facts| facts.begun.contains(&number))?;
+        Some((&facts.function, &facts.args))
+    }
+
+    /// The operator let a step that may have run, run again.
+    pub(super) fn excuse(&mut self, path: &Arc<str>) {
+        self.facts_of(path).excused += 1;
+    }
+}
