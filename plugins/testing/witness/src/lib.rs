@@ -15,26 +15,26 @@ struct Plugin;
 
 impl Guest for Plugin {
     fn mark(folder: String, value: String) -> Result<String, Failure> {
-        append(&folder, &current().idempotency_key)?;
+        append(&folder, &current().idempotency_key, &value)?;
         Ok(value)
     }
 
-    fn mark_slowly(folder: String, value: String, before_ms: u64, after_ms: u64) -> Result<String, Failure> {
-        std::thread::sleep(Duration::from_millis(before_ms));
-        append(&folder, &current().idempotency_key)?;
-        std::thread::sleep(Duration::from_millis(after_ms));
+    fn mark_slowly(folder: String, value: String, ms: u64) -> Result<String, Failure> {
+        std::thread::sleep(Duration::from_millis(ms / 2));
+        append(&folder, &current().idempotency_key, &value)?;
+        std::thread::sleep(Duration::from_millis(ms - ms / 2));
         Ok(value)
     }
 }
 
 /// One write of the whole line to a file opened for appending: lines of attempts that run at once do not mix.
-fn append(folder: &str, key: &str) -> Result<(), Failure> {
+fn append(folder: &str, key: &str, value: &str) -> Result<(), Failure> {
     let path = Path::new(folder).join("witness.txt");
     let written = OpenOptions::new()
         .create(true)
         .append(true)
         .open(&path)
-        .and_then(|mut file| file.write_all(format!("{key}\n").as_bytes()));
+        .and_then(|mut file| file.write_all(format!("{key} = {value}\n").as_bytes()));
     written.map_err(|error| Failure {
         kind: FailureKind::Permission,
         message: format!("`{}` cannot be written: {error}", path.display()),
@@ -53,10 +53,10 @@ mod tests {
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
         let name = folder.to_str().unwrap();
-        append(name, "run/a").unwrap();
-        append(name, "run/b").unwrap();
-        assert_eq!(std::fs::read_to_string(folder.join("witness.txt")).unwrap(), "run/a\nrun/b\n");
+        append(name, "run/a", "1").unwrap();
+        append(name, "run/b", "2").unwrap();
+        assert_eq!(std::fs::read_to_string(folder.join("witness.txt")).unwrap(), "run/a = 1\nrun/b = 2\n");
         std::fs::remove_dir_all(&folder).unwrap();
-        assert!(append(name, "run/c").unwrap_err().message.contains("cannot be written"));
+        assert!(append(name, "run/c", "3").unwrap_err().message.contains("cannot be written"));
     }
 }
