@@ -30,6 +30,23 @@ fn step(seq: u64) -> Event {
     Event { seq, at: Timestamp(1_700_000_000_000 + seq), body: EventBody::AttemptSucceeded { attempt, output, bill } }
 }
 
+/// The processor time of the threads of this process that have this name. Unlike rates, it hardly depends on what
+/// else the machine does.
+fn processor(name: &str) -> Duration {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let of = |path: std::path::PathBuf| {
+        let comm = std::fs::read_to_string(path.join("comm")).ok()?;
+        let stat = std::fs::read_to_string(path.join("schedstat")).ok()?;
+        let nanos = stat.split(' ').next()?.parse().ok()?;
+        (comm.trim() == name).then_some(Duration::from_nanos(nanos))
+    };
+    threads.filter_map(|thread| of(thread.path())).sum()
+}
+
+fn micros(used: Duration, events: u64) -> f64 {
+    used.as_secs_f64() * 1e6 / events as f64
+}
+
 fn rate(events: u64, took: Duration) -> f64 {
     events as f64 / took.as_secs_f64()
 }
@@ -45,6 +62,7 @@ fn floor(path: &Path, durability: Durability, events: u64, group: usize) -> f64 
     let mut insert =
         connection.prepare("INSERT INTO events (id, at, kind, path, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)").unwrap();
     let (mut begin, mut commit) = (connection.prepare("BEGIN IMMEDIATE").unwrap(), connection.prepare("COMMIT").unwrap());
+    let before = processor("append");
     let start = Instant::now();
     for group in rows.chunks(group) {
         begin.raw_execute().unwrap();
@@ -53,12 +71,15 @@ fn floor(path: &Path, durability: Durability, events: u64, group: usize) -> f64 
         }
         commit.raw_execute().unwrap();
     }
-    rate(events, start.elapsed())
+    let took = start.elapsed();
+    println!("    bare: {:.2} µs an event", micros(processor("append") - before, events));
+    rate(events, took)
 }
 
 /// Many runs at once, each of which waits for its append of `each` events before the next.
 async fn many(path: &Path, durability: Durability, each: usize) -> f64 {
     let journal = Arc::new(SqliteJournal::open(path, &Options { durability, ..Options::default() }).unwrap());
+    let before = processor("tokio-rt-worker");
     let start = Instant::now();
     let runs: Vec<_> = (0..RUNS)
         .map(|number| {
@@ -77,7 +98,13 @@ async fn many(path: &Path, durability: Durability, each: usize) -> f64 {
     for run in runs {
         run.await.unwrap();
     }
-    rate(RUNS * EVENTS, start.elapsed())
+    let took = start.elapsed();
+    println!(
+        "    processor time an event: writer {:.2} µs, callers {:.2} µs",
+        micros(processor("journal"), RUNS * EVENTS),
+        micros(processor("tokio-rt-worker") - before, RUNS * EVENTS)
+    );
+    rate(RUNS * EVENTS, took)
 }
 
 /// One run that waits for each event.

@@ -75,7 +75,7 @@ pub fn one_of_each() -> Vec<Event> {
         EventBody::OutcomeUnknown { attempt: attempt(3, 1) },
         EventBody::Paused { reason: "the outcome of a step is unknown".to_owned() },
         EventBody::OperatorDecision { task: TaskId(3), decision: Decision::Retry },
-        EventBody::OperatorDecision { task: TaskId(3), decision: Decision::Supply(value.clone()) },
+        EventBody::OperatorDecision { task: TaskId(3), decision: Decision::Supply(value) },
         EventBody::OperatorDecision { task: TaskId(3), decision: Decision::Fail("no".to_owned()) },
         EventBody::OwnerChanged { host: "host-2".into() },
         EventBody::Resumed,

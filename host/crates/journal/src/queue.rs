@@ -6,7 +6,7 @@
 //! it is durable, a caller that waits for it is slowed down to the pace of the writer.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -72,6 +72,8 @@ pub(crate) struct Queue {
     queued: AtomicUsize,
     /// Jobs in the queue or being written.
     open: AtomicUsize,
+    /// Beyond its limits.
+    full: AtomicBool,
     limits: Limits,
 }
 
@@ -100,6 +102,7 @@ impl Queue {
             wake: Condvar::new(),
             queued: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            full: AtomicBool::new(false),
             limits: Limits { group_events, group_bytes, queue_events, queue_bytes },
         }
     }
@@ -108,7 +111,7 @@ impl Queue {
     pub(crate) fn append(&self, run: &RunId, events: Arc<[Event]>, idle: bool) -> oneshot::Receiver<Answer> {
         let (sender, receiver) = oneshot::channel();
         let run = run.clone();
-        let full = self.is_full();
+        let full = self.full.load(Ordering::Relaxed);
         let count = events.len();
         let (work, bytes) = if full {
             (Work::Waiting { run, events }, 0)
@@ -128,9 +131,9 @@ impl Queue {
         self.push(Job { work: Work::Blob { digest, bytes }, reply: Reply::Thread(reply), idle: false, events: 1, bytes: size });
     }
 
-    fn is_full(&self) -> bool {
-        let state = self.lock();
-        state.events >= self.limits.queue_events || state.bytes >= self.limits.queue_bytes
+    fn note_full(&self, state: &State) {
+        let full = state.events >= self.limits.queue_events || state.bytes >= self.limits.queue_bytes;
+        self.full.store(full, Ordering::Relaxed);
     }
 
     fn push(&self, job: Job) {
@@ -141,9 +144,11 @@ impl Queue {
         state.events += job.events;
         state.bytes += job.bytes;
         state.jobs.push_back(job);
+        self.note_full(&state);
         self.open.fetch_add(1, Ordering::Relaxed);
         self.queued.fetch_add(1, Ordering::Release);
-        let asleep = state.asleep;
+        // Only the first of those who find it asleep wakes it.
+        let asleep = std::mem::take(&mut state.asleep);
         drop(state);
         if asleep {
             self.wake.notify_one();
@@ -184,6 +189,7 @@ impl Queue {
                 break;
             }
         }
+        self.note_full(state);
         group
     }
 

@@ -33,6 +33,7 @@ pub(crate) const RUN_SHIFT: u32 = 32;
 pub(crate) const MAX_SEQ: i64 = u32::MAX as i64;
 
 /// Writes until the queue is closed. The connection is closed at the end.
+#[expect(clippy::needless_pass_by_value, reason = "the thread owns its connection")]
 pub(crate) fn run(connection: Connection, path: PathBuf, queue: &Queue) {
     let _abandon = Abandon(queue);
     match Writer::new(&connection, path) {

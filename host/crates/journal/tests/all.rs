@@ -1,10 +1,14 @@
 //! The journal from outside, in one binary: conformance, hostile stores, golden journals, the read side.
 
+#[cfg(test)]
 #[path = "all/conformance.rs"]
 mod conformance;
+#[cfg(test)]
 #[path = "all/golden.rs"]
 mod golden;
+#[cfg(test)]
 #[path = "all/hostile.rs"]
 mod hostile;
+#[cfg(test)]
 #[path = "all/read.rs"]
 mod read;

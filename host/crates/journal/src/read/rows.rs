@@ -156,8 +156,8 @@ pub(super) fn runs(connection: &Connection, condition: &str, values: impl Params
         last(&format!("events.id & {MAX_SEQ}")),
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let found = statement.query_map(values, run)?.collect();
-    found
+    let rows = statement.query_map(values, run)?;
+    rows.collect()
 }
 
 fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {

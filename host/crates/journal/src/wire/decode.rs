@@ -136,7 +136,7 @@ impl Read<'_> {
         })
     }
 
-    fn malformed(&self, what: impl ToString) -> WireError {
+    fn malformed(&self, what: impl std::fmt::Display) -> WireError {
         WireError::Malformed { kind: self.kind.to_owned(), what: what.to_string() }
     }
 

@@ -14,12 +14,15 @@ use journal::conformance::one_of_each;
 use journal::{Options, RunFilter, SqliteJournal, wire};
 use rusqlite::Connection;
 
+/// Runs by id.
+type Runs = Vec<(&'static str, Vec<Event>)>;
+
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
 /// The journals that version 1 is frozen with.
-fn journals() -> Vec<(&'static str, Vec<(&'static str, Vec<Event>)>)> {
+fn journals() -> Vec<(&'static str, Runs)> {
     let all = one_of_each();
     let unfinished = all.iter().take(10).cloned().collect();
     vec![("kinds", vec![("all", all), ("unfinished", unfinished)]), ("blobs", vec![("large", large())])]
@@ -91,7 +94,7 @@ fn render(journal: &SqliteJournal) -> String {
     text
 }
 
-async fn write(folder: &Path, name: &str, runs: &[(&str, Vec<Event>)]) {
+async fn write(folder: &Path, name: &str, runs: &Runs) {
     let path = folder.join(name);
     let journal = SqliteJournal::open(&path, &Options::default()).unwrap();
     for (id, events) in runs {
