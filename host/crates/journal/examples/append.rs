@@ -59,8 +59,9 @@ fn floor(path: &Path, durability: Durability, events: u64, group: usize) -> f64 
     connection.pragma_update(None, "synchronous", synchronous).unwrap();
     connection.pragma_update(None, "wal_autocheckpoint", 4000).unwrap();
     let rows: Vec<_> = (2..events + 2).map(|seq| wire::encode(&step(seq))).collect();
-    let mut insert =
-        connection.prepare("INSERT INTO events (id, at, kind, path, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)").unwrap();
+    let mut insert = connection
+        .prepare("INSERT INTO events (run, seq, prev, at, kind, path, body, hash) VALUES (1, ?1, ?1, ?2, ?3, ?4, ?5, ?6)")
+        .unwrap();
     let (mut begin, mut commit) = (connection.prepare("BEGIN IMMEDIATE").unwrap(), connection.prepare("COMMIT").unwrap());
     let before = processor("append");
     let start = Instant::now();

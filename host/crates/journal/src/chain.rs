@@ -73,6 +73,11 @@ impl Verifier {
 
     /// Takes the next event that was found; whether the chain holds up to and with it.
     pub fn event(&mut self, link: Link<'_>, hash: Option<Hash>) -> bool {
+        if link.seq <= self.last {
+            // Twice, or out of order: one of them was put there.
+            self.damage.changed.add(link.seq, link.seq);
+            return false;
+        }
         if self.skip_to(link.seq) {
             self.check(link, hash);
         } else {
@@ -86,8 +91,11 @@ impl Verifier {
 
     /// Takes an event that is there and cannot be read.
     pub fn unreadable(&mut self, seq: Seq) {
-        self.skip_to(seq);
         self.damage.changed.add(seq, seq);
+        if seq <= self.last {
+            return;
+        }
+        self.skip_to(seq);
         self.stored = None;
         self.computed = None;
         self.last = seq;
@@ -164,6 +172,7 @@ pub struct Ranges(pub Vec<(Seq, Seq)>);
 impl Ranges {
     fn add(&mut self, from: Seq, to: Seq) {
         match self.0.last_mut() {
+            Some((_, end)) if *end == to => {}
             Some((_, end)) if *end + 1 == from => *end = to,
             _ => self.0.push((from, to)),
         }

@@ -11,10 +11,9 @@ use sha2::{Digest as _, Sha256};
 use crate::chain::{Hash, Link, Verifier};
 use crate::problem::{from_sqlite, is_corruption};
 use crate::wire::{WireError, decode};
-use crate::writer::{MAX_SEQ, RUN_SHIFT};
 
-/// Events that one query reads. A read transaction ends with its query, so that it does not hold up a checkpoint.
-const CHUNK: i64 = 2048;
+/// Events that are read in one read transaction; a longer one would hold up checkpoints.
+const CHUNK: usize = 2048;
 
 /// The events of a run up to the first damage.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,38 +24,86 @@ pub struct Prefix {
     pub damage: Option<JournalError>,
 }
 
-/// The number of a run and the least position that it is known to have reached.
-pub(crate) fn find(connection: &Connection, path: &Path, run: &RunId) -> Result<(i64, Seq), JournalError> {
-    let mut statement =
-        connection.prepare_cached("SELECT no, last_seq FROM runs WHERE id = ?1").map_err(|error| from_sqlite(path, &error))?;
-    let found = statement.query_row([&*run.0], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?))).optional();
-    match found.map_err(|error| from_sqlite(path, &error))? {
-        Some((no, last)) => Ok((no, Seq::try_from(last).unwrap_or_default())),
-        None => Err(JournalError::NoSuchRun(run.to_string())),
+/// Where a run's events are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// The run's number.
+    no: i64,
+    /// Its last event and the position of that, unless the head is lost.
+    head: Option<(i64, i64)>,
+}
+
+/// Where the events of a run are.
+pub(crate) fn find(connection: &Connection, path: &Path, run: &RunId) -> Result<Place, JournalError> {
+    let sql = "SELECT runs.no, heads.event, heads.seq FROM runs LEFT JOIN heads ON heads.run = runs.no WHERE runs.id = ?1";
+    let columns = |row: &Row<'_>| Ok(Place { no: row.get(0)?, head: row.get::<_, Option<i64>>(1)?.zip(row.get(2)?) });
+    let ask = || connection.prepare_cached(sql)?.query_row([&*run.0], columns).optional();
+    let found = ask().map_err(|error| from_sqlite(path, &error))?;
+    found.ok_or_else(|| JournalError::NoSuchRun(run.to_string()))
+}
+
+/// The ids of the run's events after the position `after`, in order.
+pub(crate) fn ids(connection: &Connection, place: Place, after: Seq) -> rusqlite::Result<Vec<i64>> {
+    if let Some(ids) = follow(connection, place, after)? {
+        return Ok(ids);
     }
+    // A link is broken: everything that says that it belongs to the run is looked at.
+    let mut statement = connection.prepare_cached("SELECT id FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq, id")?;
+    let rows = statement.query_map((place.no, i64::try_from(after).unwrap_or(i64::MAX)), |row| row.get(0))?;
+    rows.collect()
+}
+
+/// From the head back to the event after `after`; none when a link does not hold.
+fn follow(connection: &Connection, place: Place, after: Seq) -> rusqlite::Result<Option<Vec<i64>>> {
+    let Some((mut event, mut seq)) = place.head else { return Ok(None) };
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached("SELECT prev FROM events WHERE id = ?1 AND run = ?2 AND seq = ?3")?;
+    let mut ids = Vec::new();
+    while seq > after {
+        let Some(prev) = statement.query_row((event, place.no, seq), |row| row.get(0)).optional()? else { return Ok(None) };
+        ids.push(event);
+        event = prev;
+        seq -= 1;
+    }
+    ids.reverse();
+    Ok((after > 0 || event == 0).then_some(ids))
+}
+
+/// Reads the events with these ids, a part at a time.
+pub(crate) fn each(connection: &Connection, ids: &[i64], mut take: impl FnMut(&Row<'_>)) -> rusqlite::Result<()> {
+    let sql = "SELECT seq, at, kind, path, body, hash FROM events WHERE id = ?1";
+    for part in ids.chunks(CHUNK) {
+        let transaction = connection.unchecked_transaction()?;
+        let mut statement = transaction.prepare_cached(sql)?;
+        for id in part {
+            let mut rows = statement.query([id])?;
+            if let Some(row) = rows.next()? {
+                take(row);
+            }
+        }
+        drop(statement);
+        transaction.finish()?;
+    }
+    Ok(())
 }
 
 /// All events that are whole, and what is wrong with the rest.
 pub(crate) fn load(connection: &Connection, path: &Path, run: &RunId) -> Result<Prefix, JournalError> {
-    let (no, expected) = find(connection, path, run)?;
+    let place = find(connection, path, run)?;
     let mut loader = Loader { connection, path, run, verifier: Verifier::new(run), events: Vec::new(), stop: None, whole: true };
-    let mut after = no << RUN_SHIFT;
-    let end = no << RUN_SHIFT | MAX_SEQ;
-    loop {
-        match loader.chunk(after, end) {
-            Ok((count, _)) if count < CHUNK => break,
-            Ok((_, last)) => after = last,
-            Err(error) if is_corruption(&error) => {
-                let what = format!("the events after {} cannot be read: {error}", loader.events.len());
-                loader.stop.get_or_insert(JournalError::Damaged { run: run.clone(), what });
-                return Ok(Prefix { events: loader.events, damage: loader.stop });
-            }
-            Err(error) => return Err(from_sqlite(path, &error)),
+    let damaged = |what: String| JournalError::Damaged { run: run.clone(), what };
+    let read = ids(connection, place, 0).and_then(|ids| each(connection, &ids, |row| loader.row(row)));
+    if let Err(error) = read {
+        if !is_corruption(&error) {
+            return Err(from_sqlite(path, &error));
         }
+        let what = format!("the events after {} cannot be read: {error}", loader.events.len());
+        return Ok(Prefix { events: loader.events, damage: Some(loader.stop.unwrap_or_else(|| damaged(what))) });
     }
-    let damage = loader.verifier.finish(expected);
-    let damage =
-        if damage.is_none() { loader.stop } else { Some(JournalError::Damaged { run: run.clone(), what: damage.to_string() }) };
+    let expected = place.head.and_then(|(_, seq)| Seq::try_from(seq).ok());
+    let damage = loader.verifier.finish(expected.unwrap_or_default());
+    let lost_head = || expected.is_none().then(|| damaged("its head is missing, so its end is not known".to_owned()));
+    let damage = if damage.is_none() { loader.stop.or_else(lost_head) } else { Some(damaged(damage.to_string())) };
     Ok(Prefix { events: loader.events, damage })
 }
 
@@ -73,22 +120,11 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// How many events were there, and the id of the last.
-    fn chunk(&mut self, after: i64, end: i64) -> rusqlite::Result<(i64, i64)> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, at, kind, path, body, hash FROM events WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
-        )?;
-        let mut rows = statement.query((after, end, CHUNK))?;
-        let (mut count, mut last) = (0, after);
-        while let Some(row) = rows.next()? {
-            last = row.get(0)?;
-            count += 1;
-            self.row(Seq::try_from(last & MAX_SEQ).unwrap_or_default(), row);
-        }
-        Ok((count, last))
-    }
-
-    fn row(&mut self, seq: Seq, row: &Row<'_>) {
+    fn row(&mut self, row: &Row<'_>) {
+        let Some(seq) = row.get::<_, i64>(0).ok().and_then(|seq| Seq::try_from(seq).ok()) else {
+            self.whole = false;
+            return;
+        };
         let Some((link, hash)) = link(seq, row) else {
             self.verifier.unreadable(seq);
             self.whole = false;

@@ -14,7 +14,6 @@ use rusqlite::{Connection, params};
 use crate::load::{self, Prefix};
 use crate::problem::from_sqlite;
 use crate::wire::{decode, kind};
-use crate::writer::{MAX_SEQ, RUN_SHIFT};
 
 pub(crate) use pool::Pool;
 pub use rows::{AttemptRow, AttemptState, EventRow, FindError, RunFilter, RunRow, RunStatus};
@@ -84,16 +83,38 @@ impl Reader {
         }
     }
 
-    /// Up to `limit` events of a run that follow the position `after`, as they are stored.
+    /// Up to `limit` events of a run that follow the position `after`, as they are stored. To read all of a
+    /// long run, [`Reader::each_event`] is quicker.
     ///
     /// # Errors
     /// [`JournalError::NoSuchRun`], or whatever is wrong with the store.
     pub fn events(&self, run: &RunId, after: Seq, limit: usize) -> Result<Vec<EventRow>, JournalError> {
+        let mut events = Vec::new();
+        self.read(run, after, limit, |event| events.push(event))?;
+        Ok(events)
+    }
+
+    /// Gives each event of a run that follows the position `after` to `take`, as it is stored.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRun`], or whatever is wrong with the store.
+    pub fn each_event(&self, run: &RunId, after: Seq, take: impl FnMut(EventRow)) -> Result<(), JournalError> {
+        self.read(run, after, usize::MAX, take)
+    }
+
+    fn read(&self, run: &RunId, after: Seq, limit: usize, mut take: impl FnMut(EventRow)) -> Result<(), JournalError> {
         self.pool.with(|connection| {
-            let (no, _) = load::find(connection, self.pool.path(), run)?;
-            let start = no << RUN_SHIFT | i64::try_from(after).unwrap_or(MAX_SEQ).min(MAX_SEQ);
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            rows::events(connection, start, no << RUN_SHIFT | MAX_SEQ, limit)
+            let place = load::find(connection, self.pool.path(), run)?;
+            let mut failed = Ok(());
+            load::ids(connection, place, after)
+                .and_then(|ids| {
+                    let wanted = ids.get(..limit.min(ids.len())).unwrap_or_default();
+                    load::each(connection, wanted, |row| match rows::event(row) {
+                        Ok(event) => take(event),
+                        Err(error) => failed = Err(error),
+                    })
+                })
+                .and(failed)
                 .map_err(|error| from_sqlite(self.pool.path(), &error))
         })
     }
@@ -103,20 +124,17 @@ impl Reader {
     /// # Errors
     /// [`JournalError::NoSuchRun`], or whatever is wrong with the store.
     pub fn attempts(&self, run: &RunId) -> Result<Vec<AttemptRow>, JournalError> {
-        const CHUNK: usize = 2048;
         let mut attempts = rows::Attempts::default();
-        let mut after = 0;
-        loop {
-            let events = self.events(run, after, CHUNK)?;
-            for event in events.iter().filter(|event| concerns_attempt(&event.kind)) {
-                let body = body(event).map_err(|what| JournalError::Damaged { run: run.clone(), what })?;
-                attempts.event(event.at, body);
+        let mut unreadable = None;
+        self.each_event(run, 0, |event| {
+            if concerns_attempt(&event.kind) {
+                match body(&event) {
+                    Ok(body) => attempts.event(event.at, body),
+                    Err(what) => unreadable = Some(JournalError::Damaged { run: run.clone(), what }),
+                }
             }
-            match events.last() {
-                Some(last) if events.len() == CHUNK => after = last.seq,
-                _ => return Ok(attempts.finish()),
-            }
-        }
+        })?;
+        unreadable.map_or_else(|| Ok(attempts.finish()), Err)
     }
 
     /// Events of a run with their payloads, checked, up to the first damage.

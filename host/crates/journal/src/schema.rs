@@ -16,6 +16,10 @@ pub const APPLICATION_ID: i32 = 0x666c_7768;
 pub const FORMAT_VERSION: i32 = 1;
 
 /// The tables of version 1. They are described in `host/docs/journal.md`.
+///
+/// Events stand in the order in which they were written, whatever run they belong to, and have no other index:
+/// a commit of many runs writes a few full pages at the end, not a page for each run. The events of a run are
+/// found from its head by `prev`.
 const TABLES: &str = "
 CREATE TABLE runs (
     no INTEGER PRIMARY KEY,
@@ -28,7 +32,6 @@ CREATE TABLE runs (
     created INTEGER NOT NULL,
     updated INTEGER NOT NULL,
     ended INTEGER,
-    last_seq INTEGER NOT NULL,
     labels TEXT NOT NULL,
     reason TEXT,
     failure_kind TEXT,
@@ -37,11 +40,19 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_status ON runs (status, no);
 CREATE TABLE events (
     id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    prev INTEGER NOT NULL,
     at INTEGER NOT NULL,
     kind TEXT NOT NULL,
     path TEXT NOT NULL,
     body TEXT NOT NULL,
     hash BLOB NOT NULL
+);
+CREATE TABLE heads (
+    run INTEGER PRIMARY KEY,
+    event INTEGER NOT NULL,
+    seq INTEGER NOT NULL
 );
 CREATE TABLE blobs (
     digest TEXT NOT NULL UNIQUE,

@@ -19,18 +19,8 @@ use crate::problem::{from_sqlite, unavailable};
 use crate::queue::{Answer, Job, Queue, Work};
 use crate::wire::{Encoded, RunChange, encode};
 
-/// The list of runs is told the last event of a run when the run starts, pauses, ends and so on, and after
-/// this many events: so a lost tail longer than this is always noticed.
-const MARK_EVERY: Seq = 64;
-
 /// Runs that are remembered; beyond, the first are forgotten and read again when they go on.
 const REMEMBERED_RUNS: usize = 16_384;
-
-/// A run's events are those with ids from `no << 32 | 1`.
-pub(crate) const RUN_SHIFT: u32 = 32;
-
-/// The greatest position and the greatest number of a run.
-pub(crate) const MAX_SEQ: i64 = u32::MAX as i64;
 
 /// Writes until the queue is closed. The connection is closed at the end.
 #[expect(clippy::needless_pass_by_value, reason = "the thread owns its connection")]
@@ -72,10 +62,10 @@ struct Writer<'c> {
 /// What is remembered of a run.
 struct RunState {
     no: i64,
+    /// Its last event.
+    event: i64,
     last: Seq,
     hash: Hash,
-    /// The last event that the list of runs knows of.
-    marked: Seq,
 }
 
 struct Statements<'c> {
@@ -86,8 +76,8 @@ struct Statements<'c> {
     blob: Statement<'c>,
     new_run: Statement<'c>,
     find_run: Statement<'c>,
-    last_event: Statement<'c>,
-    mark: Statement<'c>,
+    head: Statement<'c>,
+    updated: Statement<'c>,
     status: Statement<'c>,
     owner: Statement<'c>,
     end: Statement<'c>,
@@ -99,18 +89,27 @@ impl<'c> Statements<'c> {
             begin: c.prepare("BEGIN IMMEDIATE")?,
             commit: c.prepare("COMMIT")?,
             data_version: c.prepare("PRAGMA data_version")?,
-            event: c.prepare("INSERT INTO events (id, at, kind, path, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?,
+            event: c.prepare(
+                "INSERT INTO events (run, seq, prev, at, kind, path, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?,
             blob: c.prepare(
                 "INSERT INTO blobs (digest, size, at, data) VALUES (?1, ?2, ?3, ?4) \
                  ON CONFLICT (digest) DO UPDATE SET at = max(at, excluded.at)",
             )?,
             new_run: c.prepare(
-                "INSERT INTO runs (id, flow, plan, program, status, owner, created, updated, last_seq, labels) \
-                 VALUES (?1, ?2, ?3, ?4, 'running', ?5, ?6, ?6, 1, ?7)",
+                "INSERT INTO runs (id, flow, plan, program, status, owner, created, updated, labels) \
+                 VALUES (?1, ?2, ?3, ?4, 'running', ?5, ?6, ?6, ?7)",
             )?,
-            find_run: c.prepare("SELECT no, last_seq FROM runs WHERE id = ?1")?,
-            last_event: c.prepare("SELECT id, hash FROM events WHERE id > ?1 AND id <= ?2 ORDER BY id DESC LIMIT 1")?,
-            mark: c.prepare("UPDATE runs SET last_seq = max(last_seq, ?2), updated = max(updated, ?3) WHERE no = ?1")?,
+            find_run: c.prepare(
+                "SELECT runs.no, heads.event, heads.seq, events.hash FROM runs LEFT JOIN heads ON heads.run = runs.no \
+                 LEFT JOIN events ON events.id = heads.event AND events.run = runs.no AND events.seq = heads.seq \
+                 WHERE runs.id = ?1",
+            )?,
+            head: c.prepare(
+                "INSERT INTO heads (run, event, seq) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (run) DO UPDATE SET event = excluded.event, seq = excluded.seq",
+            )?,
+            updated: c.prepare("UPDATE runs SET updated = max(updated, ?2) WHERE no = ?1")?,
             status: c.prepare("UPDATE runs SET status = ?2, reason = ?3 WHERE no = ?1")?,
             owner: c.prepare("UPDATE runs SET owner = ?2 WHERE no = ?1")?,
             end: c.prepare(
@@ -144,7 +143,6 @@ impl<'c> Writer<'c> {
                 job.reply.send(answer);
             }
         }
-        self.mark_all();
     }
 
     /// Writes jobs in one transaction. When it fails, each is tried by itself, so that one that is too
@@ -218,34 +216,29 @@ impl<'c> Writer<'c> {
             }
         };
         if state.no != 0 && !matches!(events.last(), Some(last) if answer.is_ok() && ends(last)) {
-            self.remember(run, state)?;
+            self.remember(run, state);
         }
         Ok(answer)
     }
 
     /// What the store knows of the run; number 0 when nothing.
     fn recall(&mut self, run: &RunId) -> rusqlite::Result<Result<RunState, JournalError>> {
-        let found = self.statements.find_run.query_row([&*run.0], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?))).optional()?;
-        let Some((no, marked)) = found else {
-            return Ok(Ok(RunState { no: 0, last: 0, hash: chain::genesis(run), marked: 0 }));
-        };
-        let range = (no << RUN_SHIFT, no << RUN_SHIFT | MAX_SEQ);
-        let last: Option<(i64, Hash)> =
-            self.statements.last_event.query_row(range, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let (last, hash) = last.map_or_else(|| (0, chain::genesis(run)), |(id, hash)| (id & MAX_SEQ, hash));
-        if last < marked {
-            let what = format!("it ends at event {last} and once had {marked}; nothing can be appended");
-            return Ok(Err(JournalError::Damaged { run: run.clone(), what }));
+        let columns = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<i64>>(2)?, row.get(3)?));
+        let found = self.statements.find_run.query_row([&*run.0], columns).optional()?;
+        let damaged = |what: String| Ok(Err(JournalError::Damaged { run: run.clone(), what }));
+        match found {
+            None => Ok(Ok(RunState { no: 0, event: 0, last: 0, hash: chain::genesis(run) })),
+            Some((no, Some(event), Some(seq), Some(hash))) => {
+                Ok(Ok(RunState { no, event, last: Seq::try_from(seq).unwrap_or_default(), hash }))
+            }
+            Some((_, _, Some(seq), _)) => damaged(format!("its last event, {seq}, is missing; nothing can be appended")),
+            Some(_) => damaged("its head is missing; nothing can be appended".to_owned()),
         }
-        let seq = |number: i64| Seq::try_from(number).unwrap_or_default();
-        Ok(Ok(RunState { no, last: seq(last), hash, marked: seq(marked) }))
     }
 
     fn insert(&mut self, run: &RunId, state: &mut RunState, events: &[Encoded]) -> rusqlite::Result<()> {
-        let mut changed = false;
         for event in events {
             if let Some(change) = &event.change {
-                changed = true;
                 self.change(run, state, event, change)?;
             }
             for blob in &event.blobs {
@@ -254,15 +247,13 @@ impl<'c> Writer<'c> {
             }
             let Encoded { seq, at, kind, path, body, .. } = event;
             let hash = chain::next(&state.hash, Link { seq: *seq, at: *at, kind, path, body });
-            let id = state.no << RUN_SHIFT | i64::try_from(*seq).unwrap_or(MAX_SEQ);
-            self.statements.event.execute(params![id, integer(*at), kind, &**path, body, &hash[..]])?;
+            let row = params![state.no, integer(*seq), state.event, integer(*at), kind, &**path, body, &hash[..]];
+            self.statements.event.execute(row)?;
+            state.event = self.connection.last_insert_rowid();
             state.hash = hash;
             state.last = *seq;
         }
-        if changed || state.last - state.marked >= MARK_EVERY {
-            let at = events.last().map_or(0, |last| integer(last.at));
-            self.mark(state, at)?;
-        }
+        self.statements.head.execute((state.no, state.event, integer(state.last)))?;
         Ok(())
     }
 
@@ -286,37 +277,14 @@ impl<'c> Writer<'c> {
             RunChange::Failed { kind, message, path } => s.end.execute(params![state.no, "failed", at, message, kind, &**path]),
             RunChange::Cancelled => s.end.execute(params![state.no, "cancelled", at, None::<&str>, None::<&str>, None::<&str>]),
         }
+        .and_then(|_| s.updated.execute((state.no, at)))
         .map(|_| ())
     }
 
-    fn mark(&mut self, state: &mut RunState, at: i64) -> rusqlite::Result<()> {
-        self.statements.mark.execute(params![state.no, integer(state.last), at])?;
-        state.marked = state.last;
-        Ok(())
-    }
-
-    fn remember(&mut self, run: &RunId, state: RunState) -> rusqlite::Result<()> {
+    fn remember(&mut self, run: &RunId, state: RunState) {
         self.runs.insert(run.0.clone(), state);
-        if self.runs.len() > REMEMBERED_RUNS
-            && let Some((_, mut forgotten)) = self.runs.pop_first()
-        {
-            self.mark(&mut forgotten, 0)?;
-        }
-        Ok(())
-    }
-
-    /// At the end the list of runs is made exact. Left out where it cannot be written: the events are safe.
-    fn mark_all(&mut self) {
-        let mut late: Vec<_> = std::mem::take(&mut self.runs).into_values().filter(|state| state.marked < state.last).collect();
-        if late.is_empty() {
-            return;
-        }
-        let marked = self.statements.begin.raw_execute().and_then(|_| {
-            late.iter_mut().try_for_each(|state| self.mark(state, 0))?;
-            self.statements.commit.raw_execute()
-        });
-        if marked.is_err() && !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("ROLLBACK");
+        if self.runs.len() > REMEMBERED_RUNS {
+            self.runs.pop_first();
         }
     }
 }
@@ -333,9 +301,6 @@ fn refusal(run: &RunId, state: &RunState, first: &Encoded, events: &[Encoded]) -
     }
     if state.no == 0 && !matches!(first.change.as_deref(), Some(RunChange::Started { .. })) {
         return damaged(format!("it does not begin with `{}`", crate::wire::kind::RUN_STARTED));
-    }
-    if state.last + events.len() as Seq > Seq::from(u32::MAX) || state.no >= i64::from(i32::MAX) {
-        return Some(JournalError::Unavailable(format!("run `{run}` has more events than a store can number")));
     }
     None
 }

@@ -9,7 +9,6 @@ use engine::ports::JournalError;
 use rusqlite::{Connection, Params, Row};
 
 use super::timestamp;
-use crate::writer::MAX_SEQ;
 
 /// Which runs are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -145,15 +144,11 @@ pub enum FindError {
 
 /// The runs that fulfil a condition.
 pub(super) fn runs(connection: &Connection, condition: &str, values: impl Params) -> rusqlite::Result<Vec<RunRow>> {
-    // The list itself is not written for each event; the last one tells how far the run is.
-    let last = |column| {
-        format!("(SELECT {column} FROM events WHERE id > (no << 32) AND id <= (no << 32 | {MAX_SEQ}) ORDER BY id DESC LIMIT 1)")
-    };
+    // The list itself is not written for each event; the head and the last event tell how far the run is.
     let sql = format!(
         "SELECT id, flow, plan, program, status, owner, created, ended, labels, reason, failure_kind, failure_path, \
-         max(updated, ifnull({}, 0)), ifnull({}, 0) FROM runs WHERE {condition}",
-        last("at"),
-        last(&format!("events.id & {MAX_SEQ}")),
+         max(updated, ifnull((SELECT events.at FROM events JOIN heads ON heads.event = events.id WHERE heads.run = no), 0)), \
+         ifnull((SELECT seq FROM heads WHERE heads.run = no), 0) FROM runs WHERE {condition}",
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(values, run)?;
@@ -186,20 +181,15 @@ fn unexpected(column: usize, what: String) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, what.into())
 }
 
-/// The events with ids after `start` up to `end`.
-pub(super) fn events(connection: &Connection, start: i64, end: i64, limit: i64) -> rusqlite::Result<Vec<EventRow>> {
-    let sql = "SELECT id, at, kind, path, body FROM events WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map((start, end, limit), |row| {
-        Ok(EventRow {
-            seq: Seq::try_from(row.get::<_, i64>(0)? & MAX_SEQ).unwrap_or_default(),
-            at: timestamp(row.get(1)?),
-            kind: row.get(2)?,
-            path: row.get(3)?,
-            body: row.get(4)?,
-        })
-    })?;
-    rows.collect()
+/// An event, from the columns that [`crate::load::each`] gives.
+pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    Ok(EventRow {
+        seq: Seq::try_from(row.get::<_, i64>(0)?).unwrap_or_default(),
+        at: timestamp(row.get(1)?),
+        kind: row.get(2)?,
+        path: row.get(3)?,
+        body: row.get(4)?,
+    })
 }
 
 /// How an attempt stands.

@@ -50,7 +50,7 @@ fn dump(path: &Path) -> String {
     for statement in tables.query_map([], |row| row.get::<_, String>(0)).unwrap() {
         writeln!(sql, "{};", statement.unwrap()).unwrap();
     }
-    for table in ["runs", "events", "blobs"] {
+    for table in ["runs", "events", "heads", "blobs"] {
         let columns: Vec<String> = connection
             .prepare(&format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')"))
             .unwrap()
