@@ -471,6 +471,17 @@ fn a_step_after_itself_is_a_circle() {
 }
 
 #[test]
+fn a_circle_through_a_gate_is_found() {
+    let mut w = Write::default();
+    let b = w.bind("b", Type::S64);
+    let call = w.call("p.f", vec![]);
+    let (_, first) = w.lets("a", after(effect(call), vec![b]));
+    let call = w.call("p.f", vec![]);
+    let found = errors(w, vec![first, require(boolean(true)), Statement::Let(b, effect(call))]);
+    assert_eq!(found[0].message, "steps wait for each other in a circle: `a` → `b` → `require` → `a`");
+}
+
+#[test]
 fn a_fallback_becomes_a_try_around_one_node() {
     let mut w = Write::default();
     let inner = w.call("p.inner", vec![]);

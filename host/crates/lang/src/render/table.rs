@@ -119,23 +119,32 @@ fn summary(plan: &Plan) -> String {
     };
     let path: Vec<&str> = critical_path(plan).into_iter().map(|node| &*plan.nodes[node].name).collect();
     let lines = [
+        [
+            counted(plan.flows.len(), "flow"),
+            counted(plan.regions.len(), "region"),
+            counted(plan.nodes.len(), "node"),
+            counted(plan.successors.len(), "edge"),
+        ]
+        .join(", "),
         format!(
-            "{} flows, {} regions, {} nodes, {} edges",
-            plan.flows.len(),
-            plan.regions.len(),
-            plan.nodes.len(),
-            plan.successors.len()
+            "{} of {} in {}",
+            counted(steps, "step"),
+            counted(plan.functions.len(), "function"),
+            counted(plan.components.len(), "component")
         ),
-        format!("{steps} steps of {} functions in {} components", plan.functions.len(), plan.components.len()),
         format!("roots: {}", list(&roots(plan))),
         format!("leaves: {}", list(&leaves(plan))),
         format!(
-            "longest path: {} steps: {}",
-            critical_steps(plan),
+            "longest path: {}: {}",
+            counted(usize::try_from(critical_steps(plan)).unwrap_or(usize::MAX), "step"),
             if path.is_empty() { "none".to_owned() } else { path.join(" → ") }
         ),
-        format!("widest: {widest} nodes at once in one region"),
+        format!("widest: {} at once in one region", counted(widest, "node")),
         format!("digest: {}", plan.digest()),
     ];
     lines.join("\n") + "\n"
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
