@@ -1,0 +1,87 @@
+//! What a caller of the compiler sees beside the diagnostics.
+
+use lang::{Compilation, Entry, compile};
+use testkit::world::MemoryWorld;
+
+const WIT: &str = "package t:t; world w { export f: func(x: string) -> string; }";
+
+fn compiled(text: &str, entry: Entry<'_>) -> Compilation {
+    compile(&MemoryWorld::new().with("main.flow", text).with("p.wit", WIT), "main.flow", entry)
+}
+
+fn entry_of(text: &str, entry: Entry<'_>) -> Result<String, String> {
+    let compilation = compiled(text, entry);
+    let plan = compilation.plan.as_ref();
+    plan.map(|plan| plan.flows[plan.entry].name.to_string()).ok_or_else(|| {
+        let found = &compilation.diagnostics[0];
+        format!("{}; {}", found.message, found.help.as_deref().unwrap_or_default())
+    })
+}
+
+#[test]
+fn the_entry_is_main_or_the_only_flow_or_the_one_named() {
+    let two = "flow first() -> u32 { 1 }\nflow other() -> u32 { 2 }\n";
+    let main = "flow first() -> u32 { 1 }\nflow main() -> u32 { 2 }\n";
+    for (text, entry, expected) in [
+        ("flow only() -> u32 { 1 }", Entry::Default, Ok("only")),
+        (main, Entry::Default, Ok("main")),
+        (main, Entry::Named("first"), Ok("first")),
+        (two, Entry::None, Ok("first")),
+        (two, Entry::Default, Err("the file declares 2 flows and none is called `main`; name the one to run: `first` and `other`")),
+        (two, Entry::Named("frist"), Err("the file declares no flow `frist`; did you mean `first`?")),
+        ("record r { a: u32 }", Entry::Default, Err("the file declares no flow, so nothing can be run; declare one: `flow main() { … }`")),
+    ] {
+        let found = entry_of(text, entry);
+        assert_eq!(found.as_deref().map_err(String::as_str), expected, "{text} {entry:?}");
+    }
+}
+
+#[test]
+fn a_library_without_a_single_entry_passes_the_check() {
+    let compilation = compiled("record r { a: u32 }\n", Entry::None);
+    assert!(compilation.diagnostics.is_empty() && compilation.plan.is_none(), "{:?}", compilation.diagnostics);
+}
+
+#[test]
+fn a_missing_component_is_told_apart_from_other_errors() {
+    let missing = "use \"q.wasm\" as q\nflow main() -> string { q.f(\"x\") }\n";
+    let compilation = compiled(missing, Entry::Default);
+    assert!(compilation.component_failed && compilation.only_components_failed());
+    assert_eq!(compilation.diagnostics.len(), 1, "{:?}", compilation.diagnostics);
+    let compilation = compiled(&format!("{missing}flow g() -> u32 {{ nothing }}\n"), Entry::Default);
+    assert!(compilation.component_failed && !compilation.only_components_failed());
+}
+
+#[test]
+fn used_components_are_listed() {
+    let compilation = compiled("use \"p.wasm\" as p\nflow main() -> string { p.f(\"x\") }\n", Entry::Default);
+    let [component] = compilation.components.as_slice() else { panic!("{:?}", compilation.components) };
+    assert_eq!((component.alias.as_str(), component.source.as_str(), component.file.as_str()), ("p", "p.wasm", "main.flow"));
+    assert!(component.digest.to_string().starts_with("sha256:"));
+}
+
+#[test]
+fn an_unreadable_root_is_one_diagnostic() {
+    let compilation = compile(&MemoryWorld::new().with("bad.flow", vec![b'f', 0xff]), "bad.flow", Entry::Default);
+    let messages: Vec<&str> = compilation.diagnostics.iter().map(|found| found.message.as_str()).collect();
+    assert_eq!(messages, ["`bad.flow` cannot be read: it is not UTF-8 (byte 1)"]);
+}
+
+#[test]
+fn hostile_texts_get_an_answer() {
+    let many = |before: &str, part: &str, after: &str, count: usize| format!("flow main() -> bool {{ {before}{}{after} }}\n", part.repeat(count));
+    for text in [
+        many("", "not ", "true", 200_000),
+        many("", "(", "true", 200_000),
+        many("", "if true { true } else ", "{ false }", 50_000),
+        many("true", " and true", "", 100_000),
+        many("len([", "[],", "]) > 0", 100_000),
+        format!("{}flow main() {{ }}\n", (0..2_000).map(|n| format!("record r{n} {{ a: r{}, b: r{} }}\n", n + 1, n + 1)).collect::<String>()),
+        format!("record r0 {{ a: u8 }}\n{}", (1..200).map(|n| format!("record r{n} {{ a: r{}, b: r{} }}\n", n - 1, n - 1)).collect::<String>()),
+        (0..5_000).map(|n| format!("flow f{n}() {{ f{}() }}\n", (n + 1) % 5_000)).collect(),
+        (0..5_000).map(|n| format!("flow f{n}() -> u8 {{ unknown{n}(other{n}) }}\n")).collect(),
+    ] {
+        let compilation = compiled(&text, Entry::None);
+        assert!(compilation.has_errors(), "{}", &text[..60]);
+    }
+}
