@@ -23,6 +23,10 @@ use crate::wire::{Encoded, encode};
 /// and waking cost more than a commit in process durability.
 const SPIN: Duration = Duration::from_micros(40);
 
+/// So many answers are waited for asleep after one that did not come in time: then the machine is busy, and
+/// the thread that looks takes the processor from the one that writes.
+const SLEEPS: usize = 100;
+
 /// What became of a job.
 pub(crate) type Answer = Result<(), JournalError>;
 
@@ -74,6 +78,8 @@ pub(crate) struct Queue {
     open: AtomicUsize,
     /// Beyond its limits.
     full: AtomicBool,
+    /// How many answers are not to be waited for awake.
+    asleep: AtomicUsize,
     limits: Limits,
 }
 
@@ -103,6 +109,7 @@ impl Queue {
             queued: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             full: AtomicBool::new(false),
+            asleep: AtomicUsize::new(0),
             limits: Limits { group_events, group_bytes, queue_events, queue_bytes },
         }
     }
@@ -198,6 +205,12 @@ impl Queue {
         self.open.fetch_sub(count, Ordering::Relaxed);
     }
 
+    /// Whether an answer may be waited for awake.
+    pub(crate) fn may_spin(&self) -> bool {
+        let less = |sleeps: usize| sleeps.checked_sub(1);
+        self.asleep.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_err()
+    }
+
     /// Looks for the answer for a moment, as long as there is nothing else in the writer's hands.
     pub(crate) fn spin_for(&self, receiver: &mut oneshot::Receiver<Answer>) -> Option<Answer> {
         let mut found = None;
@@ -205,6 +218,9 @@ impl Queue {
             found = receiver.try_recv().ok();
             found.is_some() || self.open.load(Ordering::Relaxed) > 1
         });
+        if found.is_none() {
+            self.asleep.store(SLEEPS, Ordering::Relaxed);
+        }
         found
     }
 
@@ -237,7 +253,7 @@ fn spin_until(mut done: impl FnMut() -> bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Queue, Work};
+    use super::{Queue, SLEEPS, Work};
     use crate::options::Options;
     use engine::event::{Event, EventBody, RunId, Timestamp};
     use std::sync::Arc;
@@ -288,5 +304,15 @@ mod tests {
         let mut after = queue.append(&RunId("r".into()), Arc::from([event]), false);
         assert!(before.try_recv().is_err());
         assert_eq!(after.try_recv(), Err(tokio::sync::oneshot::error::TryRecvError::Closed));
+    }
+
+    #[test]
+    fn a_late_answer_is_followed_by_sleep() {
+        let queue = Queue::new(&Options::default());
+        let event = Event { seq: 1, at: Timestamp(1), body: EventBody::Resumed };
+        let mut receiver = queue.append(&RunId("r".into()), Arc::from([event]), true);
+        assert!(queue.may_spin());
+        assert_eq!(queue.spin_for(&mut receiver), None);
+        assert_eq!((0..SLEEPS + 5).filter(|_| queue.may_spin()).count(), 5);
     }
 }

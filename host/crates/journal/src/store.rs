@@ -92,7 +92,7 @@ impl SqliteJournal {
             Ok(writer) => writer,
             Err(error) => return std::future::ready(Err(error)).boxed(),
         };
-        let idle = idle && writer.quick;
+        let idle = idle && writer.quick && writer.queue.may_spin();
         let mut receiver = writer.queue.append(run, events, idle);
         let queue = idle.then(|| Arc::clone(&writer.queue));
         let gone = self.gone();
