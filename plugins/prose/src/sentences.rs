@@ -10,30 +10,35 @@ const ABBREVIATIONS: [&str; 30] = [
 ///
 /// A sentence ends at `.`, `!`, `?` or `…` before whitespace, unless the stop belongs to an
 /// abbreviation, an initial or a list number, or the next word begins with a small letter; at the
-/// full-width stops; at an empty line, and at a form feed.
+/// full-width stops; at an empty line, and before and after what Markdown sets apart.
 pub fn sentences(text: &str) -> impl Iterator<Item = String> + '_ {
     paragraphs(text).into_iter().flat_map(|paragraph| of_paragraph(&paragraph))
 }
 
-/// Runs of lines that are not empty, as the words in them.
+/// Runs of lines that belong together, as the words in them.
 fn paragraphs(text: &str) -> Vec<Vec<&str>> {
-    let mut all = Vec::new();
-    let mut current: Vec<&str> = Vec::new();
-    for line in text.split('\n') {
-        for (part, piece) in line.split(['\u{c}', '\u{b}']).enumerate() {
-            let before = current.len();
-            if part > 0 {
-                all.push(std::mem::take(&mut current));
-            }
-            current.extend(piece.split([' ', '\t', '\r']).filter(|word| !word.is_empty()));
-            if part == 0 && current.len() == before {
-                all.push(std::mem::take(&mut current));
-            }
+    let mut all = vec![Vec::new()];
+    for line in text.split(['\n', '\u{c}', '\u{b}']) {
+        let words = line.split([' ', '\t', '\r']).filter(|word| !word.is_empty());
+        let first = words.clone().next();
+        let heading = first.is_some_and(|word| word.starts_with('#'));
+        if first.is_none_or(begins_block) {
+            all.push(Vec::new());
+        }
+        if let Some(paragraph) = all.last_mut() {
+            paragraph.extend(words);
+        }
+        if heading {
+            all.push(Vec::new());
         }
     }
-    all.push(current);
     all.retain(|words| !words.is_empty());
     all
+}
+
+/// Whether a line that begins so starts something new: a heading, an item of a list, a row of a table.
+fn begins_block(word: &str) -> bool {
+    matches!(word, "-" | "*" | "+" | "•" | "–") || word.starts_with(['#', '|', '>'])
 }
 
 fn of_paragraph(words: &[&str]) -> Vec<String> {
@@ -156,7 +161,16 @@ mod tests {
     #[test]
     fn lines_are_joined_and_empty_lines_divide() {
         assert_eq!(split("A title\n\nOne line\r\n  goes\ton here.\n \t\nNext"), ["A title", "One line goes on here.", "Next"]);
-        assert_eq!(split("page one\u{c}page two"), ["page one", "page two"]);
+        assert_eq!(split("page one\n\u{c}page two"), ["page one", "page two"]);
+    }
+
+    #[test]
+    fn headings_items_and_rows_stand_apart() {
+        assert_eq!(
+            split("# Title\nText goes\non.\n- one\n  more\n* two\n| a | b |\n> said"),
+            ["# Title", "Text goes on.", "- one more", "* two", "| a | b |", "> said",]
+        );
+        assert_eq!(split("a 3 - 2\nb"), ["a 3 - 2 b"]);
     }
 
     #[test]
