@@ -73,7 +73,11 @@ impl FlowChecker<'_, '_> {
         match &written.kind {
             // Alone it has no type, which is not what is wrong here.
             ExprKind::None => {}
-            ExprKind::List(items) if items.is_empty() => {}
+            // A name in it may be a case of the type that would have been expected.
+            ExprKind::List(items) | ExprKind::Tuple(items) => items.iter().for_each(|item| self.visit(item)),
+            ExprKind::Call(callee, args) if matches!(&callee.kind, ExprKind::Name(name) if matches!(&*name.name, "some" | "ok" | "err")) => {
+                args.iter().for_each(|arg| self.visit(&arg.value));
+            }
             ExprKind::Lambda(name, body) => self.scoped(|flow| {
                 flow.bind(name, None, super::flow::Origin::Other);
                 flow.visit(body);

@@ -72,6 +72,8 @@ pub(super) struct FlowChecker<'c, 'a> {
     place: Option<Place>,
     /// The form whose body cannot `return`.
     repeated: Option<&'static str>,
+    /// Whether this is a trial, whose diagnostics do not count.
+    trial: bool,
     /// Steps and flow calls so far.
     pub(super) steps: usize,
 }
@@ -108,6 +110,7 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
             too_deep: false,
             place: None,
             repeated: None,
+            trial: false,
             steps: 0,
         }
     }
@@ -270,6 +273,20 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
         let outer = self.repeated.replace(form);
         let result = check(self);
         self.repeated = outer;
+        result
+    }
+
+    /// Runs `check` without saying anything, to learn a type. None inside of another trial, which keeps the work in bounds.
+    pub(super) fn trial<R>(&mut self, check: impl FnOnce(&mut Self) -> Option<R>) -> Option<R> {
+        if self.trial {
+            return None;
+        }
+        let before = (self.g.diagnostics.len(), self.g.errors, self.steps, self.too_deep);
+        self.trial = true;
+        let result = check(self);
+        self.trial = false;
+        self.g.diagnostics.truncate(before.0);
+        (self.g.errors, self.steps, self.too_deep) = (before.1, before.2, before.3);
         result
     }
 

@@ -275,9 +275,10 @@ impl FlowChecker<'_, '_> {
         span: Span,
         want: Want<'_>,
     ) -> Option<ir::Expr> {
-        let init = self.first_value(acc.1, want);
         let list = self.expr(item.1, Want::Any);
         let item_ty = self.item_type("reduce", list.as_ref());
+        let items = (item.0, item_ty.as_ref());
+        let init = self.first_value(acc, Some(items), body, want);
         let ty = init.as_ref().map(|init| init.ty.clone());
         let (bindings, body) = self.scoped(|flow| {
             let acc = flow.bind(acc.0, ty.as_ref(), Origin::Other);
@@ -290,12 +291,27 @@ impl FlowChecker<'_, '_> {
         Some(node(kind, ty, span))
     }
 
-    /// The first value of a loop or fold, whose type all later ones have.
-    fn first_value(&mut self, init: &Expr, want: Want<'_>) -> Option<ir::Expr> {
-        match want {
-            Want::Type(ty, why) => self.check(init, ty, why),
-            Want::Any | Want::Discard => self.expr(init, Want::Any),
+    /// The first value of a loop or fold, whose type all later ones have. A number literal takes the type that the body gives.
+    fn first_value(&mut self, value: (&Ident, &Expr), item: Option<(&Ident, Option<&Type>)>, body: &Block, want: Want<'_>) -> Option<ir::Expr> {
+        if let Want::Type(ty, why) = want {
+            return self.check(value.1, ty, why);
         }
+        let ty = if matches!(self.weakness(value.1), 1 | 2) { self.trial(|flow| flow.given_type(value.0, item, body)) } else { None };
+        match ty {
+            Some(ty) if ty.is_number() => self.expr(value.1, Want::Type(&ty, Why::Plain)),
+            _ => self.expr(value.1, Want::Any),
+        }
+    }
+
+    /// What a body gives when the type of its value is not known yet.
+    fn given_type(&mut self, value: &Ident, item: Option<(&Ident, Option<&Type>)>, body: &Block) -> Option<Type> {
+        self.scoped(|flow| {
+            flow.bind(value, None, Origin::Other);
+            if let Some((name, ty)) = item {
+                flow.bind(name, ty, Origin::Other);
+            }
+            flow.repeated("loop", |flow| flow.block(body, Want::Any)).map(|body| body.ty)
+        })
     }
 
     /// A body that gives the next value.
@@ -333,7 +349,7 @@ impl FlowChecker<'_, '_> {
         span: Span,
         want: Want<'_>,
     ) -> Option<ir::Expr> {
-        let init = self.first_value(value.1, want);
+        let init = self.first_value(value, None, body, want);
         let bound = match max {
             Some(max) => self.check(max, &Type::U32, Why::Setting("max")),
             None => {

@@ -133,6 +133,11 @@ impl FlowChecker<'_, '_> {
                         let ty = left.ty.clone();
                         self.expr(link.right, Want::Type(&ty, Why::First(left.span)))
                     }
+                    // A number on the right still says what the whole is.
+                    (None, None) if is_arithmetic(op) && self.weakness(link.right) == 0 => {
+                        let right = self.expr(link.right, Want::Any)?;
+                        return right.ty.is_number().then(|| broken(right.ty, span));
+                    }
                     (None, None) => {
                         self.visit(link.right);
                         None
