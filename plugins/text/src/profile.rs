@@ -8,7 +8,10 @@ use crate::bindings::exports::flowhost::text::api::{DocumentProfile, Sentence, T
 const MILLION: f64 = 1_000_000.0;
 
 /// Documents with fewer terms than this count as having so many, lest a stub of five words outweigh texts.
-const PIVOT: usize = 50;
+const LEAST_LENGTH: usize = 20;
+
+/// A term that is this part of a document has half the weight that a term can have.
+const HALF: f64 = 0.1;
 
 /// How often each term occurs.
 struct Counts {
@@ -41,10 +44,9 @@ fn count(text: &str) -> Counts {
     counts
 }
 
-/// `count / (count + max(total, 50) / 50)`: BM25's saturated term frequency, fully normalised by length.
+/// `count / (count + max(total, 20) / 10)`: BM25's saturated term frequency, fully normalised by length.
 fn weight(count: usize, total: usize) -> f64 {
-    let length = total.max(PIVOT) as f64 / PIVOT as f64;
-    count as f64 / (count as f64 + length)
+    count as f64 / (count as f64 + HALF * total.max(LEAST_LENGTH) as f64)
 }
 
 fn top_terms(counts: &Counts, limit: usize) -> Vec<Term> {
@@ -101,10 +103,12 @@ mod tests {
 
     #[test]
     fn weights_by_hand() {
-        // 3 of 20 terms, counted as of 50: 3 / (3 + 1).
-        assert!((weight(3, 20) - 0.75).abs() < 1e-12);
-        // 10 of 1000: 10 / (10 + 20).
-        assert!((weight(10, 1000) - 1.0 / 3.0).abs() < 1e-12);
+        // 3 of 5 terms, counted as of 20: 3 / (3 + 2).
+        assert!((weight(3, 5) - 0.6).abs() < 1e-12);
+        // 10 of 1000: 10 / (10 + 100).
+        assert!((weight(10, 1000) - 1.0 / 11.0).abs() < 1e-12);
+        // A tenth of the document: a half.
+        assert!((weight(7, 70) - 0.5).abs() < 1e-12);
     }
 
     #[test]
@@ -113,7 +117,7 @@ mod tests {
         let terms: Vec<_> = found.table.terms.iter().map(|t| (t.term.as_str(), t.documents, t.weight)).collect();
         assert_eq!(
             terms,
-            [("bees", 1, 666_667), ("carry", 1, 500_000), ("flowers", 1, 500_000), ("pollen", 1, 500_000), ("visit", 1, 500_000),]
+            [("bees", 1, 500_000), ("carry", 1, 333_333), ("flowers", 1, 333_333), ("pollen", 1, 333_333), ("visit", 1, 333_333),]
         );
         assert_eq!((found.words, found.table.words, found.table.documents, found.sentence_count), (6, 6, 1, 2));
     }
