@@ -22,6 +22,3 @@ pub use action::{Action, Blocked, Idle, Input, Progress, ReplayError, StartAttem
 pub use bugs::Bug;
 pub use driver::Run;
 pub use render::{render_action, render_event};
-
-#[cfg(test)]
-mod tests;

@@ -51,6 +51,14 @@ pub enum PermitError {
     Variable(String),
 }
 
+/// Reads a permission, such as `http example.com`.
+///
+/// # Errors
+/// Says what is wrong and how to write it.
+pub fn parse(text: &str) -> Result<Permit, PermitError> {
+    text.parse()
+}
+
 impl FromStr for Permit {
     type Err = PermitError;
 

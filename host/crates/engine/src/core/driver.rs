@@ -107,6 +107,12 @@ impl Run {
         self.state.plant(self.bugs);
     }
 
+    /// Changes how many operations may follow from one event before the run fails. A run must be replayed with the
+    /// bound that it began with; this is for tests of the bound.
+    pub const fn bound_work(&mut self, most: u64) {
+        self.state.bound_work(most);
+    }
+
     pub(super) fn has_bug(&self, bug: Bug) -> bool {
         self.bugs.has(bug)
     }
@@ -137,6 +143,12 @@ impl Run {
     #[must_use]
     pub fn running(&self) -> usize {
         self.flights.len()
+    }
+
+    /// Whether something is recorded and not yet given out with [`Run::flush`].
+    #[must_use]
+    pub fn has_fresh(&self) -> bool {
+        !self.fresh.is_empty()
     }
 
     /// Whether the run is paused, durably.

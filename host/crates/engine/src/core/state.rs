@@ -33,7 +33,7 @@ use model::{Activity, ActivityId, Instance, Scope, Timer, Work};
 pub(crate) use model::{Status, Task};
 
 /// So many things may follow from one event before the run fails: it bounds loops without steps.
-const MAX_WORK: u64 = 20_000_000;
+const MAX_WORK: u64 = 10_000_000;
 
 /// What the outside has to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +84,7 @@ pub(crate) struct State {
     outcome: Option<RunOutcome>,
     work: VecDeque<Work>,
     worked: u64,
+    most_work: u64,
     commands: Vec<Command>,
     permits: Vec<Permit>,
     consented: Vec<Arc<str>>,
@@ -126,6 +127,7 @@ impl State {
             outcome: None,
             work: VecDeque::new(),
             worked: 0,
+            most_work: MAX_WORK,
             commands: Vec::new(),
             permits: Vec::new(),
             consented: Vec::new(),
@@ -137,6 +139,11 @@ impl State {
     #[cfg(feature = "planted-bugs")]
     pub(crate) fn plant(&mut self, bugs: Bugs) {
         self.bugs = BugsField(bugs);
+    }
+
+    /// Changes how many things may follow from one event.
+    pub(crate) const fn bound_work(&mut self, most: u64) {
+        self.most_work = most;
     }
 
     /// The plan; a copy of the pointer, so that it can be read while the state changes.
@@ -320,7 +327,7 @@ impl State {
     fn run_work(&mut self) {
         while let Some(work) = self.work.pop_front() {
             self.worked += 1;
-            if self.worked == MAX_WORK {
+            if self.worked == self.most_work {
                 self.too_much_work();
             }
             match work {
@@ -334,7 +341,7 @@ impl State {
 
     fn too_much_work(&mut self) {
         let name = self.plan().flows.get(self.plan().entry).map_or_else(|| "flow".into(), |flow| Arc::clone(&flow.name));
-        let message = format!("one event led to {MAX_WORK} operations without a step in between");
+        let message = format!("one event led to {} operations without a step in between", self.most_work);
         self.fail_root(failure(FailureKind::Resource, message), name);
     }
 }

@@ -1,0 +1,153 @@
+//! Runs on tokio: gives each [`crate::core::Run`] its inputs and carries out its actions.
+//!
+//! # Steps
+//!
+//! 1. [`Engine::start`] makes a run durable, [`Engine::resume`] makes one out of its journal.
+//! 2. One task per run (`task`) takes outcomes, commits, timers and requests as they come, and performs what the core asks.
+//! 3. Attempts are tasks of their own, which wait for places (`places`) that all runs share.
+//! 4. A [`RunHandle`] steers the run and gives its updates and report.
+
+mod config;
+mod handle;
+mod places;
+mod task;
+mod timers;
+
+use std::sync::Arc;
+
+use catalog::{Digest, Value};
+use lang::plan::{Plan, SEMANTICS_VERSION};
+
+pub use crate::core::Blocked;
+pub use config::{ClassLimits, EngineConfig};
+pub use handle::{RunEnd, RunHandle, RunReport, Update};
+
+use crate::core::{ReplayError, Run};
+use crate::event::{Payload, RunId, RunStarted};
+use crate::ports::{Clock, Invoker, Journal, JournalError};
+use places::Places;
+use task::RunTask;
+
+/// Runs flows.
+#[derive(Clone)]
+pub struct Engine {
+    parts: Arc<Parts>,
+}
+
+/// What all runs share.
+struct Parts {
+    invoker: Arc<dyn Invoker>,
+    journal: Arc<dyn Journal>,
+    clock: Arc<dyn Clock>,
+    config: EngineConfig,
+    places: Places,
+}
+
+/// A run that is to be started.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// Not yet in the store.
+    pub id: RunId,
+    /// What is run.
+    pub plan: Arc<Plan>,
+    /// The blob from which the plan can be made again.
+    pub program: Digest,
+    /// One value for each parameter of the entry flow, in order, by name.
+    pub input: Vec<(String, Value)>,
+    /// For finding the run.
+    pub labels: Vec<(String, String)>,
+    /// What the operator permits, as [`crate::permit`] reads it.
+    pub permitted: Vec<String>,
+}
+
+/// Why a run cannot be started or resumed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The store.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal does not fit the plan.
+    #[error("the run cannot be resumed: {0}")]
+    Replay(#[from] ReplayError),
+    /// The run has another plan than the one that was given.
+    #[error("run `{run}` was started with the plan {stored}, this plan is {given}")]
+    OtherPlan {
+        /// The run.
+        run: RunId,
+        /// In its journal.
+        stored: Digest,
+        /// Given.
+        given: Digest,
+    },
+    /// The input, or what is permitted, does not fit.
+    #[error("{0}")]
+    Input(String),
+}
+
+impl Engine {
+    /// An engine over these ports. Needs a tokio runtime with time from the first run on.
+    #[must_use]
+    pub fn new(invoker: Arc<dyn Invoker>, journal: Arc<dyn Journal>, clock: Arc<dyn Clock>, config: EngineConfig) -> Self {
+        let places = Places::new(&config);
+        Self { parts: Arc::new(Parts { invoker, journal, clock, config, places }) }
+    }
+
+    /// Makes a run durable and starts it.
+    ///
+    /// # Errors
+    /// When the store does not take it, or the input does not fit the flow.
+    pub async fn start(&self, new: NewRun) -> Result<RunHandle, EngineError> {
+        let started = self.started(&new)?;
+        let run = Run::new(Arc::clone(&new.plan), new.id, Arc::clone(&self.parts.config.host));
+        let (task, ends) = RunTask::new(Arc::clone(&self.parts), new.plan, run);
+        let task = task.begin(started).await?;
+        Ok(RunHandle::spawn(task, ends, false))
+    }
+
+    /// Goes on with a run as its new owner; a paused one is resumed. It begins when the handle is first waited for,
+    /// so decisions that are made before are seen.
+    ///
+    /// # Errors
+    /// When the store does not give it, or the journal does not fit the plan.
+    #[expect(clippy::unused_async, reason = "reading a journal will be asynchronous for stores across the network")]
+    pub async fn resume(&self, id: RunId, plan: Arc<Plan>) -> Result<RunHandle, EngineError> {
+        let events = self.parts.journal.load(&id)?;
+        if let Some(crate::event::EventBody::RunStarted(started)) = events.first().map(|event| &event.body) {
+            let given = plan.digest();
+            if started.plan != given {
+                return Err(EngineError::OtherPlan { run: id, stored: started.plan, given });
+            }
+        }
+        let run = Run::replay(Arc::clone(&plan), id, Arc::clone(&self.parts.config.host), &events)?;
+        let (mut task, ends) = RunTask::new(Arc::clone(&self.parts), plan, run);
+        task.recover();
+        Ok(RunHandle::spawn(task, ends, true))
+    }
+
+    fn started(&self, new: &NewRun) -> Result<RunStarted, EngineError> {
+        let wrong = |text: String| Err(EngineError::Input(text));
+        let Some(flow) = new.plan.flows.get(new.plan.entry) else { return wrong("the plan has no entry flow".into()) };
+        let names = flow.params.iter().map(|param| &*param.name);
+        if !names.eq(new.input.iter().map(|(name, _)| name.as_str())) {
+            let wanted: Vec<_> = flow.params.iter().map(|param| format!("`{}`", param.name)).collect();
+            return wrong(format!(
+                "the flow `{}` takes {}",
+                flow.name,
+                if wanted.is_empty() { "no input".into() } else { wanted.join(", ") }
+            ));
+        }
+        for text in &new.permitted {
+            crate::permit::parse(text).map_err(|error| EngineError::Input(error.to_string()))?;
+        }
+        Ok(RunStarted {
+            flow: flow.name.to_string(),
+            plan: new.plan.digest(),
+            program: new.program,
+            input: new.input.iter().map(|(name, value)| (name.clone(), Payload::Value(value.clone()))).collect(),
+            labels: new.labels.clone(),
+            semantics: SEMANTICS_VERSION,
+            permitted: new.permitted.clone(),
+            host: Arc::clone(&self.parts.config.host),
+        })
+    }
+}

@@ -1,0 +1,94 @@
+//! How much runs may use.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use catalog::Name;
+
+use crate::core::Wishes;
+use crate::ports::Limits;
+
+/// The engine's part of a host's configuration.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// The host's name in the journal.
+    pub host: Arc<str>,
+    /// Attempts of all runs that run at once.
+    pub parallel: u32,
+    /// Bounds of an attempt about which nothing else is said.
+    pub limits: Limits,
+    /// What no attempt gets more of, whatever the flow says.
+    pub ceilings: Limits,
+    /// Classes by name. They bound classes of the same name that flows declare.
+    pub classes: BTreeMap<Name, ClassLimits>,
+}
+
+/// What the steps of a class get.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClassLimits {
+    /// Attempts of the class that run at once.
+    pub parallel: Option<u32>,
+    /// Most fuel of an attempt.
+    pub fuel: Option<u64>,
+    /// Most memory of an attempt in bytes.
+    pub memory: Option<u64>,
+    /// Longest attempt.
+    pub timeout: Option<Duration>,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        let ceilings = Limits {
+            fuel: u64::MAX,
+            memory: 4 << 30,
+            timeout: Duration::from_secs(24 * 60 * 60),
+            result_size: 1 << 30,
+            ..Limits::default()
+        };
+        Self { host: "host".into(), parallel: 64, limits: Limits::default(), ceilings, classes: BTreeMap::new() }
+    }
+}
+
+impl EngineConfig {
+    /// The bounds of an attempt: what the plan asks for, else its class, else the default; never above class and ceiling.
+    pub(super) fn limits_of(&self, wishes: Wishes, class: Option<&Name>) -> Limits {
+        let class = class.and_then(|name| self.classes.get(name)).cloned().unwrap_or_default();
+        let bound = |wish: Option<u64>, class: Option<u64>, default: u64, ceiling: u64| {
+            wish.or(class).unwrap_or(default).min(class.unwrap_or(u64::MAX)).min(ceiling)
+        };
+        let timeout = wishes.timeout.map(Duration::from_nanos).or(class.timeout).unwrap_or(self.limits.timeout);
+        Limits {
+            fuel: bound(wishes.fuel, class.fuel, self.limits.fuel, self.ceilings.fuel),
+            memory: bound(wishes.memory, class.memory, self.limits.memory, self.ceilings.memory),
+            timeout: timeout.min(class.timeout.unwrap_or(Duration::MAX)).min(self.ceilings.timeout),
+            table_elements: self.limits.table_elements.min(self.ceilings.table_elements),
+            result_size: self.limits.result_size.min(self.ceilings.result_size),
+            log_size: self.limits.log_size.min(self.ceilings.log_size),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ClassLimits, EngineConfig};
+    use crate::core::Wishes;
+
+    #[test]
+    fn a_wish_holds_below_class_and_ceiling() {
+        let mut config = EngineConfig::default();
+        config.limits.fuel = 10;
+        config.ceilings.fuel = 100;
+        config.classes.insert("small".into(), ClassLimits { fuel: Some(5), ..ClassLimits::default() });
+        let fuel = |wish, class: Option<&str>| {
+            let wishes = Wishes { fuel: wish, ..Wishes::default() };
+            config.limits_of(wishes, class.map(Into::into).as_ref()).fuel
+        };
+        assert_eq!(fuel(None, None), 10);
+        assert_eq!(fuel(Some(50), None), 50);
+        assert_eq!(fuel(Some(500), None), 100);
+        assert_eq!(fuel(None, Some("small")), 5);
+        assert_eq!(fuel(Some(50), Some("small")), 5);
+        assert_eq!(fuel(Some(3), Some("small")), 3);
+    }
+}

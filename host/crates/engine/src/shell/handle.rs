@@ -1,0 +1,236 @@
+//! A run from outside: requests, updates, report.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::task::RunTask;
+use crate::core::{Blocked, Progress};
+use crate::event::{Bill, Decision, Denial, Failure, RunId, RunOutcome, TaskId};
+use crate::ports::JournalError;
+
+/// So many updates wait for a slow reader before further ones are dropped.
+const UPDATES: usize = 16_384;
+
+/// Something that happened to a run, for people.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update {
+    /// An attempt was handed out to be run.
+    Started {
+        /// The step.
+        task: TaskId,
+        /// Its path.
+        path: Arc<str>,
+        /// The attempt.
+        number: u32,
+    },
+    /// An attempt gave a result, durably.
+    Succeeded {
+        /// The step.
+        task: TaskId,
+        /// Its path.
+        path: Arc<str>,
+        /// What it used.
+        bill: Bill,
+    },
+    /// An attempt failed, durably.
+    Failed {
+        /// The step.
+        task: TaskId,
+        /// Its path.
+        path: Arc<str>,
+        /// Why.
+        failure: Failure,
+        /// Whether another attempt follows.
+        will_retry: bool,
+    },
+    /// A capability was denied.
+    Denied {
+        /// The step's path.
+        path: Arc<str>,
+        /// What.
+        denial: Denial,
+    },
+    /// A plugin logged a line.
+    Log {
+        /// The step's path.
+        path: Arc<str>,
+        /// The line.
+        line: String,
+    },
+    /// Nothing goes on for now.
+    Waiting {
+        /// What the run waits for.
+        what: String,
+    },
+    /// The run has ended, or nothing goes on until it is resumed. The last update.
+    Ended,
+}
+
+impl Update {
+    /// What is told of the core's progress.
+    pub(super) fn of(progress: Progress) -> Option<Self> {
+        Some(match progress {
+            Progress::Started { task, path, number } => Self::Started { task, path, number },
+            Progress::Succeeded { task, path, bill } => Self::Succeeded { task, path, bill },
+            Progress::Failed { task, path, failure, will_retry } => Self::Failed { task, path, failure, will_retry },
+            Progress::Denied { path, denial } => Self::Denied { path, denial },
+            Progress::Cancelled { .. } => return None,
+        })
+    }
+}
+
+/// How it stands with a run when its task is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunReport {
+    /// The run.
+    pub id: RunId,
+    /// How the task ended.
+    pub outcome: RunEnd,
+    /// What all attempts used, over all owners of the run.
+    pub bill: Bill,
+    /// Steps that gave a result.
+    pub steps: u64,
+    /// Attempts that ended, however.
+    pub attempts: u64,
+}
+
+/// Why a run's task ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunEnd {
+    /// The run has ended.
+    Finished(RunOutcome),
+    /// Nothing goes on until somebody resumes the run, or decides about these steps.
+    Paused {
+        /// Steps with an unknown outcome.
+        blocked: Vec<Blocked>,
+    },
+    /// The store failed, or another process owns the run now. What is durable is whole.
+    StoreFailed(JournalError),
+}
+
+/// What a handle asks of the run's task.
+pub(super) enum Request {
+    Pause(String),
+    Resume,
+    Cancel(String),
+    Decide(TaskId, Decision),
+}
+
+/// The task's ends of the channels.
+pub(super) struct Outlets {
+    pub(super) requests: mpsc::UnboundedReceiver<Request>,
+    pub(super) updates: mpsc::Sender<Update>,
+    pub(super) dropped: Arc<AtomicU64>,
+}
+
+/// The handle's ends.
+pub(super) struct Inlets {
+    requests: mpsc::UnboundedSender<Request>,
+    updates: mpsc::Receiver<Update>,
+    dropped: Arc<AtomicU64>,
+}
+
+pub(super) fn channels() -> (Outlets, Inlets) {
+    let (request_sender, requests) = mpsc::unbounded_channel();
+    let (updates, update_receiver) = mpsc::channel(UPDATES);
+    let dropped = Arc::new(AtomicU64::new(0));
+    let inlets = Inlets { requests: request_sender, updates: update_receiver, dropped: Arc::clone(&dropped) };
+    (Outlets { requests, updates, dropped }, inlets)
+}
+
+impl Outlets {
+    /// Tells; never waits for a slow reader.
+    pub(super) fn tell(&self, update: Update) {
+        if self.updates.try_send(update).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A run that goes on in this process. Dropping it stops the run where it is; its journal stays whole.
+pub struct RunHandle {
+    id: RunId,
+    ends: Inlets,
+    task: JoinSet<RunReport>,
+    /// Lets a resumed run begin.
+    begin: Option<oneshot::Sender<()>>,
+}
+
+impl RunHandle {
+    pub(super) fn spawn(task: RunTask, ends: Inlets, waits: bool) -> Self {
+        let id = task.id().clone();
+        let (sender, receiver) = oneshot::channel();
+        let mut set = JoinSet::new();
+        set.spawn(async move {
+            if waits {
+                // An error says that the handle is gone; then this task is being dropped too.
+                let _ = receiver.await;
+            }
+            task.drive().await
+        });
+        Self { id, ends, task: set, begin: if waits { Some(sender) } else { None } }
+    }
+
+    /// The run's id.
+    #[must_use]
+    pub const fn id(&self) -> &RunId {
+        &self.id
+    }
+
+    /// Starts nothing new; what runs may finish, then the task ends.
+    pub fn pause(&self, reason: impl Into<String>) {
+        self.ask(Request::Pause(reason.into()));
+    }
+
+    /// Goes on after a pause that has not yet ended the task.
+    pub fn resume(&self) {
+        self.ask(Request::Resume);
+    }
+
+    /// Stops everything; the run ends as cancelled.
+    pub fn cancel(&self, reason: impl Into<String>) {
+        self.ask(Request::Cancel(reason.into()));
+    }
+
+    /// Decides about a step whose outcome is not known. One that does not fit is told as [`Update::Waiting`].
+    pub fn decide(&self, task: TaskId, decision: Decision) {
+        self.ask(Request::Decide(task, decision));
+    }
+
+    fn ask(&self, request: Request) {
+        // A run that is over takes no requests; its report says how it ended.
+        let _ = self.ends.requests.send(request);
+    }
+
+    fn begin(&mut self) {
+        if let Some(begin) = self.begin.take() {
+            let _ = begin.send(());
+        }
+    }
+
+    /// The next update; none when the run's task is over.
+    pub async fn next_update(&mut self) -> Option<Update> {
+        self.begin();
+        self.ends.updates.recv().await
+    }
+
+    /// Updates that were dropped because they were not read in time.
+    #[must_use]
+    pub fn dropped_updates(&self) -> u64 {
+        self.ends.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the run's task is over.
+    pub async fn wait(mut self) -> RunReport {
+        self.begin();
+        let report = self.task.join_next().await;
+        report.and_then(Result::ok).unwrap_or_else(|| {
+            let what = "the engine failed and stopped the run; its journal is whole up to the last event".to_owned();
+            let outcome = RunEnd::StoreFailed(JournalError::Damaged { run: self.id.clone(), what });
+            RunReport { id: self.id.clone(), outcome, bill: Bill::default(), steps: 0, attempts: 0 }
+        })
+    }
+}

@@ -1,0 +1,342 @@
+//! The task of a run: takes what comes, performs what the core asks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesOrdered, StreamExt};
+use futures::{FutureExt, poll};
+use lang::plan::Plan;
+use std::task::Poll;
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+
+use super::handle::{Inlets, Outlets, Request, RunEnd, RunReport, Update, channels};
+use super::timers::Timers;
+use super::{EngineError, Parts};
+use crate::core::{Action, Idle, Input, Run, StartAttempt};
+use crate::event::{Bill, Decision, Event, Failure, RunId, RunStarted, Seq, TaskId};
+use crate::ports::{Invocation, JournalError, Outcome};
+
+/// So many appends are on their way at most; what happens meanwhile goes into the next one.
+const APPENDS: usize = 16;
+
+/// So many inputs are taken before the core's actions are performed.
+const INPUTS: usize = 512;
+
+/// What became of an append: the last event of it.
+type Appended = Result<Seq, JournalError>;
+
+/// How an attempt's own task ended.
+enum Done {
+    Outcome(Box<Outcome>),
+    /// It got a place when nothing was to start any more.
+    NotBegun,
+}
+
+/// A run with all that it has under way.
+pub(super) struct RunTask {
+    parts: Arc<Parts>,
+    plan: Arc<Plan>,
+    run: Run,
+    attempts: JoinSet<(TaskId, u32, Done)>,
+    running: BTreeMap<TaskId, (u32, AbortHandle, Arc<str>)>,
+    appends: FuturesOrdered<BoxFuture<'static, Appended>>,
+    timers: Timers,
+    outlets: Outlets,
+    listening: bool,
+    /// Nothing is to begin, whatever was handed out.
+    pausing: Arc<AtomicBool>,
+    decisions: Vec<(TaskId, Decision)>,
+    actions: Vec<Action>,
+    end: Option<RunEnd>,
+}
+
+impl RunTask {
+    pub(super) fn new(parts: Arc<Parts>, plan: Arc<Plan>, run: Run) -> (Self, Inlets) {
+        let (outlets, inlets) = channels();
+        let task = Self {
+            parts,
+            plan,
+            run,
+            attempts: JoinSet::new(),
+            running: BTreeMap::new(),
+            appends: FuturesOrdered::new(),
+            timers: Timers::default(),
+            outlets,
+            listening: true,
+            pausing: Arc::default(),
+            decisions: Vec::new(),
+            actions: Vec::new(),
+            end: None,
+        };
+        (task, inlets)
+    }
+
+    pub(super) const fn id(&self) -> &RunId {
+        self.run.id()
+    }
+
+    /// Makes the start durable; nothing runs before.
+    pub(super) async fn begin(mut self, started: RunStarted) -> Result<Self, EngineError> {
+        self.input(Input::Start(Box::new(started)));
+        self.run.flush(&mut self.actions);
+        for action in std::mem::take(&mut self.actions) {
+            if let Action::Append(events) = action {
+                let through = last_seq(&events);
+                self.parts.journal.append_idle(self.run.id(), events).await?;
+                self.input(Input::Committed { through });
+            }
+        }
+        Ok(self)
+    }
+
+    /// Accounts for what the last owner left.
+    pub(super) fn recover(&mut self) {
+        self.run.recover(self.parts.clock.now(), &mut self.actions);
+        if self.run.is_paused() {
+            self.input(Input::Resume);
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        self.run.handle(input, self.parts.clock.now(), &mut self.actions);
+    }
+
+    /// Goes on until the run ends or can go no further.
+    pub(super) async fn drive(mut self) -> RunReport {
+        let outcome = loop {
+            self.perform().await;
+            if let Some(end) = self.end.take() {
+                break end;
+            }
+            self.take_inputs().await;
+        };
+        self.attempts.shutdown().await;
+        self.outlets.tell(Update::Ended);
+        let totals = self.run.totals();
+        RunReport { id: self.run.id().clone(), outcome, bill: totals.bill, steps: totals.steps, attempts: totals.attempts }
+    }
+
+    /// Performs what the core asks, until it asks for nothing.
+    async fn perform(&mut self) {
+        loop {
+            if self.appends.len() < APPENDS {
+                self.run.flush(&mut self.actions);
+            }
+            if self.actions.is_empty() || self.end.is_some() {
+                return;
+            }
+            for action in std::mem::take(&mut self.actions) {
+                self.act(action).await;
+            }
+        }
+    }
+
+    async fn act(&mut self, action: Action) {
+        match action {
+            Action::Append(events) => self.append(events).await,
+            Action::Invoke(start) => self.invoke(*start),
+            Action::Stop { task, number } => {
+                if let Some((_, abort, _)) = self.running.get(&task).filter(|(running, ..)| *running == number) {
+                    abort.abort();
+                }
+            }
+            Action::SetTimer { timer, at } => self.timers.set(timer, at),
+            Action::ClearTimer { timer } => self.timers.clear(timer),
+            Action::Progress(progress) => {
+                if let Some(update) = Update::of(progress) {
+                    self.outlets.tell(update);
+                }
+            }
+            Action::Idle(idle) => self.idle(idle),
+            Action::Ended(outcome) => self.end = Some(RunEnd::Finished(outcome)),
+            Action::Broken(what) => {
+                self.end = Some(RunEnd::StoreFailed(JournalError::Damaged { run: self.run.id().clone(), what }));
+            }
+        }
+    }
+
+    /// Appends in the order of calls. One that is durable at once needs no way through the queue.
+    async fn append(&mut self, events: Arc<[Event]>) {
+        let through = last_seq(&events);
+        let (journal, alone) = (&self.parts.journal, self.appends.is_empty());
+        let mut append = if alone && self.attempts.is_empty() {
+            journal.append_idle(self.run.id(), events)
+        } else {
+            journal.append(self.run.id(), events)
+        };
+        if alone && let Poll::Ready(done) = poll!(&mut append) {
+            self.appended(done.map(|()| through));
+            return;
+        }
+        self.appends.push_back(append.map(move |done| done.map(|()| through)).boxed());
+    }
+
+    fn appended(&mut self, done: Appended) {
+        match done {
+            Ok(through) => self.input(Input::Committed { through }),
+            Err(error) => self.end = Some(RunEnd::StoreFailed(error)),
+        }
+    }
+
+    /// Hands an attempt to a task of its own, which waits for its places.
+    fn invoke(&mut self, start: StartAttempt) {
+        let (task, number, path) = (start.task, start.number, Arc::clone(&start.path));
+        let queues = self.parts.places.queues(start.class.as_ref(), &self.plan.classes);
+        let invocation = Invocation {
+            limits: self.parts.config.limits_of(start.wishes, start.class.as_ref()),
+            function: start.function,
+            args: start.args,
+            grants: start.grants,
+            idempotency_key: start.idempotency_key,
+            number,
+            previous_failure: start.previous_failure,
+        };
+        let (invoker, pausing) = (Arc::clone(&self.parts.invoker), Arc::clone(&self.pausing));
+        let abort = self.attempts.spawn(async move {
+            let Some(place) = queues.wait().await else { return (task, number, Done::NotBegun) };
+            if pausing.load(Ordering::Relaxed) {
+                return (task, number, Done::NotBegun);
+            }
+            let outcome = invoker.invoke(invocation).await;
+            drop(place);
+            (task, number, Done::Outcome(Box::new(outcome)))
+        });
+        self.running.insert(task, (number, abort, path));
+    }
+
+    /// Waits for something to happen, then takes all that is at hand.
+    async fn take_inputs(&mut self) {
+        let sleep = sleep_for(self.timers.next().map(|at| at.0.saturating_sub(self.parts.clock.now().0)));
+        tokio::select! {
+            biased;
+            Some(done) = self.appends.next(), if !self.appends.is_empty() => self.appended(done),
+            Some(done) = self.attempts.join_next(), if !self.attempts.is_empty() => self.attempt_done(done),
+            request = self.outlets.requests.recv(), if self.listening => self.request(request),
+            () = sleep => {}
+        }
+        for _ in 0..INPUTS {
+            let Some(done) = self.attempts.try_join_next() else { break };
+            self.attempt_done(done);
+        }
+        while !self.appends.is_empty()
+            && let Some(Some(done)) = self.appends.next().now_or_never()
+        {
+            self.appended(done);
+        }
+        while let Ok(request) = self.outlets.requests.try_recv() {
+            self.request(Some(request));
+        }
+        let now = self.parts.clock.now();
+        while let Some(timer) = self.timers.take_due(now) {
+            self.input(Input::TimerDue(timer));
+        }
+    }
+
+    fn attempt_done(&mut self, done: Result<(TaskId, u32, Done), JoinError>) {
+        let (task, number, outcome) = match done {
+            Ok((task, number, Done::Outcome(outcome))) => (task, number, Some(outcome)),
+            Ok((task, number, Done::NotBegun)) => (task, number, None),
+            Err(error) => {
+                let Some((task, number)) = self.owner_of(error.id()) else { return };
+                (task, number, if error.is_cancelled() { None } else { Some(Box::new(host_failed())) })
+            }
+        };
+        let path = self.running.remove(&task).map(|(_, _, path)| path);
+        let Some(mut outcome) = outcome else {
+            self.input(Input::Stopped { task, number });
+            return;
+        };
+        if let Some(path) = path {
+            for line in outcome.log.drain(..) {
+                self.outlets.tell(Update::Log { path: Arc::clone(&path), line });
+            }
+        }
+        self.input(Input::Outcome { task, number, outcome });
+    }
+
+    fn owner_of(&self, id: tokio::task::Id) -> Option<(TaskId, u32)> {
+        let (task, (number, ..)) = self.running.iter().find(|(_, (_, abort, _))| abort.id() == id)?;
+        Some((*task, *number))
+    }
+
+    fn request(&mut self, request: Option<Request>) {
+        match request {
+            None => self.listening = false,
+            Some(Request::Pause(reason)) => {
+                self.pausing.store(true, Ordering::Relaxed);
+                self.input(Input::Pause { reason });
+            }
+            Some(Request::Resume) => {
+                self.pausing.store(false, Ordering::Relaxed);
+                self.input(Input::Resume);
+            }
+            Some(Request::Cancel(reason)) => self.input(Input::Cancel { reason }),
+            Some(Request::Decide(task, decision)) => {
+                self.decisions.push((task, decision));
+                self.decide();
+            }
+        }
+    }
+
+    /// Makes the decisions that fit by now. Gives whether there was one.
+    fn decide(&mut self) -> bool {
+        let mut made = false;
+        for (task, decision) in std::mem::take(&mut self.decisions) {
+            if !self.run.blocked().iter().any(|blocked| blocked.task == task) {
+                self.decisions.push((task, decision));
+                continue;
+            }
+            match self.run.check_decision(task, &decision) {
+                Ok(()) => {
+                    self.input(Input::Decide { task, decision });
+                    made = true;
+                }
+                Err(error) => self
+                    .outlets
+                    .tell(Update::Waiting { what: format!("the decision about step {} does not fit: {error}", task.0) }),
+            }
+        }
+        made
+    }
+
+    /// Nothing can go on. A request that came meanwhile may change that; else the task is over.
+    fn idle(&mut self, idle: Idle) {
+        while let Ok(request) = self.outlets.requests.try_recv() {
+            self.request(Some(request));
+        }
+        if self.decide() || self.run.has_fresh() {
+            return;
+        }
+        for blocked in &idle.blocked {
+            let what =
+                format!("a decision about step {}, `{}`: whether it had its effect is not known", blocked.task.0, blocked.path);
+            self.outlets.tell(Update::Waiting { what });
+        }
+        if let Some(reason) = &idle.paused {
+            self.outlets.tell(Update::Waiting { what: format!("being resumed; it was paused ({reason})") });
+        }
+        self.end = Some(RunEnd::Paused { blocked: idle.blocked });
+    }
+}
+
+fn last_seq(events: &[Event]) -> Seq {
+    events.last().map_or(0, |event| event.seq)
+}
+
+/// Sleeps for so many milliseconds, or for ever.
+async fn sleep_for(milliseconds: Option<u64>) {
+    match milliseconds {
+        Some(milliseconds) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What an attempt gives whose task panicked.
+fn host_failed() -> Outcome {
+    let message = "the host failed while it ran the step".to_owned();
+    let failure = Failure { kind: catalog::FailureKind::Internal, message, details: None, retry_after: None };
+    Outcome { result: Err(failure), bill: Bill::default(), denials: Vec::new(), log: Vec::new() }
+}
