@@ -115,5 +115,5 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, Problem> {
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, Problem> {
     catalog::duration::parse(text)
         .map(Duration::from_nanos)
-        .ok_or_else(|| Problem::new(Exit::Usage, format!("`{text}` is not a length of time")).help("write it like `250ms`, `30s` or `5m`"))
+        .map_err(|error| Problem::usage(format!("`{text}` is not a length of time: {error}")))
 }

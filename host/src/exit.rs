@@ -3,6 +3,7 @@
 use std::fmt;
 
 use engine::ports::JournalError;
+use journal::FindError;
 
 /// Why a command ended, as a documented exit code. The reference lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,12 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+impl From<FindError> for Problem {
+    fn from(error: FindError) -> Self {
+        Self::new(Exit::Store, error.to_string())
     }
 }
 

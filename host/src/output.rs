@@ -68,7 +68,7 @@ impl Output {
             let all: Vec<serde_json::Value> = compilations
                 .iter()
                 .flat_map(|compilation| {
-                    compilation.diagnostics.iter().map(|diagnostic| lang::report::to_json(diagnostic, &compilation.sources))
+                    compilation.diagnostics.iter().map(|diagnostic| lang::to_json(diagnostic, &compilation.sources))
                 })
                 .collect();
             write_out(&format!("{:#}", serde_json::Value::Array(all)));
@@ -79,7 +79,7 @@ impl Output {
                 if self.quiet && diagnostic.severity == grammar::Severity::Warning {
                     continue;
                 }
-                let report = miette::Report::new(lang::report::Report::new(diagnostic, &compilation.sources));
+                let report = miette::Report::new(lang::Report::new(diagnostic, &compilation.sources));
                 write_err(&format!("{report:?}"));
             }
         }

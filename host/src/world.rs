@@ -81,7 +81,7 @@ fn load_component(path: &Path, reference: &str) -> Result<(Arc<Component>, Arc<[
         help: Some(missing_help(path)),
     })?;
     let component = catalog::decode(&bytes)
-        .map_err(|error| ComponentProblem { message: format!("`{reference}` is not usable: {error}"), help: error.help() })?;
+        .map_err(|error| ComponentProblem { message: format!("`{reference}` is not usable: {error}"), help: None })?;
     Ok((Arc::new(component), bytes.into()))
 }
 

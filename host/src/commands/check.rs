@@ -1,6 +1,6 @@
 //! `host check`: diagnostics of flows and of all they import.
 
-use lang::Compilation;
+use lang::{Compilation, Entry};
 
 use crate::cli::CheckArgs;
 use crate::exit::Exit;
@@ -10,7 +10,7 @@ use crate::world::DiskWorld;
 /// Checks each file; several files are one answer.
 pub(crate) fn run(output: Output, args: &CheckArgs) -> Exit {
     let compilations: Vec<Compilation> =
-        args.flow_files.iter().map(|file| lang::check(&DiskWorld::default(), &file.to_string_lossy())).collect();
+        args.flow_files.iter().map(|file| lang::compile(&DiskWorld::default(), &file.to_string_lossy(), Entry::None)).collect();
     output.diagnostics(&compilations.iter().collect::<Vec<_>>());
     let exit = compilations.iter().map(failed).fold(Exit::Done, worse);
     if exit == Exit::Done && !output.json() {
@@ -21,11 +21,13 @@ pub(crate) fn run(output: Output, args: &CheckArgs) -> Exit {
 
 /// The exit code of a compilation: errors in the text win over components that could not be loaded.
 pub(crate) fn failed(compilation: &Compilation) -> Exit {
-    let mut errors = compilation.diagnostics.iter().filter(|diagnostic| diagnostic.severity == grammar::Severity::Error).peekable();
-    if errors.peek().is_none() {
-        return Exit::Done;
+    if compilation.only_components_failed() {
+        Exit::Plugin
+    } else if compilation.has_errors() {
+        Exit::DoesNotCompile
+    } else {
+        Exit::Done
     }
-    if errors.all(|diagnostic| diagnostic.code == lang::COMPONENT) { Exit::Plugin } else { Exit::DoesNotCompile }
 }
 
 fn worse(a: Exit, b: Exit) -> Exit {

@@ -1,6 +1,7 @@
 //! One module for each command.
 
 mod check;
+mod documents;
 mod drive;
 mod events;
 mod list;

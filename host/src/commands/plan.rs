@@ -1,7 +1,7 @@
 //! `host plan`: the graph that a flow compiles to.
 
 use lang::plan::Plan;
-use lang::{Compilation, World};
+use lang::{Entry, World};
 
 use crate::cli::{PlanArgs, PlanFormat};
 use crate::commands::check;
@@ -29,7 +29,7 @@ pub(crate) fn run(output: Output, args: &PlanArgs) -> Result<Exit, Problem> {
 
 /// A plan that can be started; without one the diagnostics are printed and the exit code is returned.
 pub(crate) fn compile(output: Output, world: &dyn World, root: &str, entry: Option<&str>) -> Result<Result<Plan, Exit>, Problem> {
-    let compilation: Compilation = lang::compile(world, root, entry);
+    let compilation = lang::compile(world, root, entry.map_or(Entry::Default, Entry::Named));
     let exit = check::failed(&compilation);
     if exit != Exit::Done || !output.json() {
         output.diagnostics(&[&compilation]);
@@ -37,8 +37,5 @@ pub(crate) fn compile(output: Output, world: &dyn World, root: &str, entry: Opti
     if exit != Exit::Done {
         return Ok(Err(exit));
     }
-    match compilation.plan {
-        Ok(plan) => Ok(Ok(plan)),
-        Err(reason) => Err(Problem::usage(reason.to_string()).help("name one with `--flow NAME`")),
-    }
+    compilation.plan.map(Ok).ok_or_else(|| Problem::usage(format!("`{root}` has no flow to run")))
 }

@@ -11,11 +11,7 @@ use crate::output::Output;
 /// Decodes and prints the component at `path`.
 pub(crate) fn inspect(output: Output, path: &Path) -> Result<(), Problem> {
     let bytes = std::fs::read(path).map_err(|error| Problem::new(Exit::Plugin, format!("`{}` cannot be read: {error}", path.display())))?;
-    let component = catalog::decode(&bytes).map_err(|error| Problem {
-        exit: Exit::Plugin,
-        message: format!("`{}` is not usable: {error}", path.display()),
-        help: error.help(),
-    })?;
+    let component = catalog::decode(&bytes).map_err(|error| Problem::new(Exit::Plugin, format!("`{}` is not usable: {error}", path.display())))?;
     print(output, path, &component);
     Ok(())
 }

@@ -95,6 +95,15 @@ impl Progress {
         }
     }
 
+    /// A line beside the progress.
+    pub(crate) fn note(&mut self, line: &str) {
+        match &mut self.shown {
+            Shown::Live(bar) => bar.println(line),
+            Shown::Lines(out) => write_lines(out, &[line.to_owned()]),
+            Shown::Nothing => {}
+        }
+    }
+
     /// The last state stays on the screen; nothing is shown after it.
     pub(crate) fn finish(&mut self) {
         let shown = std::mem::replace(&mut self.shown, Shown::Nothing);

@@ -1,0 +1,52 @@
+//! Parts of a run as JSON, for `--json` and for `host show`.
+
+use engine::event::{Bill, Failure, Payload, RunOutcome};
+use serde_json::{Value, json};
+
+/// A stored or live value.
+pub(crate) fn payload(payload: &Payload) -> Value {
+    match payload {
+        Payload::Value(value) => catalog::json::to_json(value),
+        Payload::Text(text) => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_string())),
+    }
+}
+
+/// Why something failed.
+pub(crate) fn failure(failure: &Failure) -> Value {
+    json!({
+        "kind": failure.kind.name(),
+        "message": failure.message,
+        "details": failure.details.as_deref(),
+        "retry_after_ms": failure.retry_after,
+    })
+}
+
+/// Why something failed, and where.
+pub(crate) fn failure_at(failed: &Failure, path: &str) -> Value {
+    let mut document = failure(failed);
+    if let Value::Object(fields) = &mut document {
+        fields.insert("path".into(), path.into());
+    }
+    document
+}
+
+/// How a run ended.
+pub(crate) fn outcome(outcome: &RunOutcome) -> Value {
+    match outcome {
+        RunOutcome::Succeeded(value) => json!({ "succeeded": payload(value) }),
+        RunOutcome::Failed { failure, path } => json!({ "failed": failure_at(failure, path) }),
+        RunOutcome::Cancelled => json!("cancelled"),
+    }
+}
+
+/// What an attempt used.
+pub(crate) fn bill(bill: &Bill) -> Value {
+    json!({
+        "fuel": bill.fuel,
+        "peak_memory": bill.peak_memory,
+        "wall_us": bill.wall,
+        "host_calls": bill.host_calls,
+        "bytes_in": bill.bytes_in,
+        "bytes_out": bill.bytes_out,
+    })
+}

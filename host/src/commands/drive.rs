@@ -1,0 +1,177 @@
+//! Follows a run to its end: progress, signals, and what is printed at last.
+
+use std::sync::Arc;
+
+use engine::event::{Decision, RunId, RunOutcome, TaskId};
+use engine::shell::{Blocked, EngineError, NewRun, RunEnd, RunHandle, RunReport};
+use lang::plan::Plan;
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::commands::documents;
+use crate::commands::session::Session;
+use crate::exit::{Exit, Problem};
+use crate::output::Output;
+use crate::progress::{Mode, Progress};
+
+/// How a run begins here.
+pub(crate) enum Begin {
+    /// From its input.
+    New(Box<NewRun>),
+    /// From its journal.
+    Resumed {
+        /// Which.
+        id: RunId,
+        /// The plan that it was started with.
+        plan: Arc<Plan>,
+        /// What the operator decided about steps whose outcome is not known.
+        decisions: Vec<(TaskId, Decision)>,
+    },
+}
+
+/// Starts or resumes a run and waits for its end.
+pub(crate) fn drive(output: Output, session: &Session, begin: Begin) -> Result<Exit, Problem> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::new(Exit::Store, format!("no runtime: {error}")))?;
+    let (report, interrupted) = runtime.block_on(follow(output, session, begin))?;
+    finish(output, &report, session.compiled, interrupted)
+}
+
+async fn follow(output: Output, session: &Session, begin: Begin) -> Result<(RunReport, bool), Problem> {
+    let mut interrupts = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    let mut terminations = signal(SignalKind::terminate()).map_err(no_signals)?;
+    let mut handle = start(session, begin).await?;
+    let mut progress = Progress::new(Mode::choose(output));
+    let mut stopping = false;
+    loop {
+        let signalled = tokio::select! {
+            update = handle.next_update() => match update {
+                Some(update) => {
+                    progress.on(&update);
+                    continue;
+                }
+                None => break,
+            },
+            _ = interrupts.recv() => "interrupted",
+            _ = terminations.recv() => "terminated",
+        };
+        if stopping {
+            // The second signal: the journal is whole at any moment.
+            progress.finish();
+            std::process::exit(i32::from(Exit::Interrupted.code()));
+        }
+        stopping = true;
+        progress.note("pausing: nothing new starts, what runs may finish; once more ends the process at once");
+        handle.pause(signalled);
+    }
+    progress.finish();
+    Ok((handle.wait().await, stopping))
+}
+
+async fn start(session: &Session, begin: Begin) -> Result<RunHandle, Problem> {
+    match begin {
+        Begin::New(new) => Ok(session.engine.start(*new).await?),
+        Begin::Resumed { id, plan, decisions } => {
+            let handle = session.engine.resume(id, plan).await?;
+            for (task, decision) in decisions {
+                handle.decide(task, decision);
+            }
+            Ok(handle)
+        }
+    }
+}
+
+fn no_signals(error: std::io::Error) -> Problem {
+    Problem::new(Exit::Store, format!("signals cannot be received: {error}"))
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        let message = error.to_string();
+        match error {
+            EngineError::Input(_) => Self::new(Exit::Input, message),
+            EngineError::Journal(_) | EngineError::Replay(_) => Self::new(Exit::Store, message),
+            EngineError::OtherPlan { .. } => {
+                Self::new(Exit::Store, message).help("resume it with the version of `host` that started it")
+            }
+        }
+    }
+}
+
+/// Prints the end of a run and says it as an exit code.
+fn finish(output: Output, report: &RunReport, compiled: u32, interrupted: bool) -> Result<Exit, Problem> {
+    let (status, exit) = match &report.outcome {
+        RunEnd::Finished(RunOutcome::Succeeded(_)) => ("succeeded", Exit::Done),
+        RunEnd::Finished(RunOutcome::Failed { .. }) => ("failed", Exit::RunFailed),
+        RunEnd::Finished(RunOutcome::Cancelled) => ("cancelled", Exit::RunFailed),
+        RunEnd::Paused { .. } if interrupted => ("paused", Exit::Interrupted),
+        RunEnd::Paused { .. } => ("paused", Exit::Waiting),
+        RunEnd::StoreFailed(error) => {
+            return Err(Problem::from(error.clone())
+                .help(format!("what is committed is whole; `host resume {}` goes on", report.id)));
+        }
+    };
+    if output.json() {
+        output.document(&document(report, status, compiled), String::new);
+    } else {
+        explain(output, report);
+    }
+    Ok(exit)
+}
+
+/// The end of a run for programs.
+fn document(report: &RunReport, status: &str, compiled: u32) -> Value {
+    let (result, failure, blocked) = match &report.outcome {
+        RunEnd::Finished(RunOutcome::Succeeded(payload)) => (documents::payload(payload), Value::Null, Value::Null),
+        RunEnd::Finished(RunOutcome::Failed { failure, path }) => (Value::Null, documents::failure_at(failure, path), Value::Null),
+        RunEnd::Finished(RunOutcome::Cancelled) | RunEnd::StoreFailed(_) => (Value::Null, Value::Null, Value::Null),
+        RunEnd::Paused { blocked } => (Value::Null, Value::Null, blocked.iter().map(blocked_document).collect()),
+    };
+    json!({
+        "run": &*report.id.0,
+        "status": status,
+        "result": result,
+        "failure": failure,
+        "blocked": blocked,
+        "steps": report.steps,
+        "attempts": report.attempts,
+        "bill": documents::bill(&report.bill),
+        "compiled": compiled,
+    })
+}
+
+fn blocked_document(blocked: &Blocked) -> Value {
+    json!({ "task": blocked.task.0, "path": &*blocked.path, "attempt": blocked.number, "waits_for": "decision" })
+}
+
+/// The end of a run for people: the result on standard output, the rest on standard error.
+fn explain(output: Output, report: &RunReport) {
+    match &report.outcome {
+        RunEnd::Finished(RunOutcome::Succeeded(payload)) => {
+            output.document(&Value::Null, || format!("{:#}", documents::payload(payload)));
+            output.note(&format!("run {} succeeded: {} steps, {} attempts", report.id, report.steps, report.attempts));
+        }
+        RunEnd::Finished(RunOutcome::Failed { failure, path }) => {
+            let help = format!("`host show {}` prints each step", report.id);
+            let message = format!("run {} failed at `{path}`: {}: {}", report.id, failure.kind, failure.message);
+            output.problem(&Problem::new(Exit::RunFailed, message).help(help));
+        }
+        RunEnd::Finished(RunOutcome::Cancelled) => output.problem(&Problem::new(Exit::RunFailed, format!("run {} was cancelled", report.id))),
+        RunEnd::Paused { blocked } => {
+            output.note(&format!("run {} is paused; go on with `host resume {}`", report.id, report.id));
+            for step in blocked {
+                output.problem(&decision_needed(report, step));
+            }
+        }
+        RunEnd::StoreFailed(_) => {}
+    }
+}
+
+fn decision_needed(report: &RunReport, step: &Blocked) -> Problem {
+    let (run, task) = (&report.id, step.task.0);
+    Problem::new(Exit::Waiting, format!("whether `{}` had its effect is not known: it was running when its host died", step.path)).help(format!(
+        "look at the outside world, then `host resume {run} --retry {task}` to run it again, `--supply {task}=JSON` to state its result, or `--fail {task}=MESSAGE`"
+    ))
+}

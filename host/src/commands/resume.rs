@@ -1,0 +1,59 @@
+//! `host resume`: goes on with a run from what the store has of it.
+
+use std::sync::Arc;
+
+use engine::event::{Decision, EventBody, Payload, TaskId};
+use engine::ports::Journal;
+
+use crate::cli::{Global, ResumeArgs};
+use crate::commands::session::{self, Session};
+use crate::commands::{drive, plan};
+use crate::config::Config;
+use crate::exit::{Exit, Problem};
+use crate::output::Output;
+use crate::program;
+
+/// Makes the plan again, replays the journal, and waits for the end.
+pub(crate) fn run(output: Output, global: &Global, args: &ResumeArgs) -> Result<Exit, Problem> {
+    let config = Config::load(global)?;
+    let decisions = decisions(args)?;
+    let reader = session::open_reader(&config)?;
+    let row = reader.find(&args.run)?;
+    let journal = session::open_store(&config, args.durability)?;
+    let events = journal.load(&row.id)?;
+    let Some(EventBody::RunStarted(started)) = events.first().map(|event| &event.body) else {
+        return Err(Problem::new(Exit::Store, format!("the journal of run `{}` does not begin with its start", row.id)));
+    };
+    if let Some(EventBody::RunEnded { .. }) = events.last().map(|event| &event.body) {
+        return Err(Problem::usage(format!("run `{}` has ended", row.id)).help(format!("`host show {}` prints how", row.id)));
+    }
+    let program = program::unpack(&*journal, started.program)?;
+    let plan = match plan::compile(output, &program.world, &program.root, program.entry.as_deref())? {
+        Ok(plan) => plan,
+        Err(exit) => return Ok(exit),
+    };
+    let mut session = Session::open(&config, journal, args.parallel)?;
+    session.load(program.world.bytes.values())?;
+    drive::drive(output, &session, drive::Begin::Resumed { id: row.id, plan: Arc::new(plan), decisions })
+}
+
+fn decisions(args: &ResumeArgs) -> Result<Vec<(TaskId, Decision)>, Problem> {
+    let mut all: Vec<(TaskId, Decision)> = args.retry.iter().map(|task| (TaskId(*task), Decision::Retry)).collect();
+    for text in &args.supply {
+        let (task, value) = split("--supply TASK=JSON", text)?;
+        let document: serde_json::Value =
+            serde_json::from_str(value).map_err(|error| Problem::new(Exit::Input, format!("`{value}` is not JSON: {error}")))?;
+        all.push((task, Decision::Supply(Payload::Text(document.to_string().into()))));
+    }
+    for text in &args.fail {
+        let (task, message) = split("--fail TASK=MESSAGE", text)?;
+        all.push((task, Decision::Fail(message.to_owned())));
+    }
+    Ok(all)
+}
+
+fn split<'a>(form: &str, text: &'a str) -> Result<(TaskId, &'a str), Problem> {
+    let wrong = || Problem::usage(format!("`{text}` is not of the form `{form}`"));
+    let (task, rest) = text.split_once('=').ok_or_else(wrong)?;
+    Ok((TaskId(task.parse().map_err(|_| wrong())?), rest))
+}

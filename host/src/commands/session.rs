@@ -1,0 +1,107 @@
+//! What a command needs to run flows: store, sandbox, engine, in one runtime.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine::ports::{Limits, SystemClock};
+use engine::shell::{ClassLimits, Engine, EngineConfig};
+use journal::{Options, Reader, SqliteJournal};
+use sandbox::{Origin, Sandbox, SandboxConfig};
+
+use crate::cli::Durability;
+use crate::config::{ClassConfig, Config, parse_duration, parse_size};
+use crate::exit::{Exit, Problem};
+
+/// Everything that runs flows.
+pub(crate) struct Session {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) engine: Engine,
+    /// Components that had to be compiled because the cache did not have them.
+    pub(crate) compiled: u32,
+}
+
+/// The store that the configuration names, for writing.
+pub(crate) fn open_store(config: &Config, durability: Option<Durability>) -> Result<Arc<SqliteJournal>, Problem> {
+    let durability = match durability.unwrap_or(config.store.durability) {
+        Durability::Full => journal::Durability::Full,
+        Durability::Process => journal::Durability::Process,
+    };
+    Ok(Arc::new(SqliteJournal::open(&config.store.path, &Options { durability, ..Options::default() })?))
+}
+
+/// The store that the configuration names, for reading beside whoever writes.
+pub(crate) fn open_reader(config: &Config) -> Result<Reader, Problem> {
+    Ok(Reader::open(&config.store.path, Options::default().lock_timeout)?)
+}
+
+impl Session {
+    /// Opens sandbox and engine over a store.
+    pub(crate) fn open(config: &Config, journal: Arc<SqliteJournal>, parallel: Option<u32>) -> Result<Self, Problem> {
+        let engine_config = engine_config(config, parallel)?;
+        let sandbox = Sandbox::new(SandboxConfig { cache_dir: cache_dir(), ..SandboxConfig::default() })
+            .map_err(|error| Problem::new(Exit::Plugin, format!("the sandbox cannot be made: {error}")))?;
+        let engine = Engine::new(Arc::new(sandbox.clone()), journal, Arc::new(SystemClock), engine_config);
+        Ok(Self { sandbox, engine, compiled: 0 })
+    }
+
+    /// Makes components ready to be called.
+    pub(crate) fn load<'a>(&mut self, components: impl IntoIterator<Item = &'a Arc<[u8]>>) -> Result<(), Problem> {
+        for bytes in components {
+            let loaded = self.sandbox.load(bytes).map_err(|error| Problem::new(Exit::Plugin, error.to_string()))?;
+            self.compiled += u32::from(loaded.origin == Origin::Compiled);
+        }
+        Ok(())
+    }
+}
+
+/// Where compiled components are kept between starts.
+fn cache_dir() -> Option<PathBuf> {
+    if let Some(chosen) = std::env::var_os("FLOWHOST_CACHE") {
+        return Some(PathBuf::from(chosen));
+    }
+    let base = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+    Some(base.join("flowhost"))
+}
+
+/// The name of this host in the journal.
+pub(crate) fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    format!("{}/{}", if name.is_empty() { "host" } else { name }, std::process::id())
+}
+
+fn engine_config(config: &Config, parallel: Option<u32>) -> Result<EngineConfig, Problem> {
+    let mut engine = EngineConfig { host: host_name().into(), ..EngineConfig::default() };
+    if let Some(parallel) = parallel.or(config.limits.parallel) {
+        engine.parallel = positive("parallel", parallel)?;
+    }
+    let Limits { fuel, memory, timeout, .. } = &mut engine.limits;
+    if let Some(value) = config.limits.fuel {
+        *fuel = value;
+    }
+    if let Some(text) = &config.limits.memory {
+        *memory = parse_size(text)?;
+    }
+    if let Some(text) = &config.limits.timeout {
+        *timeout = parse_duration(text)?;
+    }
+    for (name, class) in &config.classes {
+        engine.classes.insert(name.as_str().into(), class_limits(class)?);
+    }
+    Ok(engine)
+}
+
+fn class_limits(class: &ClassConfig) -> Result<ClassLimits, Problem> {
+    Ok(ClassLimits {
+        parallel: class.parallel.map(|parallel| positive("parallel", parallel)).transpose()?,
+        fuel: class.fuel,
+        memory: class.memory.as_deref().map(parse_size).transpose()?,
+        timeout: class.timeout.as_deref().map(parse_duration).transpose()?,
+    })
+}
+
+fn positive(key: &str, value: u32) -> Result<u32, Problem> {
+    if value == 0 { Err(Problem::usage(format!("`{key}` must be at least 1"))) } else { Ok(value) }
+}

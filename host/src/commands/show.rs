@@ -1,0 +1,97 @@
+//! `host show`: one run, with each attempt and what it used.
+
+use engine::event::{EventBody, RunOutcome};
+use journal::{AttemptRow, Reader, RunRow};
+use serde_json::{Value, json};
+
+use crate::cli::Global;
+use crate::commands::{documents, list, session};
+use crate::config::Config;
+use crate::exit::{Exit, Problem};
+use crate::output::{self, Output};
+
+/// Prints a run.
+pub(crate) fn run(output: Output, global: &Global, run: &str) -> Result<Exit, Problem> {
+    let config = Config::load(global)?;
+    let reader = session::open_reader(&config)?;
+    let row = reader.find(run)?;
+    let attempts = reader.attempts(&row.id)?;
+    let (input, outcome) = ends(&reader, &row)?;
+    let mut document = list::row_document(&row);
+    if let Value::Object(fields) = &mut document {
+        fields.insert("plan".into(), json!(row.plan));
+        fields.insert("input".into(), input.clone());
+        fields.insert("outcome".into(), outcome.as_ref().map_or(Value::Null, documents::outcome));
+        fields.insert("steps".into(), attempts.iter().map(attempt_document).collect());
+    }
+    output.document(&document, || text(&row, &input, outcome.as_ref(), &attempts));
+    Ok(Exit::Done)
+}
+
+/// What a run was given, and how it ended.
+fn ends(reader: &Reader, row: &RunRow) -> Result<(Value, Option<RunOutcome>), Problem> {
+    let prefix = reader.load_prefix(&row.id)?;
+    let input = match prefix.events.first().map(|event| &event.body) {
+        Some(EventBody::RunStarted(started)) => {
+            started.input.iter().map(|(name, payload)| (name.clone(), documents::payload(payload))).collect()
+        }
+        _ => Value::Null,
+    };
+    let outcome = prefix.events.into_iter().next_back().and_then(|event| match event.body {
+        EventBody::RunEnded { outcome } => Some(outcome),
+        _ => None,
+    });
+    Ok((input, outcome))
+}
+
+fn attempt_document(row: &AttemptRow) -> Value {
+    json!({
+        "task": row.attempt.task.0,
+        "path": &*row.attempt.path,
+        "attempt": row.attempt.number,
+        "state": row.state.name(),
+        "host": row.host.as_deref(),
+        "started": row.started.map(output::time),
+        "ended": row.ended.map(output::time),
+        "bill": row.bill.as_ref().map(documents::bill),
+        "failure": row.failure.as_ref().map(documents::failure),
+    })
+}
+
+fn text(row: &RunRow, input: &Value, outcome: Option<&RunOutcome>, attempts: &[AttemptRow]) -> String {
+    let mut text = format!(
+        "run      {}\nflow     {}\nstatus   {}\nstarted  {}\n",
+        row.id,
+        row.flow,
+        row.status.name(),
+        output::time(row.created)
+    );
+    if let Some(ended) = row.ended {
+        text.push_str(&format!("ended    {}\n", output::time(ended)));
+    }
+    if let Some(reason) = &row.reason {
+        text.push_str(&format!("because  {reason}\n"));
+    }
+    text.push_str(&format!("input    {input}\n"));
+    if let Some(outcome) = outcome {
+        text.push_str(&format!("outcome  {:#}\n", documents::outcome(outcome)));
+    }
+    text.push('\n');
+    text.push_str(&output::columns(["TASK", "PATH", "TRY", "STATE", "FUEL", "MEMORY", "WALL", ""], attempts.iter().map(attempt_line)));
+    text
+}
+
+fn attempt_line(row: &AttemptRow) -> [String; 8] {
+    let bill = row.bill.unwrap_or_default();
+    let failure = row.failure.as_ref().map_or_else(String::new, |failure| format!("{}: {}", failure.kind, failure.message));
+    [
+        row.attempt.task.0.to_string(),
+        row.attempt.path.to_string(),
+        row.attempt.number.to_string(),
+        row.state.name().to_owned(),
+        bill.fuel.to_string(),
+        format!("{} KiB", bill.peak_memory >> 10),
+        format!("{:.1} ms", bill.wall as f64 / 1e3),
+        failure.chars().take(100).collect(),
+    ]
+}
