@@ -1,0 +1,30 @@
+;; Reads the clocks and random numbers.
+(component
+  (import "wasi:clocks/wall-clock@0.2.0" (instance $wall
+    (type $d (record (field "seconds" u64) (field "nanoseconds" u32)))
+    (export "datetime" (type $datetime (eq $d)))
+    (export "now" (func (result $datetime)))))
+  (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock (export "now" (func (result u64)))))
+  (import "wasi:random/random@0.2.0" (instance $random (export "get-random-u64" (func (result u64)))))
+  (core module $libc (memory (export "memory") 1))
+  (core instance $libc (instantiate $libc))
+  (core func $wall (canon lower (func $wall "now") (memory (core memory $libc "memory"))))
+  (core func $now (canon lower (func $clock "now")))
+  (core func $random (canon lower (func $random "get-random-u64")))
+  (core module $m
+    (import "libc" "memory" (memory 1))
+    (import "host" "wall" (func $wall (param i32)))
+    (import "host" "now" (func $now (result i64)))
+    (import "host" "random" (func $random (result i64)))
+    (func (export "run") (result i32)
+      (call $wall (i32.const 32))
+      (i64.store (i32.const 0) (i64.load (i32.const 32)))
+      (i64.store (i32.const 8) (call $now))
+      (i64.store (i32.const 16) (call $random))
+      (i64.store (i32.const 24) (call $random))
+      (i32.const 0)))
+  (core instance $i (instantiate $m
+    (with "libc" (instance $libc))
+    (with "host" (instance (export "wall" (func $wall)) (export "now" (func $now)) (export "random" (func $random))))))
+  (func (export "run") (result (tuple u64 u64 u64 u64))
+    (canon lift (core func $i "run") (memory (core memory $libc "memory")))))

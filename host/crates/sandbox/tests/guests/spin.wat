@@ -1,0 +1,5 @@
+;; Never ends.
+(component
+  (core module $m (func (export "run") (loop (br 0))))
+  (core instance $i (instantiate $m))
+  (func (export "run") (canon lift (core func $i "run"))))
