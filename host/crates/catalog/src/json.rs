@@ -17,9 +17,26 @@ mod document;
 mod read;
 mod write;
 
+use std::sync::Arc;
+
+use crate::types::Type;
+use crate::value::Value;
+
 pub use argument::parse_argument;
 pub use read::{JsonError, from_json, parse};
 pub use write::{to_json, write_json};
+
+/// A text as a `json` document, nested at most [`MAX_JSON_DEPTH`] deep. The way in for text that comes from a
+/// guest or a store.
+///
+/// # Errors
+/// Says what is wrong with the text.
+pub fn parse_document(text: &str) -> Result<Arc<serde_json::Value>, JsonError> {
+    match parse(text, &Type::Json)? {
+        Value::Json(document) => Ok(document),
+        other => Ok(Arc::new(to_json(&other))),
+    }
+}
 
 /// How deep a `json` document may be nested. With it a value that holds documents, of a type nested up to
 /// 60 deep, is still read back by a JSON parser that stops at 128.

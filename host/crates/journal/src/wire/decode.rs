@@ -156,7 +156,7 @@ impl Read<'_> {
             None => None,
             Some(details) => {
                 let text = self.text(details)?;
-                Some(Arc::new(serde_json::from_str(&text).map_err(|error| self.malformed(error))?))
+                Some(catalog::json::parse_document(&text).map_err(|error| self.malformed(error))?)
             }
         };
         Ok(Failure { kind, message: failure.message, details, retry_after: failure.retry_after })

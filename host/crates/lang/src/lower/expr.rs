@@ -2,6 +2,7 @@
 
 use catalog::{Name, Type, Value};
 
+use crate::eval;
 use crate::graph::Draft;
 use crate::ir::{self, BindingId, Block, ExprKind, Statement};
 use crate::lower::flow::{Adding, FlowLowering};
@@ -69,7 +70,12 @@ impl<'p> FlowLowering<'p, '_> {
             ExprKind::Err(value) => Expr::Err(self.payload(value.as_deref())),
             ExprKind::Text(parts) => Expr::Text(self.exprs(parts)),
             ExprKind::Convert(value) => Expr::Convert(self.boxed(value), expr.ty.clone()),
-            ExprKind::Library(function, args) => Expr::Library(*function, self.exprs(args)),
+            ExprKind::Library(function, args) => {
+                let mut args = self.exprs(args);
+                // An empty list does not tell the type of its sum.
+                args.extend(eval::of_nothing(*function, &expr.ty).map(Expr::Const));
+                Expr::Library(*function, args)
+            }
             ExprKind::Comprehension { binding, list, condition, element } => {
                 let list = self.boxed(list);
                 self.with_local(*binding, |this| {
@@ -173,12 +179,18 @@ impl<'p> FlowLowering<'p, '_> {
         right: &'p ir::Expr,
         hint: Option<&Name>,
     ) -> Expr {
+        // `a ?? b` with two options is an option: it gives `a` itself.
+        let stays_option = whole.ty == left.ty;
         let left = self.expr(left, None);
         if facts::is_simple(right) {
             let (left, right) = (Box::new(left), self.boxed(right));
             return match which {
                 Shortcut::And => Expr::And(left, right),
                 Shortcut::Or => Expr::Or(left, right),
+                Shortcut::Coalesce if stays_option => {
+                    let present = Expr::Local(self.locals);
+                    Expr::Match(left, vec![(Pattern::None, None, *right), (Pattern::Bind, None, present)])
+                }
                 Shortcut::Coalesce => Expr::Coalesce(left, right),
             };
         }
@@ -199,7 +211,8 @@ impl<'p> FlowLowering<'p, '_> {
             }
             Shortcut::Coalesce => {
                 let present = self.const_child(1, Expr::Slot(Slot(0)));
-                let arms = vec![arm(Pattern::Some(Box::new(Pattern::Bind)), present.child), arm(Pattern::None, branch.child)];
+                let taken = if stays_option { Pattern::Bind } else { Pattern::Some(Box::new(Pattern::Bind)) };
+                let arms = vec![arm(Pattern::None, branch.child), arm(taken, present.child)];
                 (NodeKind::Match { subject: left, arms }, "else")
             }
         };

@@ -1,0 +1,96 @@
+//! What the engine adds to a call, with a journal in memory.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use catalog::{Component, Value};
+use engine::event::{RunId, RunOutcome};
+use engine::memory::MemoryJournal;
+use engine::ports::{Journal, SystemClock};
+use engine::shell::{Engine, EngineConfig, NewRun, RunEnd};
+use lang::plan::Plan;
+use lang::{ComponentProblem, LoadedComponent, World};
+use sandbox::{Sandbox, SandboxConfig};
+
+use crate::median;
+use crate::table::{Bound, Table};
+
+/// Steps of one round.
+const STEPS: u32 = 20_000;
+
+/// One flow text, and the kit.
+pub struct KitWorld {
+    text: Arc<str>,
+    component: Arc<Component>,
+}
+
+impl KitWorld {
+    /// A world in which every file has this text.
+    pub fn new(text: String) -> Self {
+        let bytes = std::fs::read(e2e::component("kit")).unwrap();
+        Self { text: text.into(), component: Arc::new(catalog::decode(&bytes).unwrap()) }
+    }
+}
+
+impl World for KitWorld {
+    fn source(&self, _: &str) -> Result<Arc<str>, String> {
+        Ok(self.text.clone())
+    }
+
+    fn component(&self, _: &str, _: &str) -> Result<LoadedComponent, ComponentProblem> {
+        Ok(LoadedComponent { source: "kit.wasm".to_owned(), component: self.component.clone() })
+    }
+}
+
+/// A plan of a flow over the kit.
+pub fn plan(text: String) -> Arc<Plan> {
+    let compilation = lang::compile(&KitWorld::new(text), "main.flow", lang::Entry::Default);
+    match compilation.plan {
+        Some(plan) => Arc::new(plan),
+        None => panic!("{:?}", compilation.diagnostics),
+    }
+}
+
+/// An engine with the kit loaded.
+pub fn engine(bytes: &[u8], journal: Arc<dyn Journal>) -> Engine {
+    let sandbox = Sandbox::new(SandboxConfig::default()).unwrap();
+    sandbox.load(bytes).unwrap();
+    Engine::new(Arc::new(sandbox), journal, Arc::new(SystemClock), EngineConfig::default())
+}
+
+/// Runs a plan to its end and returns the seconds that it took.
+pub async fn run(engine: &Engine, journal: &dyn Journal, plan: &Arc<Plan>, name: String) -> f64 {
+    let program = journal.put_blob(b"bench").unwrap();
+    let new = NewRun {
+        id: RunId(name.into()),
+        plan: plan.clone(),
+        program,
+        input: Vec::<(String, Value)>::new(),
+        labels: Vec::new(),
+        permitted: Vec::new(),
+    };
+    let started = Instant::now();
+    let report = engine.start(new).await.unwrap().wait().await;
+    let took = started.elapsed().as_secs_f64();
+    assert!(matches!(report.outcome, RunEnd::Finished(RunOutcome::Succeeded(_))), "{:?}", report.outcome);
+    took
+}
+
+/// Steps that do not depend on each other.
+pub fn fan(steps: u32) -> String {
+    format!("use \"kit.wasm\" as kit\nflow main() -> u64 {{\n    let all = map n in range(0, {steps}) {{ kit.add(n, 1) }}\n    len(all)\n}}\n")
+}
+
+/// Times a fan-out over an engine with a journal in memory.
+pub async fn measure(bytes: &[u8], call: f64, table: &mut Table) {
+    let journal = Arc::new(MemoryJournal::default());
+    let engine = engine(bytes, journal.clone());
+    let plan = plan(fan(STEPS));
+    let mut rounds = Vec::new();
+    for round in 0..7 {
+        rounds.push(run(&engine, &*journal, &plan, format!("fan{round}")).await * 1e6 / f64::from(STEPS));
+    }
+    let step = median(rounds);
+    table.figure("step through the engine, journal in memory", "us", step);
+    table.bounded("(a) step to floor", "x", step / call, Bound::Most(1.5));
+}
