@@ -22,15 +22,17 @@ fn run_all(first: u64, seeds: u64) -> bool {
     let (begun, next) = (Instant::now(), AtomicU64::new(first));
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let work = || {
-        let (mut sum, mut failed) = (SeedReport::default(), Vec::new());
+        let (mut sum, mut failed, mut shortest) = (SeedReport::default(), Vec::new(), usize::MAX);
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= first + seeds {
+                sum.length = shortest;
                 return (sum, failed);
             }
             match run_seed(seed) {
                 Ok(report) => {
                     sum.events += report.events;
+                    shortest = shortest.min(report.length);
                     sum.crashes += report.crashes;
                     sum.decisions += report.decisions;
                 }
@@ -51,11 +53,12 @@ fn run_all(first: u64, seeds: u64) -> bool {
         sum(|report| report.decisions),
         begun.elapsed().as_secs_f64()
     );
+    let shortest = results.iter().map(|(report, _)| report.length).min().unwrap_or_default();
     let failed: Vec<_> = results.into_iter().flat_map(|(_, failed)| failed).collect();
     for (seed, error) in failed.iter().take(10) {
         println!("seed {seed} failed: {}", error.chars().take(600).collect::<String>());
     }
-    println!("{} seeds failed", failed.len());
+    println!("{} seeds failed; the shortest run has {shortest} events", failed.len());
     all_joined && failed.is_empty()
 }
 

@@ -29,7 +29,9 @@ use outside::Outside;
 /// What a seed did.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SeedReport {
-    /// Events of the disturbed run.
+    /// Events of the undisturbed run: its length.
+    pub length: usize,
+    /// Events of the disturbed run, which is shorter when it is cancelled.
     pub events: usize,
     /// Crashes that it survived.
     pub crashes: usize,
@@ -55,19 +57,39 @@ pub fn run_seed_with(seed: u64, bug: Bug) -> Result<SeedReport, String> {
     simulate(seed, Some(bug))
 }
 
+/// A seed's run has at least so many events.
+const SHORTEST: usize = 200;
+
+/// The undisturbed run of a seed, long enough, and how much happened in it.
+fn calm_run(seed: u64) -> Result<(Outside, u64), String> {
+    let mut steps = 300;
+    loop {
+        let mut calm = Outside::new(seed, Arc::new(generate::plan(seed, steps)));
+        let ticks = undisturbed(&mut calm, seed)?;
+        if calm.durable.len() >= SHORTEST {
+            return Ok((calm, ticks));
+        }
+        steps *= 2;
+    }
+}
+
 fn simulate(seed: u64, bug: Option<Bug>) -> Result<SeedReport, String> {
-    let plan = Arc::new(generate::plan(seed));
-    let mut calm = Outside::new(seed, Arc::clone(&plan));
-    let ticks = undisturbed(&mut calm, seed)?;
+    let (calm, ticks) = calm_run(seed)?;
     let mut random = fastrand::Rng::with_seed(seed ^ 0x5bd1_e995);
     let cancels = bug.is_none() && random.u32(..20) == 0;
-    let mut outside = Outside::new(seed, plan);
+    let mut outside = Outside::new(seed, Arc::clone(&calm.plan));
     outside.bug = bug;
     let crashes = disturbed(&mut outside, &mut random, ticks, cancels)?;
     if !cancels {
         compare(&calm, &outside)?;
     }
-    Ok(SeedReport { events: outside.durable.len(), crashes, decisions: outside.decisions, open_regions: calm.most_open })
+    Ok(SeedReport {
+        length: calm.durable.len(),
+        events: outside.durable.len(),
+        crashes,
+        decisions: outside.decisions,
+        open_regions: calm.most_open,
+    })
 }
 
 /// The events of an undisturbed run of a plan, and what it came to.

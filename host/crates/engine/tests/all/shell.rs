@@ -228,20 +228,21 @@ async fn a_cancelled_run_drops_what_runs() {
             self.0.store(true, Ordering::SeqCst);
         }
     }
-    let dropped = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&dropped);
+    let (dropped, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(tokio::sync::Notify::new()));
+    let (flag, begins) = (Arc::clone(&dropped), Arc::clone(&begun));
     let invoker = FakeInvoker::new(move |_| {
-        let guard = Dropped(Arc::clone(&flag));
+        let (guard, begins) = (Dropped(Arc::clone(&flag)), Arc::clone(&begins));
         async move {
             let _guard = guard;
+            begins.notify_one();
             futures::future::pending::<Result<Value, Failure>>().await
         }
         .boxed()
     });
     let plan = Arc::new(chain(1));
     let engine = engine(Arc::new(invoker), Arc::new(MemoryJournal::new()), EngineConfig::default());
-    let mut handle = engine.start(new(&plan)).await.unwrap();
-    assert!(matches!(within(handle.next_update()).await, Some(Update::Started { .. })));
+    let handle = engine.start(new(&plan)).await.unwrap();
+    within(begun.notified()).await;
     handle.cancel("enough");
     assert_eq!(within(handle.wait()).await.outcome, RunEnd::Finished(RunOutcome::Cancelled));
     assert!(dropped.load(Ordering::SeqCst));

@@ -1,4 +1,4 @@
-//! A plan from a seed: every kind of node, at least two hundred events.
+//! A plan from a seed, with every kind of node.
 //!
 //! What such a run comes to does not depend on the order of completion: a step fails for good only where
 //! exactly one does (`racy` regions, whose other steps are not compared), or where failures are collected.
@@ -10,18 +10,15 @@ use lang::plan::{
 
 use super::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, count, number, numbers, remainder_is, slot, step, wait};
 
-/// Steps that a plan has at least, by a cautious estimate.
-const ENOUGH: u64 = 190;
-
-/// The plan of a seed.
+/// The plan of a seed. It has about so many steps: which branches are taken is not known here.
 #[must_use]
-pub fn plan(seed: u64) -> Plan {
+pub fn plan(seed: u64, steps: u64) -> Plan {
     let mut builder = PlanBuilder::default();
     let functions = ["alpha", "beta", "gamma"].map(|name| builder.function(name, Type::U64)).to_vec();
     let mut generator = Generator { builder, functions, random: fastrand::Rng::with_seed(seed), names: 0, steps: 0, weight: 1 };
     let mut draft = RegionDraft::new(1);
     let mut slots = vec![Slot(0)];
-    while generator.steps < ENOUGH {
+    while generator.steps < steps {
         let made = generator.form(&mut draft, &slots, 0);
         slots.push(made);
     }

@@ -272,7 +272,6 @@ impl Machine {
     /// The operator looks at the witness and decides.
     fn decide(&mut self, idle: Idle, outside: &mut Outside) -> Result<(), String> {
         for Blocked { task, path, number } in idle.blocked {
-            outside.decisions += 1;
             let failures = outside.failures(&path);
             let began = outside.witness(&path, number).is_some();
             let done =
@@ -282,16 +281,11 @@ impl Machine {
                 _ => None,
             };
             let decision = match result {
-                Some(value) => {
-                    outside.supplied.push((Arc::clone(&path), value.clone()));
-                    Decision::Supply(Payload::Value(value))
-                }
+                Some(value) => Decision::Supply(Payload::Value(value)),
                 None => Decision::Retry,
             };
             self.run.check_decision(task, &decision)?;
-            if began && decision == Decision::Retry {
-                outside.excuse(&path);
-            }
+            outside.asked(task, &path, began);
             self.run.handle(Input::Decide { task, decision }, Timestamp(self.now), &mut self.actions);
         }
         if idle.paused.is_some() && !self.queue.values().any(|tick| matches!(tick, Tick::Resume)) {

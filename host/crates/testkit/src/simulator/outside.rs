@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use catalog::Value;
 use engine::core::{Bug, StartAttempt};
-use engine::event::{Event, EventBody, RunOutcome};
+use engine::event::{Decision, Event, EventBody, Payload, RunOutcome, TaskId};
 use lang::plan::Plan;
 
 /// The world around the processes that own a run.
@@ -20,6 +20,8 @@ pub(super) struct Outside {
     pub(super) decisions: usize,
     pub(super) most_open: usize,
     facts: BTreeMap<Arc<str>, Facts>,
+    /// Steps about which the operator decided, and whether their attempt had begun; the decision may get lost.
+    asked: BTreeMap<TaskId, (Arc<str>, bool)>,
 }
 
 /// What is known of a path.
@@ -50,6 +52,7 @@ impl Outside {
             decisions: 0,
             most_open: 0,
             facts: BTreeMap::new(),
+            asked: BTreeMap::new(),
         }
     }
 
@@ -86,6 +89,7 @@ impl Outside {
                     facts.failed += 1;
                     facts.excused += 1;
                 }
+                EventBody::OperatorDecision { task, decision } => self.decided(*task, decision),
                 _ => {}
             }
             self.durable.push(event.clone());
@@ -126,8 +130,19 @@ impl Outside {
         Some((&facts.function, &facts.args))
     }
 
-    /// The operator let a step that may have run, run again.
-    pub(super) fn excuse(&mut self, path: &Arc<str>) {
-        self.facts_of(path).excused += 1;
+    /// The operator is about to decide about a step.
+    pub(super) fn asked(&mut self, task: TaskId, path: &Arc<str>, began: bool) {
+        self.decisions += 1;
+        self.asked.insert(task, (Arc::clone(path), began));
+    }
+
+    /// A decision is durable: a supplied value counts, a step that may have run may run again.
+    fn decided(&mut self, task: TaskId, decision: &Decision) {
+        let Some((path, began)) = self.asked.remove(&task) else { return };
+        match decision {
+            Decision::Supply(Payload::Value(value)) => self.supplied.push((path, value.clone())),
+            Decision::Retry if began => self.facts_of(&path).excused += 1,
+            _ => {}
+        }
     }
 }

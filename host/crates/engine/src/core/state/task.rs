@@ -198,8 +198,12 @@ impl State {
 
     /// An operator decided about a step whose outcome is not known.
     pub(super) fn decided(&mut self, id: TaskId, decision: &Decision) -> Result<(), Misfit> {
+        if id.0 >= self.next_task {
+            return Err(Misfit(format!("step {} was never open", id.0)));
+        }
         if !self.unknown.contains(&id) {
-            return Err(Misfit(format!("nobody has to decide about step {}", id.0)));
+            // Between the decision and its commit the step stopped being wanted.
+            return Ok(());
         }
         let Some(task) = self.tasks.get(&id) else { return Ok(()) };
         let (activity, path, function) = (task.activity, std::sync::Arc::clone(&task.path), task.function);
