@@ -22,7 +22,7 @@ pub(super) fn coverage(ty: &Type, arms: &[(&Pattern, bool)]) -> Coverage {
     let mut rows: Vec<Vec<&Pattern>> = Vec::new();
     let mut unreachable = Vec::new();
     for (index, (pattern, guarded)) in arms.iter().enumerate() {
-        if matches!(walk.witness(&rows, &[pattern], &[ty.clone()]), Ok(None)) {
+        if matches!(walk.witness(&rows, &[pattern], std::slice::from_ref(ty)), Ok(None)) {
             unreachable.push(index);
         }
         if !guarded {

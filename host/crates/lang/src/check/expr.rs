@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::{Type, Value};
+use catalog::{Name, Type, Value};
 use grammar::ast::{Expr, ExprKind, TypeExpr, UnaryOp};
 use grammar::{Ident, Span};
 
@@ -10,8 +10,10 @@ use super::flow::{FlowChecker, constant};
 use super::names::Target;
 use super::types::builtin;
 use super::why::{Want, Why, broken};
-use crate::diagnostics::{calls, names as say_name, types as say};
+use crate::diagnostics::{calls, listed, names as say_name, types as say};
 use crate::ir;
+
+const INDEX: Why<'static> = Why::Library("list[0]");
 
 /// An expression node.
 pub(super) const fn node(kind: ir::ExprKind, ty: Type, span: Span) -> ir::Expr {
@@ -75,7 +77,8 @@ impl FlowChecker<'_, '_> {
             ExprKind::None => {}
             // A name in it may be a case of the type that would have been expected.
             ExprKind::List(items) | ExprKind::Tuple(items) => items.iter().for_each(|item| self.visit(item)),
-            ExprKind::Call(callee, args) if matches!(&callee.kind, ExprKind::Name(name) if matches!(&*name.name, "some" | "ok" | "err")) => {
+            ExprKind::Call(callee, args) if matches!(&callee.kind, ExprKind::Name(name) if matches!(&*name.name, "some" | "ok" | "err")) =>
+            {
                 args.iter().for_each(|arg| self.visit(&arg.value));
             }
             ExprKind::Lambda(name, body) => self.scoped(|flow| {
@@ -116,20 +119,27 @@ impl FlowChecker<'_, '_> {
                 };
                 self.g.report(say_name::not_a_value(&name.name, target.what(), help, name.span));
             }
-            None => self.unknown_name(name),
+            None => self.unknown_name(name, want.hint()),
         }
         None
     }
 
-    fn unknown_name(&mut self, name: &Ident) {
-        let names = self.names_in_scope();
-        let close = match &*name.name {
-            "null" | "nil" | "None" | "undefined" => Some("none".to_owned()),
-            "True" | "TRUE" => Some("true".to_owned()),
-            "False" | "FALSE" => Some("false".to_owned()),
-            other => self.g.suggestions.closest(other, &names),
+    fn unknown_name(&mut self, name: &Ident, expected: Option<&Type>) {
+        if self.is_refused(&name.name) {
+            return;
+        }
+        let cases: Vec<Name> = match expected {
+            Some(Type::Enum(ty)) => ty.cases.clone(),
+            Some(Type::Variant(ty)) => ty.cases.iter().map(|(name, _)| name.clone()).collect(),
+            _ => Vec::new(),
         };
-        self.g.report(say_name::unknown(&name.name, close.as_deref(), name.span));
+        let names = self.names_in_scope();
+        let close = self.g.suggestions.closest(&name.name, cases.iter().chain(&names));
+        let diagnostic = say_name::unknown(&name.name, close.as_deref(), name.span);
+        self.g.report(match (&close, expected) {
+            (None, Some(ty)) if !cases.is_empty() => diagnostic.help(format!("the cases of `{ty}` are {}", listed(&cases))),
+            _ => diagnostic,
+        });
     }
 
     fn field(&mut self, base: &Expr, field: &Ident, span: Span, want: Want<'_>) -> Option<ir::Expr> {
@@ -178,7 +188,7 @@ impl FlowChecker<'_, '_> {
             None => match builtin(&name.name) {
                 Some(ty) => self.case(&ty, field, None, span),
                 None => {
-                    self.unknown_name(name);
+                    self.unknown_name(name, None);
                     None
                 }
             },
@@ -214,7 +224,7 @@ impl FlowChecker<'_, '_> {
             Type::Variant(cases) => cases.cases.iter().find(|(name, _)| **name == *case.name).and_then(|(_, ty)| ty.as_ref()),
             _ => None,
         };
-        let name: catalog::Name = Arc::from(&*case.name);
+        let name: Name = Arc::from(&*case.name);
         match (carried, payload) {
             (None, None) => {
                 let value = if matches!(ty, Type::Enum(_)) { Value::Enum(name) } else { Value::Variant(name, None) };
@@ -268,7 +278,7 @@ impl FlowChecker<'_, '_> {
 
     fn index(&mut self, base: &Expr, index: &Expr, span: Span) -> Option<ir::Expr> {
         let base = self.expr(base, Want::Any);
-        let index = self.expr(index, Want::Type(&Type::U64, Why::Plain));
+        let index = self.expr(index, Want::Type(&Type::U64, INDEX));
         let base = base?;
         let Type::List(item) = base.ty.clone() else {
             let help = match &base.ty {
@@ -285,7 +295,7 @@ impl FlowChecker<'_, '_> {
         let Some(index) = index else { return Some(broken(item, span)) };
         if !index.ty.is_integer() {
             let at = index.span;
-            self.coerce(index, &Type::U64, Why::Plain);
+            self.coerce(index, &Type::U64, INDEX);
             return Some(broken(item, at));
         }
         Some(node(ir::ExprKind::Index(Box::new(base), Box::new(index)), item, span))

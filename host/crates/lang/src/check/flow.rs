@@ -1,7 +1,7 @@
 //! Bodies of flows: scopes, blocks, statements.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -65,6 +65,8 @@ pub(super) struct FlowChecker<'c, 'a> {
     locals: Vec<Local>,
     /// By the lower-case form of the name: names that differ only by case are refused.
     scope: HashMap<Name, BindingId>,
+    /// Names that could not be bound because they differ from others only by case.
+    refused: BTreeSet<Name>,
     /// Names in the order in which they came into scope.
     visible: Vec<Name>,
     depth: usize,
@@ -105,6 +107,7 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
             bindings: PrimaryMap::new(),
             locals: Vec::new(),
             scope: HashMap::new(),
+            refused: BTreeSet::new(),
             visible: Vec::new(),
             depth: 0,
             too_deep: false,
@@ -191,6 +194,7 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
             let diagnostic = if first.name == shared {
                 say::shadowed(&shared, name.span, first.span)
             } else {
+                self.refused.insert(shared.clone());
                 say::case_only(&shared, &first.name, name.span, first.span)
             };
             self.g.report(diagnostic);
@@ -219,6 +223,11 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
     pub(super) fn find(&self, name: &str) -> Option<BindingId> {
         let id = *self.scope.get(&*folded(name))?;
         (&*self.bindings.get(id)?.name == name).then_some(id)
+    }
+
+    /// Whether a name is unknown only because its binding was refused.
+    pub(super) fn is_refused(&self, name: &str) -> bool {
+        self.refused.contains(name)
     }
 
     /// Counts a binding as used and gives it; the type is none when it is not known.
@@ -446,7 +455,7 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
     fn require(&mut self, condition: &Expr, message: Option<&Expr>, span: Span) -> Option<ir::Statement> {
         let checked = self.check(condition, &Type::Bool, Why::Condition("require"));
         let message = match message {
-            Some(message) => self.check(message, &Type::String, Why::Plain),
+            Some(message) => self.check(message, &Type::String, Why::Library("require condition else \"message\"")),
             None => {
                 let text = format!("the condition `{}` does not hold", self.g.loaded.sources.text(condition.span));
                 Some(constant(Value::string(text), Type::String, span))
@@ -466,7 +475,7 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
         let value = match (value, result) {
             (None, Some(Type::Unit)) => constant(Value::Unit, Type::Unit, span),
             (None, Some(result)) => {
-                self.g.report(types::missing_value(&result.to_string(), span));
+                self.g.report(types::empty_return(&result.to_string(), span, at));
                 return None;
             }
             (None, None) => return None,

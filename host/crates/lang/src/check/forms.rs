@@ -91,7 +91,8 @@ impl FlowChecker<'_, '_> {
             arms.iter().map(|(condition, _)| self.check(condition, &Type::Bool, Why::Condition("if"))).collect();
         let mut bodies: Vec<(&Block, Vec<&str>)> = arms.iter().map(|(_, body)| (body, Vec::new())).collect();
         bodies.extend(otherwise.map(|body| (body, Vec::new())));
-        let inner = if otherwise.is_none() { Want::Discard } else { want };
+        let wanted = matches!(want, Want::Type(ty, _) if *ty != Type::Unit);
+        let inner = if otherwise.is_none() && !wanted { Want::Discard } else { want };
         let (mut checked, ty) =
             self.arms(&bodies, inner, |flow, arm, want| bodies.get(arm).and_then(|(body, _)| flow.block(body, want)));
         self.leave(arms.len());
@@ -292,11 +293,18 @@ impl FlowChecker<'_, '_> {
     }
 
     /// The first value of a loop or fold, whose type all later ones have. A number literal takes the type that the body gives.
-    fn first_value(&mut self, value: (&Ident, &Expr), item: Option<(&Ident, Option<&Type>)>, body: &Block, want: Want<'_>) -> Option<ir::Expr> {
+    fn first_value(
+        &mut self,
+        value: (&Ident, &Expr),
+        item: Option<(&Ident, Option<&Type>)>,
+        body: &Block,
+        want: Want<'_>,
+    ) -> Option<ir::Expr> {
         if let Want::Type(ty, why) = want {
             return self.check(value.1, ty, why);
         }
-        let ty = if matches!(self.weakness(value.1), 1 | 2) { self.trial(|flow| flow.given_type(value.0, item, body)) } else { None };
+        let ty =
+            if matches!(self.weakness(value.1), 1 | 2) { self.trial(|flow| flow.given_type(value.0, item, body)) } else { None };
         match ty {
             Some(ty) if ty.is_number() => self.expr(value.1, Want::Type(&ty, Why::Plain)),
             _ => self.expr(value.1, Want::Any),

@@ -28,7 +28,8 @@ impl FlowChecker<'_, '_> {
         }
         let range = match ty.integer_range() {
             Some((low, high)) => format!("{low} to {high}"),
-            None => "integers exactly only up to 2^53 (`f64`) or 2^24 (`f32`)".to_owned(),
+            None if *ty == Type::F32 => format!("each integer only up to 2^24; write `{value}.0` for the nearest value"),
+            None => format!("each integer only up to 2^53; write `{value}.0` for the nearest value"),
         };
         let written = self.g.loaded.sources.text(span).to_owned();
         self.g.report(say::literal_range(&written, &ty.to_string(), &range, span));
@@ -191,7 +192,13 @@ impl FlowChecker<'_, '_> {
             other => {
                 if let Some(other) = other {
                     let name = self.g.loaded.sources.text(written.span).to_owned();
-                    self.g.report(say::not_a_record(&name, &format!("`{other}`"), written.span));
+                    let what = match other {
+                        Type::Enum(_) => "an enum",
+                        Type::Variant(_) => "a variant",
+                        Type::Flags(_) => "a set of flags",
+                        _ => "another type",
+                    };
+                    self.g.report(say::not_a_record(&name, what, written.span));
                 }
                 for field in fields {
                     self.visit(&field.value);

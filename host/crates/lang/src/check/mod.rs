@@ -214,7 +214,8 @@ impl<'a> Checker<'a> {
             Entry::Default => find("main").or_else(only),
             Entry::None => return find("main").or_else(|| roots.first().map(|(id, _)| *id)),
         };
-        let unread = self.loaded.sources.iter().next().is_none_or(|root| root.text.is_empty()) && !self.loaded.diagnostics.is_empty();
+        let unread =
+            self.loaded.sources.iter().next().is_none_or(|root| root.text.is_empty()) && !self.loaded.diagnostics.is_empty();
         if found.is_some() || self.is_broken(0) || unread {
             return found;
         }

@@ -247,7 +247,9 @@ fn operands_help(op: BinaryOp, left: &Type, right: &Type) -> String {
         }
         (Type::Option(_), _) => "say what to take when there is none: `(a ?? default)`".to_owned(),
         (_, Type::Option(_)) => "say what to take when there is none: `(b ?? default)`".to_owned(),
-        (Type::List(item), right) if **item == *right && op == BinaryOp::Add => "add a list: `list + [item]`".to_owned(),
+        (Type::List(_), right) if op == BinaryOp::Add && !matches!(right, Type::List(_)) => {
+            "add a list: `list + [item]`".to_owned()
+        }
         (left, right) if number(left) && number(right) && (*left == Type::F64 || *right == Type::F64) => {
             "convert the other one: `f64(…)`".to_owned()
         }

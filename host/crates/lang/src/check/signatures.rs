@@ -1,6 +1,6 @@
 //! Flows, components and classes as others see them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -240,9 +240,9 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_function(&mut self, item: &ast::Use, loaded: &LoadedComponent, interface: Option<&Ident>, name: &Ident) {
-        let known: Vec<String> = loaded.component.functions.iter().map(|function| function.name.to_string()).collect();
-        let close = self.suggestions.closest(&name.name, &known);
+        let known = callable(loaded);
         let written = interface.map_or_else(|| name.name.to_string(), |interface| format!("{}.{}", interface.name, name.name));
+        let close = self.suggestions.closest(&written, &known).or_else(|| self.suggestions.closest(&name.name, &known));
         let at = interface.map_or(name.span, |interface| interface.span.to(name.span));
         self.report(say::unknown_function(&item.alias.name, &written, close.as_deref(), &known, at, item.alias.span));
     }
@@ -279,6 +279,21 @@ fn same_limits(a: &Class, b: &Class) -> bool {
 
 fn fits(function: &Function, interface: Option<&str>, name: &str) -> bool {
     &*function.name == name && interface.is_none_or(|wanted| function.interface_name().as_deref() == Some(wanted))
+}
+
+/// The functions that a flow can call, with their interface where more than one has the name.
+fn callable(loaded: &LoadedComponent) -> Vec<String> {
+    let functions = || loaded.component.functions.iter().filter(|function| function.signature.is_ok());
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    for function in functions() {
+        *count.entry(&function.name).or_default() += 1;
+    }
+    let several = |function: &Function| count.get(&*function.name).is_some_and(|count| *count > 1);
+    let written = |function: &Function| match function.interface_name().filter(|_| several(function)) {
+        Some(interface) => format!("{interface}.{}", function.name),
+        None => function.name.to_string(),
+    };
+    functions().map(written).collect()
 }
 
 fn path_of(alias: &str, function: &Function) -> String {

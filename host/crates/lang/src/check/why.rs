@@ -112,7 +112,7 @@ impl Why<'_> {
                 diagnostic
             }
             Self::Setting(key) => {
-                help.push(format!("`{key}` takes this type"));
+                help.push(format!("such as `{}`", example(key)));
                 diagnostic
             }
             Self::Payload(case) => {
@@ -170,6 +170,20 @@ pub(super) const fn broken(ty: Type, span: Span) -> ir::Expr {
 fn crosses(found: &Type, expected: &Type, why: Why<'_>) -> bool {
     matches!(why, Why::Step(..))
         && matches!((found, expected), (Type::Dir | Type::Json, Type::String) | (Type::Duration, Type::U64))
+}
+
+/// How a setting is written.
+fn example(key: &str) -> &'static str {
+    match key {
+        "retry" => "retry: 3",
+        "backoff" => "backoff: exponential(200ms, max: 10s)",
+        "timeout" => "timeout: 30s",
+        "deadline" => "deadline: 10m",
+        "parallel" => "parallel: 4",
+        "memory" => "memory: 64MiB",
+        "fuel" => "fuel: 1_000_000_000",
+        _ => "max 5",
+    }
 }
 
 /// How to get from one type to the other.

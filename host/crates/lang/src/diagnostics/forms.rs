@@ -25,6 +25,7 @@ pub(crate) fn loop_without_bound(at: Span) -> Diagnostic {
 
 pub(crate) fn zero_bound(what: &str, at: Span) -> Diagnostic {
     Diagnostic::error("flow::zero", format!("{what} must be at least 1"), at, "nothing could ever run")
+        .help("write a greater number, or leave it out")
 }
 
 pub(crate) fn return_here(form: &str, at: Span) -> Diagnostic {
@@ -84,7 +85,9 @@ pub(crate) fn tuple_pattern(expected: usize, found: usize, at: Span) -> Diagnost
 
 pub(crate) fn attached(word: &str, at: Span) -> Diagnostic {
     let help = match word {
-        "else" => "an expression cannot fail and be rescued; for a missing value use `??`, for a choice `if … { } else { }`",
+        "else" => {
+            "`else` takes the failure of a step; for a missing value use `??`, for a choice `if … { } else { }`, for a failing expression `try { } catch e { }`"
+        }
         "after" => "only steps and forms such as `map` are ordered by `after`",
         _ => "policy belongs to steps and forms such as `map` or `seq { … }`",
     };

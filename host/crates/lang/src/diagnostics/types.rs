@@ -18,6 +18,12 @@ pub(crate) fn missing_value(expected: &str, at: Span) -> Diagnostic {
     .help("the last line of a block is its value: write an expression there, or `return` one")
 }
 
+pub(crate) fn empty_return(expected: &str, at: Span, flow: Span) -> Diagnostic {
+    Diagnostic::error("flow::type_mismatch", format!("this `return` gives nothing, `{expected}` is expected"), at, "no value")
+        .and(flow, "the flow's result is declared here")
+        .help("write the value: `return value`")
+}
+
 pub(crate) fn missing_else(expected: &str, at: Span) -> Diagnostic {
     Diagnostic::error(
         "flow::type_mismatch",
@@ -108,14 +114,9 @@ pub(crate) fn not_a_record(name: &str, what: &str, at: Span) -> Diagnostic {
 }
 
 pub(crate) fn missing_fields(ty: &str, missing: &[String], at: Span) -> Diagnostic {
-    let word = if missing.len() == 1 { "the field" } else { "the fields" };
-    Diagnostic::error(
-        "flow::missing_field",
-        format!("`{ty}` is not complete: {word} {} is missing", listed(missing)),
-        at,
-        "incomplete",
-    )
-    .help(format!("add {}", listed(missing)))
+    let (word, verb) = if missing.len() == 1 { ("the field", "is") } else { ("the fields", "are") };
+    let message = format!("`{ty}` is not complete: {word} {} {verb} missing", listed(missing));
+    Diagnostic::error("flow::missing_field", message, at, "incomplete").help(format!("add {}", listed(missing)))
 }
 
 pub(crate) fn interpolation(ty: &str, at: Span) -> Diagnostic {
