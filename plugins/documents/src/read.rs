@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use crate::bindings::exports::flowhost::documents::api::{Content, Failure, SkipReason};
+use crate::bindings::exports::flowhost::documents::api::{Content, Failure, SkipReason, SkippedFile};
 use crate::bindings::flowhost::plugin::failure::FailureKind;
 use crate::failure;
 
@@ -13,9 +13,9 @@ pub(crate) fn read(folder: &str, path: &str, max_bytes: u64) -> Result<Content, 
     if path.is_empty() || path.starts_with('/') || path.split('/').any(|part| part == "..") {
         return Err(failure(FailureKind::InvalidInput, format!("`{path}` is not a relative path below the folder")));
     }
-    Ok(match bytes(&Path::new(folder).join(path), max_bytes) {
-        Ok(bytes) => text(bytes),
-        Err(reason) => Content::Skipped(reason),
+    Ok(match bytes(&Path::new(folder).join(path), max_bytes).and_then(text) {
+        Ok(text) => Content::Text(text),
+        Err(reason) => Content::Skipped(SkippedFile { path: path.to_owned(), reason }),
     })
 }
 
@@ -43,17 +43,15 @@ fn bytes(path: &Path, max_bytes: u64) -> Result<Vec<u8>, SkipReason> {
     if length > max_bytes { Err(SkipReason::TooLarge(length)) } else { Ok(bytes) }
 }
 
-fn text(bytes: Vec<u8>) -> Content {
+fn text(bytes: Vec<u8>) -> Result<String, SkipReason> {
     if let Some(place) = bytes.iter().position(|&byte| byte == 0) {
-        return Content::Skipped(SkipReason::Binary(place as u64));
+        return Err(SkipReason::Binary(place as u64));
     }
-    match String::from_utf8(bytes) {
-        Ok(text) => match text.strip_prefix('\u{feff}') {
-            Some(rest) => Content::Text(rest.to_owned()),
-            None => Content::Text(text),
-        },
-        Err(error) => Content::Skipped(SkipReason::NotUtf8(error.utf8_error().valid_up_to() as u64)),
-    }
+    let text = String::from_utf8(bytes).map_err(|error| SkipReason::NotUtf8(error.utf8_error().valid_up_to() as u64))?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
 }
 
 #[cfg(test)]
@@ -62,7 +60,7 @@ pub(crate) mod tests {
     use std::path::PathBuf;
 
     use super::read;
-    use crate::bindings::exports::flowhost::documents::api::{Content, SkipReason};
+    use crate::bindings::exports::flowhost::documents::api::{Content, SkipReason, SkippedFile};
     use crate::bindings::flowhost::plugin::failure::FailureKind;
 
     /// An empty folder for one test.
@@ -71,6 +69,10 @@ pub(crate) mod tests {
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         path
+    }
+
+    fn skipped(path: &str, reason: SkipReason) -> Content {
+        Content::Skipped(SkippedFile { path: path.into(), reason })
     }
 
     fn content(bytes: &[u8], max_bytes: u64) -> Content {
@@ -90,16 +92,16 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_no_text_is_skipped_with_the_place() {
-        assert_eq!(content(b"ab\xffcd", 100), Content::Skipped(SkipReason::NotUtf8(2)));
-        assert_eq!(content(b"ab\xc3", 100), Content::Skipped(SkipReason::NotUtf8(2)));
-        assert_eq!(content(b"a\0b\0", 100), Content::Skipped(SkipReason::Binary(1)));
-        assert_eq!(content(b"\xff\xfea\0", 100), Content::Skipped(SkipReason::Binary(3)));
+        assert_eq!(content(b"ab\xffcd", 100), skipped("file", SkipReason::NotUtf8(2)));
+        assert_eq!(content(b"ab\xc3", 100), skipped("file", SkipReason::NotUtf8(2)));
+        assert_eq!(content(b"a\0b\0", 100), skipped("file", SkipReason::Binary(1)));
+        assert_eq!(content(b"\xff\xfea\0", 100), skipped("file", SkipReason::Binary(3)));
     }
 
     #[test]
     fn the_bound_is_inclusive() {
         assert_eq!(content(b"12345", 5), Content::Text("12345".into()));
-        assert_eq!(content(b"12345", 4), Content::Skipped(SkipReason::TooLarge(5)));
+        assert_eq!(content(b"12345", 4), skipped("file", SkipReason::TooLarge(5)));
         assert_eq!(content(b"1", u64::MAX), Content::Text("1".into()));
     }
 
@@ -111,10 +113,10 @@ pub(crate) mod tests {
         fs::write(root.join("real"), "x").unwrap();
         std::os::unix::fs::symlink("real", root.join("link")).unwrap();
         let read = |path: &str| read(root.to_str().unwrap(), path, 100).unwrap();
-        assert_eq!(read("link"), Content::Skipped(SkipReason::Symlink));
+        assert_eq!(read("link"), skipped("link", SkipReason::Symlink));
         assert_eq!(read("real"), Content::Text("x".into()));
         for path in ["sub", "missing", "real/below"] {
-            assert!(matches!(read(path), Content::Skipped(SkipReason::Unreadable(_))), "{path}");
+            assert!(matches!(read(path), Content::Skipped(SkippedFile { reason: SkipReason::Unreadable(_), .. })), "{path}");
         }
     }
 
