@@ -84,7 +84,8 @@ fn pool(config: &SandboxConfig) -> PoolingAllocationConfig {
         .total_core_instances(places.saturating_mul(MAX_CORE_INSTANCES))
         .total_memories(places)
         .total_tables(places.saturating_mul(TABLES_PER_PLACE))
-        .total_stacks(places)
+        // A guest with async functions may have a stack for each of its tasks.
+        .total_stacks(places.saturating_mul(4))
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)
         .max_memories_per_module(MAX_MEMORIES)

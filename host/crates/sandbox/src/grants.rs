@@ -105,10 +105,7 @@ impl Grants {
         self.hosts.clone()
     }
 
-    /// Opens the folders and sets up everything else.
-    ///
-    /// # Errors
-    /// The folder that cannot be opened, and why.
+    /// Whether the folders are there, so that a guest is not started in vain. The error is the folder and what is wrong.
     pub(crate) fn check_folders(&self) -> Result<(), (Arc<str>, String)> {
         for folder in &self.folders {
             let problem = |reason: String| Err((folder.host_path.clone(), reason));

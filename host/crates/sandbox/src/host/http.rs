@@ -72,7 +72,45 @@ fn permits(granted: &str, host: &str, port: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::permits;
+    use std::io::{Read as _, Write as _};
+
+    use http_body_util::BodyExt as _;
+    use wasmtime_wasi_http::{Error, WasiBody, WasiHttpHooks as _};
+
+    use super::{Gate, permits};
+    use crate::denials::{Asked, Denials};
+
+    /// Sends a request through a gate and gives the status.
+    fn get(gate: &mut Gate, uri: &str) -> Result<u16, Error> {
+        let body: WasiBody = http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync();
+        let request = http::Request::get(uri).body(body).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let sending = gate.send_request(request, None, Box::new(async { Ok(()) }));
+            let (response, _transfer) = std::pin::Pin::from(sending).await?;
+            Ok(response.status().as_u16())
+        })
+    }
+
+    #[test]
+    fn requests_go_to_granted_hosts_only() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let read = stream.read(&mut [0; 1024]).unwrap();
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+            read
+        });
+        let denials = Denials::default();
+        let mut gate = Gate::new([host.as_str().into()].into(), denials.clone());
+        assert_eq!(get(&mut gate, &format!("http://{host}/")).unwrap(), 204);
+        assert!(server.join().unwrap() > 0);
+        assert!(matches!(get(&mut gate, "http://127.0.0.1:1/"), Err(Error::HttpRequestDenied)));
+        assert!(matches!(get(&mut gate, "https://example.com/x"), Err(Error::HttpRequestDenied)));
+        let denied: Vec<_> = denials.take().into_iter().map(|denied| (denied.asked, denied.subject)).collect();
+        assert_eq!(denied, [(Asked::Http, "127.0.0.1".to_owned()), (Asked::Http, "example.com".to_owned())]);
+    }
 
     #[test]
     fn a_grant_covers_its_hosts() {

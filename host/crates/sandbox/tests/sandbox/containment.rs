@@ -102,6 +102,17 @@ fn a_flood_of_log_lines_is_bounded() {
 }
 
 #[test]
+fn a_flood_of_output_is_bounded() {
+    let flood = Subject::new(&guest("print"), "flood").limits(|limits| {
+        limits.fuel = 50_000_000;
+        limits.log_size = 10_000;
+    });
+    let (_, outcome) = within(SECONDS, || flood.fails(FailureKind::Resource, "fuel"));
+    assert!(outcome.log.iter().map(String::len).sum::<usize>() < 15_000);
+    assert!(outcome.log.last().unwrap().contains("were dropped"));
+}
+
+#[test]
 fn a_flood_of_wasi_calls_is_bounded() {
     let flood = Subject::new(&guest("clock_flood"), "run").limits(|limits| limits.fuel = 200_000_000);
     let (_, outcome) = within(SECONDS, || flood.fails(FailureKind::Resource, "fuel"));

@@ -149,3 +149,9 @@ fn log_and_progress_are_kept_for_people() {
     assert_eq!(outcome.log, ["info: a line", "warn: line", "error: a line of the log", "progress: 100% a line"]);
     assert_eq!(outcome.bill.host_calls, 4);
 }
+
+#[test]
+fn standard_output_is_kept_by_lines() {
+    let outcome = Subject::new(&guest("print"), "run").run();
+    assert_eq!(outcome.log, ["stdout: first line", "stdout: second"]);
+}
