@@ -64,7 +64,7 @@ fn describe_text(head: &str) -> Option<&'static str> {
         Some("it looks like WIT text, which describes a component but holds no code")
     } else if lower.starts_with('{') || lower.starts_with('[') {
         Some("it looks like JSON")
-    } else if !text.is_empty() && !text.contains('\u{fffd}') && !text.contains('\0') {
+    } else if !text.is_empty() && !text.contains(|c: char| c == '\u{fffd}' || (c.is_control() && !c.is_whitespace())) {
         Some("it looks like plain text")
     } else {
         None

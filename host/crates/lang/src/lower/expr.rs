@@ -211,8 +211,11 @@ impl<'p> FlowLowering<'p, '_> {
             }
             Shortcut::Coalesce => {
                 let present = self.const_child(1, Expr::Slot(Slot(0)));
-                let taken = if stays_option { Pattern::Bind } else { Pattern::Some(Box::new(Pattern::Bind)) };
-                let arms = vec![arm(Pattern::None, branch.child), arm(taken, present.child)];
+                let arms = if stays_option {
+                    vec![arm(Pattern::None, branch.child), arm(Pattern::Bind, present.child)]
+                } else {
+                    vec![arm(Pattern::Some(Box::new(Pattern::Bind)), present.child), arm(Pattern::None, branch.child)]
+                };
                 (NodeKind::Match { subject: left, arms }, "else")
             }
         };

@@ -276,7 +276,8 @@ fn a_step_right_of_coalesce_becomes_an_arm() {
     let mut w = Write::default();
     let x = w.param("x", Type::option(Type::S64));
     let step = w.call("p.f", vec![]);
-    let whole = expr(ExprKind::Coalesce(Box::new(name(x)), Box::new(step)), Type::S64);
+    let optional = Expr { ty: Type::option(Type::S64), ..name(x) };
+    let whole = expr(ExprKind::Coalesce(Box::new(optional), Box::new(step)), Type::S64);
     let plan = plan(w, vec![value(whole)]);
     let NodeKind::Match { arms, .. } = &plan.nodes[find(&plan, "else")].kind else { panic!("no match") };
     assert!(names(&plan, arms[0].body.region).is_empty());
