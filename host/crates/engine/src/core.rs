@@ -9,6 +9,7 @@
 //! 4. After a crash [`Run::replay`] makes the state from the events, and [`Run::recover`] goes on.
 
 mod action;
+mod attempts;
 mod bugs;
 mod driver;
 mod recover;
@@ -18,6 +19,7 @@ mod state;
 mod values;
 
 pub use action::{Action, Blocked, Idle, Input, Progress, ReplayError, StartAttempt, Totals, Wishes};
+pub use attempts::Capacity;
 #[cfg(feature = "planted-bugs")]
 pub use bugs::Bug;
 pub use driver::Run;

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use catalog::Value;
 use lang::plan::{FunctionId, Plan};
 
-use super::action::{Action, Blocked, Idle, Input, Progress, StartAttempt, Totals, Wishes};
+use super::action::{Action, Blocked, Idle, Input, Progress, Totals};
+use super::attempts::{Capacity, Effects, Flight};
 use super::bugs::{Bug, Bugs};
 use super::state::{Command, State};
-use crate::event::{Attempt, Denial, Event, EventBody, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp};
-use crate::permit;
-use crate::ports::{Callee, GrantedCapability, Outcome};
+use crate::event::{Attempt, Event, EventBody, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp};
+use crate::ports::{Callee, Outcome};
 
 /// A run. Its owner gives it inputs, carries out its actions, and calls [`Run::flush`] when it has no more inputs at hand.
 pub struct Run {
     pub(super) id: RunId,
     pub(super) state: State,
-    callees: BTreeMap<FunctionId, Arc<Callee>>,
+    pub(super) callees: BTreeMap<FunctionId, Arc<Callee>>,
     host: Arc<str>,
     /// The position of the last event that was made.
     pub(super) last: Seq,
@@ -27,6 +27,7 @@ pub struct Run {
     /// Appended and not yet all applied.
     waiting: VecDeque<Arc<[Event]>>,
     pub(super) flights: BTreeMap<TaskId, Flight>,
+    pub(super) effects: Effects,
     /// Timers whose firing is appended.
     fired: BTreeSet<TimerId>,
     /// Steps with an appended decision.
@@ -37,25 +38,6 @@ pub struct Run {
     pub(super) ended: bool,
     idle: bool,
     bugs: Bugs,
-}
-
-/// An attempt that the state wants to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Flight {
-    number: u32,
-    phase: Phase,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Its `attempt-started` is not durable.
-    Starting,
-    /// It was handed out.
-    Running,
-    /// It was told to stop.
-    Stopping,
-    /// Its outcome is appended.
-    Over,
 }
 
 /// Requests that are appended.
@@ -90,6 +72,7 @@ impl Run {
             fresh: Vec::new(),
             waiting: VecDeque::new(),
             flights: BTreeMap::new(),
+            effects: Effects::default(),
             fired: BTreeSet::new(),
             decided: BTreeSet::new(),
             asked: Asked::default(),
@@ -111,6 +94,11 @@ impl Run {
     /// bound that it began with; this is for tests of the bound.
     pub const fn bound_work(&mut self, most: u64) {
         self.state.bound_work(most);
+    }
+
+    /// Bounds the attempts with effects that are begun at once.
+    pub fn set_capacity(&mut self, capacity: Capacity) {
+        self.effects.bound(capacity);
     }
 
     pub(super) fn has_bug(&self, bug: Bug) -> bool {
@@ -271,21 +259,6 @@ impl Run {
         self.fresh.push(Event { seq: self.last, at, body });
     }
 
-    fn attempt(&self, task: TaskId, number: u32) -> Option<Attempt> {
-        let path = Arc::clone(&self.state.tasks().get(&task)?.path);
-        Some(Attempt { task, number, path })
-    }
-
-    /// Marks a flight as over when an outcome of it is still awaited.
-    fn land(&mut self, task: TaskId, number: u32) -> Option<Attempt> {
-        let flight = self.flights.get_mut(&task)?;
-        if flight.number != number || !matches!(flight.phase, Phase::Running | Phase::Stopping) {
-            return None;
-        }
-        flight.phase = Phase::Over;
-        self.attempt(task, number)
-    }
-
     fn outcome(&mut self, task: TaskId, number: u32, outcome: Outcome, now: Timestamp) {
         let Some(attempt) = self.land(task, number) else { return };
         for denial in outcome.denials {
@@ -358,6 +331,10 @@ impl Run {
         for command in self.state.take_commands() {
             self.carry_out(command, now, out);
         }
+        if matches!(event.body, EventBody::Paused { .. }) {
+            self.withdraw_waiting(now);
+        }
+        self.begin_effects(now, out);
         Ok(())
     }
 
@@ -368,18 +345,18 @@ impl Run {
         match &event.body {
             EventBody::AttemptStarted { attempt, .. } => return (Some(attempt.task), None),
             EventBody::AttemptSucceeded { attempt, bill, .. } => {
-                self.flights.remove(&attempt.task);
+                self.remove_flight(attempt.task);
                 let (task, path) = task_path(attempt);
                 out.push(Action::Progress(Progress::Succeeded { task, path, bill: *bill }));
             }
             EventBody::AttemptFailed { attempt, failure, .. } => {
-                self.flights.remove(&attempt.task);
+                self.remove_flight(attempt.task);
                 let (task, path) = task_path(attempt);
                 let failure = failure.clone();
                 return (None, Some((Progress::Failed { task, path, failure, will_retry: false }, task)));
             }
             EventBody::AttemptCancelled { attempt } => {
-                self.flights.remove(&attempt.task);
+                self.remove_flight(attempt.task);
                 let (task, path) = task_path(attempt);
                 out.push(Action::Progress(Progress::Cancelled { task, path }));
             }
@@ -410,120 +387,17 @@ impl Run {
 
     fn carry_out(&mut self, command: Command, now: Timestamp, out: &mut Vec<Action>) {
         match command {
-            Command::Start(task, number) => self.start(task, number, now, out),
+            Command::Start(task, number) => self.start(task, number, out),
             Command::Stop(task, number) => self.stop(task, number, now, out),
             Command::SetTimer(timer, at) => out.push(Action::SetTimer { timer, at }),
             Command::ClearTimer(timer) => out.push(Action::ClearTimer { timer }),
             Command::End(outcome) => self.record(now, EventBody::RunEnded { outcome }),
         }
     }
-
-    /// A pure step runs at once; any other when its `attempt-started` is durable.
-    fn start(&mut self, task: TaskId, number: u32, now: Timestamp, out: &mut Vec<Action>) {
-        let Some(of) = self.state.tasks().get(&task) else { return };
-        let (pure_step, path) = (of.pure_step, Arc::clone(&of.path));
-        if pure_step {
-            self.flights.insert(task, Flight { number, phase: Phase::Running });
-            self.invoke(task, out);
-            if self.bugs.has(Bug::DoubleStart) {
-                self.invoke(task, out);
-            }
-            return;
-        }
-        self.flights.insert(task, Flight { number, phase: Phase::Starting });
-        let attempt = Attempt { task, number, path };
-        for denial in self.agreed(task).1 {
-            self.record(now, EventBody::Denied { attempt: attempt.clone(), denial });
-        }
-        let host = Arc::clone(&self.host);
-        self.record(now, EventBody::AttemptStarted { attempt, host });
-        if self.bugs.has(Bug::EffectBeforeDurable) {
-            self.invoke_started(task, out);
-        }
-    }
-
-    /// Invokes a step whose `attempt-started` is durable, unless it was stopped meanwhile.
-    fn invoke_started(&mut self, task: TaskId, out: &mut Vec<Action>) {
-        if let Some(flight) = self.flights.get_mut(&task)
-            && flight.phase == Phase::Starting
-        {
-            flight.phase = Phase::Running;
-            self.invoke(task, out);
-            if self.bugs.has(Bug::DoubleStart) {
-                self.invoke(task, out);
-            }
-        }
-    }
-
-    fn stop(&mut self, task: TaskId, number: u32, now: Timestamp, out: &mut Vec<Action>) {
-        let Some(flight) = self.flights.get_mut(&task) else { return };
-        match flight.phase {
-            Phase::Starting => {
-                flight.phase = Phase::Over;
-                if let Some(attempt) = self.attempt(task, number) {
-                    self.record(now, EventBody::AttemptCancelled { attempt });
-                }
-            }
-            Phase::Running => {
-                flight.phase = Phase::Stopping;
-                out.push(Action::Stop { task, number });
-            }
-            Phase::Stopping | Phase::Over => {}
-        }
-    }
-
-    fn invoke(&self, task: TaskId, out: &mut Vec<Action>) {
-        let Some(of) = self.state.tasks().get(&task) else { return };
-        let Some(function) = self.callees.get(&of.function) else {
-            out.push(Action::Broken(format!("the plan has no component for `{}`", of.path)));
-            return;
-        };
-        let path = Arc::clone(&of.path);
-        out.push(Action::Progress(Progress::Started { task, path: Arc::clone(&path), number: of.number }));
-        out.push(Action::Invoke(Box::new(StartAttempt {
-            task,
-            number: of.number,
-            function: Arc::clone(function),
-            args: of.args.clone(),
-            grants: if of.pure_step { Vec::new() } else { self.agreed(task).0 },
-            wishes: Wishes { timeout: of.wishes.timeout, memory: of.wishes.memory, fuel: of.wishes.fuel },
-            class: of.class.clone(),
-            idempotency_key: [&*self.id.0, "/", &path].concat().into(),
-            previous_failure: of.previous.clone(),
-            path,
-        })));
-    }
-
-    /// What a step is granted, and what it is denied before it begins.
-    fn agreed(&self, task: TaskId) -> (Vec<GrantedCapability>, Vec<Denial>) {
-        let (mut granted, mut denied) = (Vec::new(), Vec::new());
-        let (permits, consented) = self.state.permissions();
-        for grant in self.state.tasks().get(&task).map_or(&[][..], |task| &task.grants) {
-            let agreed = permit::permitted(grant, permits, consented);
-            if agreed.is_empty() {
-                denied.push(denial_of(grant));
-            }
-            granted.extend(agreed);
-        }
-        granted.sort();
-        granted.dedup();
-        (granted, denied)
-    }
 }
 
 fn is_outcome(body: &EventBody) -> bool {
     matches!(body, EventBody::AttemptSucceeded { .. } | EventBody::AttemptFailed { .. })
-}
-
-fn denial_of(grant: &GrantedCapability) -> Denial {
-    let (capability, subject) = match grant {
-        GrantedCapability::Folder { host_path, .. } => ("files", &**host_path),
-        GrantedCapability::Http(host) => ("network", &**host),
-        GrantedCapability::Env(name) => ("env", &**name),
-        GrantedCapability::Clock => ("clock", ""),
-        GrantedCapability::Random => ("random", ""),
-    };
-    Denial { capability: capability.to_owned(), subject: subject.to_owned() }
 }
 
 /// The outcome that a run's events end with, if they do.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::Name;
+use lang::plan::Class;
 
-use crate::core::Wishes;
+use crate::core::{Capacity, Wishes};
 use crate::ports::Limits;
 
 /// The engine's part of a host's configuration.
@@ -51,6 +52,18 @@ impl Default for EngineConfig {
 }
 
 impl EngineConfig {
+    /// So many attempts of a run can run at once, altogether and of each class.
+    pub(super) fn capacity(&self, declared: &[Class]) -> Capacity {
+        let mut classes: BTreeMap<Name, u32> = BTreeMap::new();
+        let configured = self.classes.iter().filter_map(|(name, class)| Some((name, class.parallel?)));
+        let declared = declared.iter().filter_map(|class| Some((&class.name, class.parallel?)));
+        for (name, parallel) in configured.chain(declared) {
+            let least = classes.entry(Arc::clone(name)).or_insert(parallel);
+            *least = parallel.min(*least);
+        }
+        Capacity { total: Some(self.parallel), classes }
+    }
+
     /// The bounds of an attempt: what the plan asks for, else its class, else the default; never above class and ceiling.
     pub(super) fn limits_of(&self, wishes: Wishes, class: Option<&Name>) -> Limits {
         let class = class.and_then(|name| self.classes.get(name)).cloned().unwrap_or_default();

@@ -54,7 +54,8 @@ pub(super) struct RunTask {
 }
 
 impl RunTask {
-    pub(super) fn new(parts: Arc<Parts>, plan: Arc<Plan>, run: Run) -> (Self, Inlets) {
+    pub(super) fn new(parts: Arc<Parts>, plan: Arc<Plan>, mut run: Run) -> (Self, Inlets) {
+        run.set_capacity(parts.config.capacity(&plan.classes));
         let (outlets, inlets) = channels();
         let task = Self {
             parts,

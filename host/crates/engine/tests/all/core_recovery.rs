@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use catalog::Type;
-use engine::core::{Input, Run};
+use engine::core::{Capacity, Input, Run};
 use engine::event::{Decision, EventBody, Payload, TaskId};
-use lang::plan::{Backoff, Grant, NodeKind, Plan};
-use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, count, slot, step, wait};
+use lang::plan::{Backoff, Grant, NodeKind, Plan, Slot};
+use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, count, numbers, slot, step, wait};
 
 use crate::script::{Script, id};
 
@@ -97,6 +97,38 @@ fn a_cancelled_run_ends_without_decisions() {
         "8 run-ended cancelled",
         "ended cancelled",
     ]);
+}
+
+#[test]
+fn only_as_many_effects_begin_as_have_places() {
+    let mut builder = PlanBuilder::default();
+    let function = builder.function("work", Type::U64);
+    let mut send = call(function, vec![slot(Slot(0))]);
+    send.grants = vec![Grant::Http("a.b".into())];
+    send.class = Some("mail".into());
+    let mut body = RegionDraft::new(1);
+    let sent = body.add("send", NodeKind::Call(Box::new(send)));
+    let body = builder.region(body, slot(sent));
+    let mut main = RegionDraft::new(0);
+    let kind = NodeKind::Map { list: numbers(0..10), body: child(body, &[]), collect: false };
+    let policy = NodePolicy { ty: Type::list(Type::U64), ..NodePolicy::default() };
+    let form = main.node("map", kind, &[], policy);
+    let main = builder.region(main, slot(form));
+    let entry = builder.flow("main", &[], main);
+    let capacity = Capacity { total: Some(5), classes: [("mail".into(), 2)].into() };
+    let mut script = Script::start_with(builder.finish(entry), &[], &["http *"], |run| run.set_capacity(capacity));
+    assert_eq!(script.running(), ["main/map[0]/send", "main/map[1]/send"]);
+    script.gives("main/map[0]/send", 1);
+    assert_eq!(script.running(), ["main/map[1]/send", "main/map[2]/send"]);
+    let crashed = Script::recover(Arc::clone(&script.plan), script.journal.clone());
+    assert_eq!(crashed.run.blocked().len(), 2, "the others had not begun");
+    script.input(Input::Pause { reason: "lunch".into() });
+    script.gives("main/map[1]/send", 1);
+    script.gives("main/map[2]/send", 1);
+    assert_eq!(script.running(), Vec::<&str>::new(), "nothing begins in a pause");
+    script.input(Input::Resume);
+    script.run_all();
+    assert_eq!(script.run.totals().steps, 10);
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! The engine's tests over hand-made plans: the core step by step (`core_*`), the shell on tokio (`shell`).
 
+#[cfg(test)]
 mod core_failure;
+#[cfg(test)]
 mod core_forms;
+#[cfg(test)]
 mod core_recovery;
+#[cfg(test)]
 mod script;
+#[cfg(test)]
 mod shell;

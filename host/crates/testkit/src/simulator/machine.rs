@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use catalog::{Digest, Value};
-use engine::core::{Action, Blocked, Idle, Input, Run, StartAttempt};
+use engine::core::{Action, Blocked, Capacity, Idle, Input, Run, StartAttempt};
 use engine::event::{Decision, Event, Payload, RunId, RunStarted, TaskId, TimerId, Timestamp};
 use engine::ports::Outcome;
 use lang::plan::SEMANTICS_VERSION;
@@ -66,6 +66,9 @@ impl Machine {
         if let Some(bug) = outside.bug {
             run.plant(bug);
         }
+        let mut random = random;
+        let total = if random.bool() { Some(random.u32(1..6)) } else { None };
+        run.set_capacity(Capacity { total, ..Capacity::default() });
         let now = outside.durable.last().map_or(1, |event| event.at.0 + 5);
         let mut machine = Self {
             run,

@@ -1,0 +1,252 @@
+//! Attempts that are in flight, and how they begin: a pure step at once, any other when its `attempt-started` is durable.
+//!
+//! Of an attempt that had begun when a crash came, nobody knows the outcome. So a step that is not pure begins only
+//! when it may expect to run soon: as many at once as there are places for them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use catalog::Name;
+
+use super::action::{Action, Progress, StartAttempt, Wishes};
+use super::bugs::Bug;
+use super::driver::Run;
+use crate::event::{Attempt, Denial, EventBody, TaskId, Timestamp};
+use crate::permit;
+use crate::ports::GrantedCapability;
+
+/// So many attempts that are not pure are begun at once; more would only wait for places.
+#[derive(Clone, Debug, Default)]
+pub struct Capacity {
+    /// Altogether; none: no bound.
+    pub total: Option<u32>,
+    /// Of a class.
+    pub classes: BTreeMap<Name, u32>,
+}
+
+/// The attempts that are not pure: what has begun, and what waits for room, by class.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    capacity: Capacity,
+    begun: u32,
+    classes: BTreeMap<Option<Name>, Class>,
+}
+
+#[derive(Debug, Default)]
+struct Class {
+    begun: u32,
+    waiting: VecDeque<TaskId>,
+}
+
+impl Effects {
+    pub(super) fn bound(&mut self, capacity: Capacity) {
+        self.capacity = capacity;
+    }
+
+    /// Takes the next one for which there is room.
+    fn next(&mut self) -> Option<(TaskId, Option<Name>)> {
+        if self.capacity.total.is_some_and(|total| self.begun >= total.max(1)) {
+            return None;
+        }
+        let bounds = &self.capacity.classes;
+        let room = |name: &Option<Name>, class: &Class| {
+            let bound = name.as_ref().and_then(|name| bounds.get(name));
+            !class.waiting.is_empty() && bound.is_none_or(|bound| class.begun < (*bound).max(1))
+        };
+        let (name, class) = self.classes.iter_mut().find(|(name, class)| room(name, class))?;
+        let next = class.waiting.pop_front()?;
+        class.begun += 1;
+        self.begun += 1;
+        Some((next, name.clone()))
+    }
+
+    fn ended(&mut self, class: Option<&Name>) {
+        self.begun = self.begun.saturating_sub(1);
+        if let Some(class) = self.classes.get_mut(&class.cloned()) {
+            class.begun = class.begun.saturating_sub(1);
+        }
+    }
+}
+
+/// An attempt that the state wants to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Flight {
+    number: u32,
+    phase: Phase,
+    /// Whether it is counted among the steps with effects that have begun.
+    counted: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It is not pure, and there is no room to begin it.
+    Waiting,
+    /// Its `attempt-started` is not durable.
+    Starting,
+    /// It was handed out.
+    Running,
+    /// It was told to stop.
+    Stopping,
+    /// Its outcome is appended.
+    Over,
+}
+
+impl Run {
+    fn attempt(&self, task: TaskId, number: u32) -> Option<Attempt> {
+        let path = Arc::clone(&self.state.tasks().get(&task)?.path);
+        Some(Attempt { task, number, path })
+    }
+
+    /// Marks a flight as over when an outcome of it is still awaited.
+    pub(super) fn land(&mut self, task: TaskId, number: u32) -> Option<Attempt> {
+        let flight = self.flights.get_mut(&task)?;
+        if flight.number != number || !matches!(flight.phase, Phase::Running | Phase::Stopping) {
+            return None;
+        }
+        flight.phase = Phase::Over;
+        self.attempt(task, number)
+    }
+
+    /// A pure step runs at once; any other when its `attempt-started` is durable.
+    pub(super) fn start(&mut self, task: TaskId, number: u32, out: &mut Vec<Action>) {
+        let Some(of) = self.state.tasks().get(&task) else { return };
+        if of.pure_step {
+            self.flights.insert(task, Flight { number, phase: Phase::Running, counted: false });
+            self.invoke(task, out);
+            if self.has_bug(Bug::DoubleStart) {
+                self.invoke(task, out);
+            }
+            return;
+        }
+        let class = of.class.clone();
+        self.flights.insert(task, Flight { number, phase: Phase::Waiting, counted: false });
+        self.effects.classes.entry(class).or_default().waiting.push_back(task);
+    }
+
+    /// Begins steps that are not pure while there is room.
+    pub(super) fn begin_effects(&mut self, now: Timestamp, out: &mut Vec<Action>) {
+        while let Some((task, class)) = self.effects.next() {
+            match self.flights.get_mut(&task) {
+                Some(flight) if flight.phase == Phase::Waiting => {
+                    (flight.phase, flight.counted) = (Phase::Starting, true);
+                    let number = flight.number;
+                    self.begin_effect(task, number, now, out);
+                }
+                // It was stopped meanwhile.
+                _ => self.effects.ended(class.as_ref()),
+            }
+        }
+    }
+
+    fn begin_effect(&mut self, task: TaskId, number: u32, now: Timestamp, out: &mut Vec<Action>) {
+        let Some(attempt) = self.attempt(task, number) else { return };
+        for denial in self.agreed(task).1 {
+            self.record(now, EventBody::Denied { attempt: attempt.clone(), denial });
+        }
+        let host = self.host();
+        self.record(now, EventBody::AttemptStarted { attempt, host });
+        if self.has_bug(Bug::EffectBeforeDurable) {
+            self.invoke_started(task, out);
+        }
+    }
+
+    /// An attempt's outcome is durable: it makes room.
+    pub(super) fn remove_flight(&mut self, task: TaskId) {
+        if self.flights.remove(&task).is_some_and(|flight| flight.counted) {
+            self.effects.ended(self.state.tasks().get(&task).and_then(|task| task.class.as_ref()));
+        }
+    }
+
+    /// The run is paused: what has no room yet does not begin when there is some.
+    pub(super) fn withdraw_waiting(&mut self, now: Timestamp) {
+        let waiting = self.flights.iter().filter(|(_, flight)| flight.phase == Phase::Waiting);
+        let waiting: Vec<(TaskId, u32)> = waiting.map(|(task, flight)| (*task, flight.number)).collect();
+        for (task, number) in waiting {
+            self.withdraw(task, number, now);
+        }
+    }
+
+    /// An attempt that was never invoked is over.
+    fn withdraw(&mut self, task: TaskId, number: u32, now: Timestamp) {
+        if let Some(flight) = self.flights.get_mut(&task) {
+            flight.phase = Phase::Over;
+        }
+        if let Some(attempt) = self.attempt(task, number) {
+            self.record(now, EventBody::AttemptCancelled { attempt });
+        }
+    }
+
+    /// Invokes a step whose `attempt-started` is durable, unless it was stopped meanwhile.
+    pub(super) fn invoke_started(&mut self, task: TaskId, out: &mut Vec<Action>) {
+        if let Some(flight) = self.flights.get_mut(&task)
+            && flight.phase == Phase::Starting
+        {
+            flight.phase = Phase::Running;
+            self.invoke(task, out);
+            if self.has_bug(Bug::DoubleStart) {
+                self.invoke(task, out);
+            }
+        }
+    }
+
+    pub(super) fn stop(&mut self, task: TaskId, number: u32, now: Timestamp, out: &mut Vec<Action>) {
+        let Some(flight) = self.flights.get_mut(&task) else { return };
+        match flight.phase {
+            Phase::Waiting | Phase::Starting => self.withdraw(task, number, now),
+            Phase::Running => {
+                flight.phase = Phase::Stopping;
+                out.push(Action::Stop { task, number });
+            }
+            Phase::Stopping | Phase::Over => {}
+        }
+    }
+
+    fn invoke(&self, task: TaskId, out: &mut Vec<Action>) {
+        let Some(of) = self.state.tasks().get(&task) else { return };
+        let Some(function) = self.callees.get(&of.function) else {
+            out.push(Action::Broken(format!("the plan has no component for `{}`", of.path)));
+            return;
+        };
+        let path = Arc::clone(&of.path);
+        out.push(Action::Progress(Progress::Started { task, path: Arc::clone(&path), number: of.number }));
+        out.push(Action::Invoke(Box::new(StartAttempt {
+            task,
+            number: of.number,
+            function: Arc::clone(function),
+            args: of.args.clone(),
+            grants: if of.pure_step { Vec::new() } else { self.agreed(task).0 },
+            wishes: Wishes { timeout: of.wishes.timeout, memory: of.wishes.memory, fuel: of.wishes.fuel },
+            class: of.class.clone(),
+            idempotency_key: [&*self.id.0, "/", &path].concat().into(),
+            previous_failure: of.previous.clone(),
+            path,
+        })));
+    }
+
+    /// What a step is granted, and what it is denied before it begins.
+    fn agreed(&self, task: TaskId) -> (Vec<GrantedCapability>, Vec<Denial>) {
+        let (mut granted, mut denied) = (Vec::new(), Vec::new());
+        let (permits, consented) = self.state.permissions();
+        for grant in self.state.tasks().get(&task).map_or(&[][..], |task| &task.grants) {
+            let agreed = permit::permitted(grant, permits, consented);
+            if agreed.is_empty() {
+                denied.push(denial_of(grant));
+            }
+            granted.extend(agreed);
+        }
+        granted.sort();
+        granted.dedup();
+        (granted, denied)
+    }
+}
+
+fn denial_of(grant: &GrantedCapability) -> Denial {
+    let (capability, subject) = match grant {
+        GrantedCapability::Folder { host_path, .. } => ("files", &**host_path),
+        GrantedCapability::Http(host) => ("network", &**host),
+        GrantedCapability::Env(name) => ("env", &**name),
+        GrantedCapability::Clock => ("clock", ""),
+        GrantedCapability::Random => ("random", ""),
+    };
+    Denial { capability: capability.to_owned(), subject: subject.to_owned() }
+}
