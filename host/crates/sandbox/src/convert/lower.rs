@@ -16,14 +16,15 @@ pub(crate) struct LowerError(pub(crate) String);
 pub(crate) fn lower(conversion: &Conversion, value: &Value, grants: &Grants) -> Result<Val, LowerError> {
     let unfit = || Err(LowerError(format!("{} does not fit the parameter's type", kind_of(value))));
     Ok(match (conversion, value) {
+        // What only flows have crosses in the form that any component can take.
+        (Conversion::Plain(Type::String) | Conversion::Dir, Value::Dir(host_path)) => Val::String(grants.to_guest_path(host_path)),
+        (Conversion::Plain(Type::String) | Conversion::Json, Value::Json(document)) => Val::String(document.to_string()),
+        (Conversion::Plain(Type::U64) | Conversion::Duration, Value::Duration(nanos)) => Val::U64(*nanos),
         (Conversion::Plain(ty), value) => match plain(ty, value) {
             Some(val) => val,
             None => return unfit(),
         },
         (Conversion::Bytes, Value::Bytes(bytes)) => Val::List(bytes.iter().map(|byte| Val::U8(*byte)).collect()),
-        (Conversion::Json, Value::Json(document)) => Val::String(document.to_string()),
-        (Conversion::Dir, Value::Dir(host_path)) => Val::String(grants.to_guest_path(host_path)),
-        (Conversion::Duration, Value::Duration(nanos)) => Val::U64(*nanos),
         (Conversion::List(item), Value::List(values)) => Val::List(all(values.iter().map(|value| lower(item, value, grants)))?),
         (Conversion::Option(some), Value::Option(value)) => Val::Option(boxed(Some(some), value.as_ref(), grants)?),
         (Conversion::Result(ok, err), Value::Result(value)) => Val::Result(match value {
