@@ -4,6 +4,8 @@
 //! uses, and in `diagnostics.txt` all that is said, as a terminal without colour shows it; empty for a flow that is right.
 //! `BLESS=1` writes `diagnostics.txt` anew. A folder without `main.flow` fails.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a failed test says where")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 

@@ -291,9 +291,12 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
             return None;
         }
         let before = (self.g.diagnostics.len(), self.g.errors, self.steps, self.too_deep);
+        let locals = self.locals.len();
         self.trial = true;
         let result = check(self);
         self.trial = false;
+        // What it bound is bound again when it counts, and only then can be unused.
+        self.locals.iter_mut().skip(locals).for_each(|local| local.origin = Origin::Other);
         self.g.diagnostics.truncate(before.0);
         (self.g.errors, self.steps, self.too_deep) = (before.1, before.2, before.3);
         result

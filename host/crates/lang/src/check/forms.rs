@@ -10,7 +10,7 @@ use super::expr::node;
 use super::flow::{FlowChecker, Origin, Place};
 use super::names::Target;
 use super::policy::Owner;
-use super::why::{Want, Why, broken};
+use super::why::{Want, Why, broken, converts};
 use super::{exhaustive, library};
 use crate::diagnostics::{forms as say, types};
 use crate::ir;
@@ -426,11 +426,13 @@ impl FlowChecker<'_, '_> {
         let ty = checked.ty.clone();
         let other = match want {
             Want::Discard => self.expr(fallback, Want::Discard),
-            // The fallback may be what fits, so each is compared with what is wanted.
+            // A conversion stands around the whole, so that the step itself is what is rescued.
+            Want::Type(wanted, why) if ty != *wanted && converts(&ty, wanted, why) => {
+                self.check(fallback, &ty, Why::Fallback(checked.span))
+            }
             Want::Type(wanted, why) => {
                 let first = self.coerce(checked, wanted, why);
-                let other = self.check(fallback, wanted, why);
-                let Some(other) = other else { return Some(broken(wanted.clone(), span)) };
+                let Some(other) = self.check(fallback, wanted, why) else { return Some(broken(wanted.clone(), span)) };
                 return Some(node(ir::ExprKind::Rescue(Box::new(first), Box::new(other)), wanted.clone(), span));
             }
             Want::Any if ty == Type::Unit => self.expr(fallback, Want::Discard),

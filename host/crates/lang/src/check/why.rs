@@ -172,6 +172,11 @@ fn crosses(found: &Type, expected: &Type, why: Why<'_>) -> bool {
         && matches!((found, expected), (Type::Dir | Type::Json, Type::String) | (Type::Duration, Type::U64))
 }
 
+/// Whether a value of one type becomes one of another by itself.
+pub(super) fn converts(found: &Type, expected: &Type, why: Why<'_>) -> bool {
+    crosses(found, expected, why) || widens(found, expected)
+}
+
 /// How a setting is written.
 fn example(key: &str) -> &'static str {
     match key {

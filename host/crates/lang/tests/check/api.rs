@@ -27,9 +27,17 @@ fn the_entry_is_main_or_the_only_flow_or_the_one_named() {
         (main, Entry::Default, Ok("main")),
         (main, Entry::Named("first"), Ok("first")),
         (two, Entry::None, Ok("first")),
-        (two, Entry::Default, Err("the file declares 2 flows and none is called `main`; name the one to run: `first` and `other`")),
+        (
+            two,
+            Entry::Default,
+            Err("the file declares 2 flows and none is called `main`; name the one to run: `first` and `other`"),
+        ),
         (two, Entry::Named("frist"), Err("the file declares no flow `frist`; did you mean `first`?")),
-        ("record r { a: u32 }", Entry::Default, Err("the file declares no flow, so nothing can be run; declare one: `flow main() { … }`")),
+        (
+            "record r { a: u32 }",
+            Entry::Default,
+            Err("the file declares no flow, so nothing can be run; declare one: `flow main() { … }`"),
+        ),
     ] {
         let found = entry_of(text, entry);
         assert_eq!(found.as_deref().map_err(String::as_str), expected, "{text} {entry:?}");
@@ -69,15 +77,23 @@ fn an_unreadable_root_is_one_diagnostic() {
 
 #[test]
 fn hostile_texts_get_an_answer() {
-    let many = |before: &str, part: &str, after: &str, count: usize| format!("flow main() -> bool {{ {before}{}{after} }}\n", part.repeat(count));
+    let many = |before: &str, part: &str, after: &str, count: usize| {
+        format!("flow main() -> bool {{ {before}{}{after} }}\n", part.repeat(count))
+    };
     for text in [
         many("", "not ", "true", 200_000),
         many("", "(", "true", 200_000),
         many("", "if true { true } else ", "{ false }", 50_000),
         many("true", " and true", "", 100_000),
         many("len([", "[],", "]) > 0", 100_000),
-        format!("{}flow main() {{ }}\n", (0..2_000).map(|n| format!("record r{n} {{ a: r{}, b: r{} }}\n", n + 1, n + 1)).collect::<String>()),
-        format!("record r0 {{ a: u8 }}\n{}", (1..200).map(|n| format!("record r{n} {{ a: r{}, b: r{} }}\n", n - 1, n - 1)).collect::<String>()),
+        format!(
+            "{}flow main() {{ }}\n",
+            (0..2_000).map(|n| format!("record r{n} {{ a: r{}, b: r{} }}\n", n + 1, n + 1)).collect::<String>()
+        ),
+        format!(
+            "record r0 {{ a: u8 }}\n{}",
+            (1..200).map(|n| format!("record r{n} {{ a: r{}, b: r{} }}\n", n - 1, n - 1)).collect::<String>()
+        ),
         (0..5_000).map(|n| format!("flow f{n}() {{ f{}() }}\n", (n + 1) % 5_000)).collect(),
         (0..5_000).map(|n| format!("flow f{n}() -> u8 {{ unknown{n}(other{n}) }}\n")).collect(),
     ] {
