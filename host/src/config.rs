@@ -105,10 +105,9 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, Problem> {
         _ => None,
     };
     let value = number.replace('_', "").parse::<u64>().ok();
-    value
-        .zip(factor)
-        .and_then(|(value, factor)| value.checked_mul(factor))
-        .ok_or_else(|| Problem::new(Exit::Usage, format!("`{text}` is not a size")).help("write it like `64KiB`, `256MiB` or `1GiB`"))
+    value.zip(factor).and_then(|(value, factor)| value.checked_mul(factor)).ok_or_else(|| {
+        Problem::new(Exit::Usage, format!("`{text}` is not a size")).help("write it like `64KiB`, `256MiB` or `1GiB`")
+    })
 }
 
 /// A length of time such as `250ms` or `60s`.

@@ -48,8 +48,8 @@ fn complete(param: &ParamPlan, given: Option<Value>) -> Result<Value, Problem> {
 }
 
 fn folder(param: &ParamPlan, path: &str) -> Result<Value, Problem> {
-    let absolute =
-        std::fs::canonicalize(path).map_err(|error| mismatch(param, &format!("the folder `{path}` cannot be opened: {error}")))?;
+    let absolute = std::fs::canonicalize(path)
+        .map_err(|error| mismatch(param, &format!("the folder `{path}` cannot be opened: {error}")))?;
     if !absolute.is_dir() {
         return Err(mismatch(param, &format!("`{path}` is not a folder")));
     }
@@ -86,7 +86,8 @@ fn document(path: &Path, flow: &FlowPlan) -> Result<BTreeMap<String, Value>, Pro
 }
 
 fn read_document(path: &Path) -> Result<String, Problem> {
-    let failed = |error: std::io::Error| Problem::usage(format!("the input document `{}` cannot be read: {error}", path.display()));
+    let failed =
+        |error: std::io::Error| Problem::usage(format!("the input document `{}` cannot be read: {error}", path.display()));
     let mut text = String::new();
     let source: Box<dyn Read> =
         if path == Path::new("-") { Box::new(std::io::stdin()) } else { Box::new(std::fs::File::open(path).map_err(failed)?) };

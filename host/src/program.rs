@@ -120,9 +120,9 @@ impl World for PackedWorld {
     }
 
     fn component(&self, reference: &str, from: &str) -> Result<LoadedComponent, ComponentProblem> {
-        self.references.get(&(reference.to_owned(), from.to_owned())).cloned().ok_or_else(|| ComponentProblem {
-            message: format!("the component `{reference}` was not stored with the run"),
-            help: None,
-        })
+        self.references
+            .get(&(reference.to_owned(), from.to_owned()))
+            .cloned()
+            .ok_or_else(|| ComponentProblem { message: "it was not stored with the run".to_owned(), help: None })
     }
 }

@@ -56,7 +56,7 @@ impl World for DiskWorld {
         let component = match known {
             Some(known) => known,
             None => {
-                let loaded = load_component(&path, reference);
+                let loaded = load_component(&path);
                 if let Ok((component, bytes)) = &loaded {
                     read.bytes.insert(component.digest, bytes.clone());
                 }
@@ -75,13 +75,10 @@ fn resolve(reference: &str, from: &str) -> PathBuf {
     Path::new(from).parent().unwrap_or(Path::new("")).join(reference)
 }
 
-fn load_component(path: &Path, reference: &str) -> Result<(Arc<Component>, Arc<[u8]>), ComponentProblem> {
-    let bytes = read_file(path).map_err(|reason| ComponentProblem {
-        message: format!("the component `{reference}` cannot be read: {reason}"),
-        help: Some(missing_help(path)),
-    })?;
-    let component = catalog::decode(&bytes)
-        .map_err(|error| ComponentProblem { message: format!("`{reference}` is not usable: {error}"), help: None })?;
+fn load_component(path: &Path) -> Result<(Arc<Component>, Arc<[u8]>), ComponentProblem> {
+    let bytes = read_file(path)
+        .map_err(|reason| ComponentProblem { message: format!("it cannot be read: {reason}"), help: Some(missing_help(path)) })?;
+    let component = catalog::decode(&bytes).map_err(|error| ComponentProblem { message: error.to_string(), help: None })?;
     Ok((Arc::new(component), bytes.into()))
 }
 

@@ -116,10 +116,18 @@ impl Site {
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(binary());
         command.args(args).current_dir(self.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for variable in ["FLOWHOST_STORE", "FLOWHOST_CONFIG"] {
+        // Neither the user's settings nor those of the build that tests run in may reach the binary and the plugins it builds.
+        for variable in [
+            "FLOWHOST_STORE",
+            "FLOWHOST_CONFIG",
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+        ] {
             command.env_remove(variable);
         }
-        command.env("NO_COLOR", "1");
+        command.env("NO_COLOR", "1").env("CARGO_TARGET_DIR", project().join("target/e2e-plugins"));
         command
     }
 

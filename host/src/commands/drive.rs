@@ -109,8 +109,9 @@ fn finish(output: Output, report: &RunReport, compiled: u32, interrupted: bool) 
         RunEnd::Paused { .. } if interrupted => ("paused", Exit::Interrupted),
         RunEnd::Paused { .. } => ("paused", Exit::Waiting),
         RunEnd::StoreFailed(error) => {
-            return Err(Problem::from(error.clone())
-                .help(format!("what is committed is whole; `host resume {}` goes on", report.id)));
+            return Err(
+                Problem::from(error.clone()).help(format!("what is committed is whole; `host resume {}` goes on", report.id))
+            );
         }
     };
     if output.json() {
@@ -125,7 +126,9 @@ fn finish(output: Output, report: &RunReport, compiled: u32, interrupted: bool) 
 fn document(report: &RunReport, status: &str, compiled: u32) -> Value {
     let (result, failure, blocked) = match &report.outcome {
         RunEnd::Finished(RunOutcome::Succeeded(payload)) => (documents::payload(payload), Value::Null, Value::Null),
-        RunEnd::Finished(RunOutcome::Failed { failure, path }) => (Value::Null, documents::failure_at(failure, path), Value::Null),
+        RunEnd::Finished(RunOutcome::Failed { failure, path }) => {
+            (Value::Null, documents::failure_at(failure, path), Value::Null)
+        }
         RunEnd::Finished(RunOutcome::Cancelled) | RunEnd::StoreFailed(_) => (Value::Null, Value::Null, Value::Null),
         RunEnd::Paused { blocked } => (Value::Null, Value::Null, blocked.iter().map(blocked_document).collect()),
     };
@@ -158,7 +161,9 @@ fn explain(output: Output, report: &RunReport) {
             let message = format!("run {} failed at `{path}`: {}: {}", report.id, failure.kind, failure.message);
             output.problem(&Problem::new(Exit::RunFailed, message).help(help));
         }
-        RunEnd::Finished(RunOutcome::Cancelled) => output.problem(&Problem::new(Exit::RunFailed, format!("run {} was cancelled", report.id))),
+        RunEnd::Finished(RunOutcome::Cancelled) => {
+            output.problem(&Problem::new(Exit::RunFailed, format!("run {} was cancelled", report.id)))
+        }
         RunEnd::Paused { blocked } => {
             output.note(&format!("run {} is paused; go on with `host resume {}`", report.id, report.id));
             for step in blocked {

@@ -42,7 +42,13 @@ fn document(event: &EventRow) -> Value {
 
 fn table(events: &[EventRow]) -> String {
     let lines = events.iter().map(|event| {
-        [event.seq.to_string(), output::time(event.at), event.kind.clone(), event.path.clone(), event.body.chars().take(100).collect()]
+        [
+            event.seq.to_string(),
+            output::time(event.at),
+            event.kind.clone(),
+            event.path.clone(),
+            event.body.chars().take(100).collect(),
+        ]
     });
     output::columns(["SEQ", "AT", "EVENT", "PATH", "BODY"], lines)
 }

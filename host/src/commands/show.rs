@@ -77,7 +77,10 @@ fn text(row: &RunRow, input: &Value, outcome: Option<&RunOutcome>, attempts: &[A
         text.push_str(&format!("outcome  {:#}\n", documents::outcome(outcome)));
     }
     text.push('\n');
-    text.push_str(&output::columns(["TASK", "PATH", "TRY", "STATE", "FUEL", "MEMORY", "WALL", ""], attempts.iter().map(attempt_line)));
+    text.push_str(&output::columns(
+        ["TASK", "PATH", "TRY", "STATE", "FUEL", "MEMORY", "WALL", ""],
+        attempts.iter().map(attempt_line),
+    ));
     text
 }
 

@@ -10,8 +10,10 @@ use crate::output::Output;
 
 /// Decodes and prints the component at `path`.
 pub(crate) fn inspect(output: Output, path: &Path) -> Result<(), Problem> {
-    let bytes = std::fs::read(path).map_err(|error| Problem::new(Exit::Plugin, format!("`{}` cannot be read: {error}", path.display())))?;
-    let component = catalog::decode(&bytes).map_err(|error| Problem::new(Exit::Plugin, format!("`{}` is not usable: {error}", path.display())))?;
+    let bytes = std::fs::read(path)
+        .map_err(|error| Problem::new(Exit::Plugin, format!("`{}` cannot be read: {error}", path.display())))?;
+    let component = catalog::decode(&bytes)
+        .map_err(|error| Problem::new(Exit::Plugin, format!("`{}` is not usable: {error}", path.display())))?;
     print(output, path, &component);
     Ok(())
 }
@@ -64,11 +66,8 @@ fn to_json(path: &Path, component: &Component) -> serde_json::Value {
             })
         })
         .collect();
-    let imports: Vec<serde_json::Value> = component
-        .imports
-        .iter()
-        .map(|import| serde_json::json!({ "interface": import, "meaning": meaning(import) }))
-        .collect();
+    let imports: Vec<serde_json::Value> =
+        component.imports.iter().map(|import| serde_json::json!({ "interface": import, "meaning": meaning(import) })).collect();
     serde_json::json!({
         "path": path,
         "digest": component.digest.to_string(),
@@ -87,18 +86,24 @@ fn meaning(import: &str) -> &'static str {
         "flowhost:plugin/log" => "lines for people, bounded; always there",
         "flowhost:plugin/progress" => "percent and note of a long step; always there",
         "flowhost:plugin/failures" | "flowhost:plugin/failure" => "types only",
-        "wasi:http/outgoing-handler" => "HTTP requests; `allow: [http \"host\"]` grants them to that host, without it each is refused",
+        "wasi:http/outgoing-handler" => {
+            "HTTP requests; `allow: [http \"host\"]` grants them to that host, without it each is refused"
+        }
         _ => wasi_meaning(interface),
     }
 }
 
 fn wasi_meaning(interface: &str) -> &'static str {
     match interface.split('/').next().unwrap_or(interface) {
-        "wasi:filesystem" => "files; `allow: [read folder]` or `[read_write folder]` opens that folder, without it there are none",
+        "wasi:filesystem" => {
+            "files; `allow: [read folder]` or `[read_write folder]` opens that folder, without it there are none"
+        }
         "wasi:sockets" => "sockets; always refused, use wasi:http",
         "wasi:clocks" => "time; `allow: [clock]` gives real clocks, without it they stand still (sleeping is real)",
         "wasi:random" => "random numbers; `allow: [random]` gives real ones, without it they are always the same",
-        "wasi:cli" => "environment, arguments, standard streams: `allow: [env \"NAME\"]` shows that variable; output goes to the log",
+        "wasi:cli" => {
+            "environment, arguments, standard streams: `allow: [env \"NAME\"]` shows that variable; output goes to the log"
+        }
         "wasi:io" => "streams and waiting; harmless by itself",
         "wasi:http" => "types of HTTP; harmless without `wasi:http/outgoing-handler`",
         _ => "not known to this host: a component that needs it is refused when it is loaded",

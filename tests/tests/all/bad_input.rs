@@ -37,13 +37,15 @@ fn flow_files() {
     refused(&site, &["check", "folder.flow"], 3, &["regular file"]);
     site.write("empty.flow", "");
     site.host(["check", "empty.flow"]).expect(0);
-    site.host(["run", "empty.flow"]).expect(2);
+    refused(&site, &["run", "empty.flow"], 3, &["flow"]);
 }
 
 #[test]
 fn ten_megabytes_of_nesting() {
     let site = Site::new();
-    for (name, piece) in [("parens", "("), ("nots", "not "), ("elses", "x() else "), ("lists", "["), ("minus", "-"), ("blocks", "if a { ")] {
+    for (name, piece) in
+        [("parens", "("), ("nots", "not "), ("elses", "x() else "), ("lists", "["), ("minus", "-"), ("blocks", "if a { ")]
+    {
         let body = piece.repeat((10 << 20) / piece.len());
         let file = format!("{name}.flow");
         site.write(&file, format!("flow main() -> bool {{ let a = {body}"));
@@ -68,7 +70,7 @@ fn components() {
         site.write(&format!("{name}.flow"), format!("use \"{name}.wasm\" as it\nflow main() -> string {{ it.echo(\"x\") }}\n"));
         refused(&site, &["run", &format!("{name}.flow")], 4, words);
     };
-    with("core", b"\0asm\x01\0\0\0", &["core module"]);
+    with("core", b"\0asm\x01\0\0\0", &["it is a core"]);
     with("text", b"(component)", &[]);
     with("truncated", &whole[..whole.len() / 2], &[]);
     with("nothing", b"", &[]);
@@ -88,7 +90,12 @@ fn inputs() {
     );
     refused(&site, &["run", "main.flow"], 7, &["shape", "missing"]);
     refused(&site, &["run", "main.flow", "-i", "n=300", "-i", "shape={}"], 7, &["n"]);
-    refused(&site, &["run", "main.flow", "-i", r#"shape={"points":[{"x":1,"y":2},{"x":1,"y":"two"}],"name":"a"}"#], 7, &["points[1].y"]);
+    refused(
+        &site,
+        &["run", "main.flow", "-i", r#"shape={"points":[{"x":1,"y":2},{"x":1,"y":"two"}],"name":"a"}"#],
+        7,
+        &["points[1].y"],
+    );
     refused(&site, &["run", "main.flow", "-i", r#"shape={"points":[],"name":"a","colour":1}"#], 7, &["colour"]);
     refused(&site, &["run", "main.flow", "-i", "size=1"], 7, &["size", "shape"]);
     refused(&site, &["run", "main.flow", "-i", "shape"], 2, &["="]);

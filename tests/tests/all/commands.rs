@@ -60,6 +60,9 @@ fn runs_are_listed_shown_and_their_events_printed() {
 #[test]
 fn an_unknown_run_says_so() {
     let site = Site::new();
+    assert!(site.host(["show", "nothing"]).expect(5).err.contains("does not exist yet"));
+    site.flow("hello.flow", HELLO);
+    let _ = site.host(["run", "hello.flow"]).expect(0);
     let printed = site.host(["show", "nothing"]).expect(5);
     assert!(printed.err.contains("there is no run `nothing`"), "{}", printed.err);
 }
@@ -91,7 +94,8 @@ fn an_interrupted_run_pauses_and_says_how_to_resume() {
     std::thread::sleep(Duration::from_millis(900));
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let printed = finish(child).expect(130);
-    let line = printed.err.lines().find(|line| line.contains("host resume ")).unwrap_or_else(|| panic!("{}", printed.err)).to_owned();
+    let line =
+        printed.err.lines().find(|line| line.contains("host resume ")).unwrap_or_else(|| panic!("{}", printed.err)).to_owned();
     let run = line.split("host resume ").nth(1).unwrap().split(['`', ' ']).next().unwrap().to_owned();
     let listed = site.host(["ps", "--json"]).expect(0).json();
     assert_eq!(listed[0]["status"], "paused");

@@ -101,13 +101,39 @@ fn a_planted_topic_ranks_first() {
 /// A document of many ordinary words, each in some of the other documents too.
 fn noise(n: usize) -> String {
     const WORDS: [&str; 24] = [
-        "license", "software", "permission", "copy", "warranty", "author", "notice", "source", "binary", "holder", "garden", "window",
-        "market", "letter", "winter", "bridge", "station", "paper", "number", "reader", "kitchen", "forest", "engine", "music",
+        "license",
+        "software",
+        "permission",
+        "copy",
+        "warranty",
+        "author",
+        "notice",
+        "source",
+        "binary",
+        "holder",
+        "garden",
+        "window",
+        "market",
+        "letter",
+        "winter",
+        "bridge",
+        "station",
+        "paper",
+        "number",
+        "reader",
+        "kitchen",
+        "forest",
+        "engine",
+        "music",
     ];
     let word = |step: usize| WORDS[(n * 7 + step * 5) % WORDS.len()];
-    (0..30).map(|s| format!("The {} and the {} belong to a {} near some {}. ", word(s), word(s + 1), word(s + 3), word(s + 6))).collect()
+    (0..30)
+        .map(|s| format!("The {} and the {} belong to a {} near some {}. ", word(s), word(s + 1), word(s + 3), word(s + 6)))
+        .collect()
 }
 
 fn planted(n: usize) -> String {
-    (0..10).map(|s| format!("The volcano erupted with lava in year {}. Every volcano has magma below chamber {}. ", 1900 + n + s, n)).collect()
+    (0..10)
+        .map(|s| format!("The volcano erupted with lava in year {}. Every volcano has magma below chamber {}. ", 1900 + n + s, n))
+        .collect()
 }

@@ -19,7 +19,9 @@ fn a_shipped_plugin_is_inspected() {
     let site = Site::new();
     let documents = component("documents");
     let shown = site.host(["plugin", "inspect", documents.to_str().unwrap(), "--json"]).expect(0).json();
-    assert!(shown["imports"].as_array().unwrap().iter().any(|import| import["meaning"].as_str().unwrap().contains("read folder")));
+    assert!(
+        shown["imports"].as_array().unwrap().iter().any(|import| import["meaning"].as_str().unwrap().contains("read folder"))
+    );
 }
 
 #[test]

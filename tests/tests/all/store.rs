@@ -44,16 +44,17 @@ fn a_truncated_store_is_reported() {
 #[test]
 fn a_damaged_event_is_named() {
     let site = site();
-    let run = site.host(["run", "main.flow", "--json", "--store", "store.db"]).expect(0).json()["run"].as_str().unwrap().to_owned();
+    let run =
+        site.host(["run", "main.flow", "--json", "--store", "store.db"]).expect(0).json()["run"].as_str().unwrap().to_owned();
     let store = site.path().join("store.db");
     let bytes = std::fs::read(&store).unwrap();
     // Both results of the echo are the text "x"; in the event's row it stands as a JSON text.
-    let needle = b"\"output\":\"x\"";
+    let needle = b"\"output\":{\"value\":\"x\"}";
     let places: Vec<usize> = bytes.windows(needle.len()).enumerate().filter(|(_, w)| w == needle).map(|(at, _)| at).collect();
     assert!(!places.is_empty(), "the result does not stand in the store as it was expected");
     let mut damaged = bytes;
     for place in places {
-        damaged[place + needle.len() - 2] = b'y';
+        damaged[place + needle.len() - 3] = b'y';
     }
     std::fs::write(&store, damaged).unwrap();
     let printed = site.host(["events", &run, "--store", "store.db"]).expect(5);

@@ -108,14 +108,17 @@ pub fn rows(folder: &Path, group: u32) -> f64 {
     let connection = rusqlite::Connection::open(folder.join(format!("floor{group}.db"))).unwrap();
     connection.pragma_update(None, "journal_mode", "wal").unwrap();
     connection.pragma_update(None, "synchronous", "full").unwrap();
-    connection.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER, kind TEXT, path TEXT, body TEXT, hash BLOB)", []).unwrap();
+    connection
+        .execute("CREATE TABLE events (id INTEGER PRIMARY KEY, at INTEGER, kind TEXT, path TEXT, body TEXT, hash BLOB)", [])
+        .unwrap();
     let body = "x".repeat(180);
     let started = Instant::now();
     let mut count = 0_u32;
     while started.elapsed() < Duration::from_secs(1) {
         connection.execute_batch("BEGIN").unwrap();
         for _ in 0..group {
-            let mut insert = connection.prepare_cached("INSERT INTO events (at, kind, path, body, hash) VALUES (?1, ?2, ?3, ?4, ?5)").unwrap();
+            let mut insert =
+                connection.prepare_cached("INSERT INTO events (at, kind, path, body, hash) VALUES (?1, ?2, ?3, ?4, ?5)").unwrap();
             insert.execute(rusqlite::params![1_700_000_000_000_i64, "attempt-succeeded", "main/step", body, [7_u8; 32]]).unwrap();
             count += 1;
         }

@@ -78,7 +78,9 @@ pub async fn run(engine: &Engine, journal: &dyn Journal, plan: &Arc<Plan>, name:
 
 /// Steps that do not depend on each other.
 pub fn fan(steps: u32) -> String {
-    format!("use \"kit.wasm\" as kit\nflow main() -> u64 {{\n    let all = map n in range(0, {steps}) {{ kit.add(n, 1) }}\n    len(all)\n}}\n")
+    format!(
+        "use \"kit.wasm\" as kit\nflow main() -> u64 {{\n    let all = map n in range(0, {steps}) {{ kit.add(n, 1) }}\n    len(all)\n}}\n"
+    )
 }
 
 /// Times a fan-out over an engine with a journal in memory.
