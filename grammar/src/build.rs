@@ -19,7 +19,7 @@ use crate::keywords::is_keyword;
 use crate::pieces::Piece;
 use crate::rules::Rule;
 use crate::scan::{MAX_ERRORS, Scan, offset};
-use crate::span::{FileId, Ident, Span};
+use crate::span::{FileId, Ident, Span, whole_characters};
 
 type Pair<'i> = pest::iterators::Pair<'i, Rule>;
 type Pairs<'i> = pest::iterators::Pairs<'i, Rule>;
@@ -28,8 +28,6 @@ type Pairs<'i> = pest::iterators::Pairs<'i, Rule>;
 pub(crate) struct Build<'p> {
     file: FileId,
     base: u32,
-    /// The length of the whole text; the prepared copy may be longer by closing braces.
-    limit: u32,
     /// The text as written.
     text: &'p str,
     piece: &'p Piece<'p>,
@@ -79,6 +77,7 @@ fn is_decoration(rule: Rule) -> bool {
             | Rule::kw_after
             | Rule::kw_allow
             | Rule::kw_as
+            | Rule::kw_cast
             | Rule::kw_catch
             | Rule::kw_class
             | Rule::kw_enum
@@ -114,7 +113,7 @@ impl<'p> Build<'p> {
         diagnostics: &'p mut Vec<Diagnostic>,
         used_docs: &'p mut Vec<usize>,
     ) -> Self {
-        Self { file, base: piece.start(), limit: offset(text.len()), text, piece, scan, diagnostics, used_docs }
+        Self { file, base: piece.start(), text, piece, scan, diagnostics, used_docs }
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
@@ -131,8 +130,8 @@ impl<'p> Build<'p> {
     }
 
     fn range(&self, start: usize, end: usize) -> Span {
-        let (start, end) = (self.base + offset(start), self.base + offset(end));
-        Span::new(self.file, start.min(self.limit), end.min(self.limit))
+        let base = self.base as usize;
+        whole_characters(self.file, self.text, base + start, base + end)
     }
 
     fn parts<'i>(&self, pair: Pair<'i>) -> Parts<'i> {

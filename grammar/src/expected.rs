@@ -4,8 +4,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostics;
 use crate::keywords::{is_keyword, reserved_for};
 use crate::rules::Rule;
-use crate::scan::offset;
-use crate::span::{FileId, Span};
+use crate::span::{FileId, Span, whole_characters};
 
 /// Where the grammar stopped.
 pub(crate) struct Place<'a> {
@@ -15,20 +14,17 @@ pub(crate) struct Place<'a> {
     /// The text as prepared for the grammar.
     pub(crate) clean: &'a str,
     pub(crate) at: usize,
-    /// Where the piece that was parsed ends.
-    pub(crate) end: usize,
 }
 
 impl Place<'_> {
     fn span(&self, start: usize, end: usize) -> Span {
-        let limit = self.text.len();
-        Span::new(self.file, offset(start.min(limit)), offset(end.min(limit)))
+        whole_characters(self.file, self.text, start, end)
     }
 
     /// Where the last thing before the error ends, when the error is at the end of a line or piece.
     fn end_of_line(&self) -> Option<usize> {
-        let next = self.clean.as_bytes().get(self.at);
-        let ended = self.at >= self.end || matches!(next, None | Some(b'\n'));
+        let rest = self.clean.get(self.at..).unwrap_or_default();
+        let ended = rest.trim_start_matches(' ').chars().next().is_none_or(|next| next == '\n');
         let before = self.clean.get(..self.at).unwrap_or_default();
         ended.then(|| before.trim_end_matches([' ', '\n']).len())
     }
@@ -47,9 +43,12 @@ pub(crate) fn diagnose(rules: &[Rule], place: &Place<'_>) -> Diagnostic {
             help_for(&expected, "", diagnostic)
         };
     }
-    let (found, end) = found(place.text, place.at);
-    let at = place.span(place.at, end);
-    let word = place.text.get(place.at..end).unwrap_or_default();
+    // A piece can end before blanks, as a flow's head does before its body.
+    let rest = place.clean.get(place.at..).unwrap_or_default();
+    let start = place.at + rest.len() - rest.trim_start_matches(' ').len();
+    let (found, end) = found(place.text, start);
+    let at = place.span(start, end);
+    let word = place.text.get(start..end).unwrap_or_default();
     if reserved_for(word).is_some() && !followed_by(place.text, end, ':') {
         return diagnostics::reserved(at, word);
     }
@@ -234,7 +233,7 @@ fn form_symbol(rule: Rule) -> Symbol {
         Rule::let_word | Rule::kw_require | Rule::kw_return => Symbol::Telling("a statement"),
         Rule::fold_head | Rule::tree_head => Symbol::Telling("`=` or `,`"),
         Rule::bin_op | Rule::postfix | Rule::call | Rule::index | Rule::record_lit => Symbol::Weak("an operator"),
-        Rule::attached | Rule::with_clause | Rule::after_clause | Rule::cast => Symbol::Weak("an operator"),
+        Rule::attached | Rule::with_clause | Rule::after_clause | Rule::cast | Rule::kw_cast => Symbol::Weak("an operator"),
         Rule::kw_with | Rule::kw_else | Rule::kw_after | Rule::else_if => Symbol::Weak("an operator"),
         Rule::arg_value | Rule::yaml_value | Rule::comprehension | Rule::hole | Rule::sep | Rule::keyword | Rule::WHITESPACE => {
             Symbol::Hidden

@@ -9,7 +9,7 @@ use crate::keywords::ItemWord;
 use crate::pieces::{Piece, braces_in, statement_ranges};
 use crate::rules::{FlowParser, Rule};
 use crate::scan::{MAX_ERRORS, RawItem, Scan, offset, scan};
-use crate::span::{FileId, Ident, Span};
+use crate::span::{FileId, Ident, Span, whole_characters};
 use pest::Parser as _;
 use pest::error::{Error, ErrorVariant, InputLocation};
 use pest::iterators::Pairs;
@@ -88,8 +88,7 @@ impl<'a> Parser<'a> {
     }
 
     fn span(&self, start: u32, end: u32) -> Span {
-        let limit = offset(self.text.len());
-        Span::new(self.id, start.min(limit), end.min(limit))
+        whole_characters(self.id, self.text, start as usize, end as usize)
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
@@ -235,7 +234,7 @@ impl<'a> Parser<'a> {
         let first = self.bad.partition_point(|at| *at < piece.start());
         let bad: Vec<u32> = self.bad.iter().skip(first).take_while(|at| **at < piece.end()).copied().collect();
         for at in bad {
-            if !piece.cut(at) {
+            if !piece.is_cut_out(at) && !piece.cut(at) {
                 return None;
             }
         }
@@ -249,7 +248,7 @@ impl<'a> Parser<'a> {
                 Err(error) => {
                     let at = piece.start() + offset(position(&error));
                     if !piece.is_hole(at) {
-                        self.syntax_error(&error, at, piece);
+                        self.syntax_error(&error, at);
                     }
                     let affordable = self.budget.checked_sub(piece.text().len());
                     self.budget = affordable.unwrap_or(0);
@@ -261,7 +260,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn syntax_error(&mut self, error: &Error<Rule>, at: u32, piece: &Piece<'_>) {
+    fn syntax_error(&mut self, error: &Error<Rule>, at: u32) {
         let rules = match &error.variant {
             ErrorVariant::ParsingError { positives, .. } => positives.as_slice(),
             ErrorVariant::CustomError { .. } => {
@@ -274,13 +273,7 @@ impl<'a> Parser<'a> {
                 ));
             }
         };
-        let place = expected::Place {
-            file: self.id,
-            text: self.text,
-            clean: &self.scan.clean,
-            at: at as usize,
-            end: piece.end() as usize,
-        };
+        let place = expected::Place { file: self.id, text: self.text, clean: &self.scan.clean, at: at as usize };
         self.report(expected::diagnose(rules, &place));
     }
 }

@@ -1,6 +1,6 @@
 //! A piece of the text that is parsed at once, and what recovery cuts out of it.
 
-use crate::scan::{Mark, MarkKind, Scan, offset};
+use crate::scan::{MAX_ERRORS, Mark, MarkKind, Scan, offset};
 use crate::span::{FileId, Ident, Span};
 use std::borrow::Cow;
 
@@ -74,9 +74,14 @@ impl<'a> Piece<'a> {
         !self.holes.is_empty()
     }
 
-    /// Whether something was cut out exactly here.
+    /// Whether the statement around the place is cut out already, so that an error here comes from the cut.
     pub(crate) fn is_hole(&self, at: u32) -> bool {
-        self.holes.iter().any(|hole| hole.start == at)
+        self.enclosing(at, false).is_some_and(|(start, end)| self.is_covered(start, end))
+    }
+
+    /// Whether the place is in a part that was cut out.
+    pub(crate) fn is_cut_out(&self, at: u32) -> bool {
+        self.holes.iter().any(|hole| hole.start <= at && at < hole.end)
     }
 
     /// The span of the hole at `at`, and the name of the `let` that stood there.
@@ -92,8 +97,11 @@ impl<'a> Piece<'a> {
 
     /// Cuts out the smallest statement around `at` that is not cut out yet. False when that is the whole piece.
     pub(crate) fn cut(&mut self, at: u32) -> bool {
-        let inside = self.holes.iter().find(|hole| hole.start <= at && at < hole.end).map(|hole| (hole.start, hole.end));
-        let Some((start, end)) = self.enclosing(at, inside) else { return false };
+        // Each cut copies the text, so their number is bounded like that of the reports.
+        if self.holes.len() >= MAX_ERRORS {
+            return false;
+        }
+        let Some((start, end)) = self.enclosing(at, true) else { return false };
         if start <= self.start && end >= self.end() {
             return false;
         }
@@ -116,15 +124,18 @@ impl<'a> Piece<'a> {
         true
     }
 
-    /// The smallest range between marks around `at` that is not blank and is more than `inside`.
-    fn enclosing(&self, at: u32, inside: Option<(u32, u32)>) -> Option<(u32, u32)> {
+    fn is_covered(&self, start: u32, end: u32) -> bool {
+        self.holes.iter().any(|hole| hole.start <= start && end <= hole.end)
+    }
+
+    /// The smallest range between marks around `at` that is not blank and, with `more`, is not cut out yet.
+    fn enclosing(&self, at: u32, more: bool) -> Option<(u32, u32)> {
         let marks = braces_in(&self.scan.marks, self.start, self.end());
         let mut at = at;
         loop {
             for soft in [true, false] {
                 let (start, end) = self.between(marks, at, soft);
-                let more = inside.is_none_or(|(from, to)| start < from || end > to);
-                if start < end && more {
+                if start < end && !(more && self.is_covered(start, end)) {
                     return Some((start, end));
                 }
             }

@@ -17,7 +17,7 @@ pub(crate) use limits::MAX_NESTING;
 
 use crate::diagnostic::Diagnostic;
 use crate::keywords::ItemWord;
-use crate::span::{FileId, Span};
+use crate::span::{FileId, Span, whole_characters};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// As many errors are reported for one file.
@@ -130,6 +130,8 @@ struct Level {
     /// `chain` where the last `if` stood.
     chain_at_if: u32,
     else_ifs: u32,
+    /// What the bracket itself adds to the nesting.
+    weight: u32,
     /// Forms that may still be waiting for their body.
     forms: u32,
     /// Open `list<` and the like.
@@ -156,6 +158,7 @@ impl Level {
             chain: 0,
             chain_at_if: 0,
             else_ifs: 0,
+            weight: 1,
             forms: 0,
             angles: 0,
             after_else: false,
@@ -182,6 +185,8 @@ struct Scanner<'a> {
     /// Sum over all levels of what the grammar recurses on.
     nesting: u32,
     line_start: usize,
+    /// A stretch without newlines, up to a line's end.
+    known_line: (usize, usize),
     /// The first newline since the last token.
     newline: Option<usize>,
     prev: Class,
@@ -230,6 +235,7 @@ impl<'a> Scanner<'a> {
             depth: 0,
             nesting: 0,
             line_start: 0,
+            known_line: (1, 0),
             newline: Some(0),
             prev: Class::Other,
             prev_start: 0,
@@ -271,8 +277,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
-        let limit = self.text.len();
-        Span::new(self.file, offset(start.min(limit)), offset(end.min(limit)))
+        whole_characters(self.file, self.source, start, end)
     }
 
     fn slice(&self, start: usize, end: usize) -> &'a str {

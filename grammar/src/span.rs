@@ -35,6 +35,20 @@ impl Span {
     }
 }
 
+/// The span of `start..end` in `text`, cut to it and widened to whole characters.
+pub(crate) fn whole_characters(file: FileId, text: &str, start: usize, end: usize) -> Span {
+    let mut start = start.min(text.len());
+    let mut end = end.min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    Span::new(file, offset(start), offset(end.max(start)))
+}
+
 /// A name as it was written (without the `%` escape), and where.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ident {

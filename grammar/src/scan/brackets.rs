@@ -45,11 +45,13 @@ impl Scanner<'_> {
         self.push(Level::new(bracket, offset(start), offset(self.line_start), self.line_indent()), start);
     }
 
-    pub(super) fn push(&mut self, level: Level, start: usize) {
+    pub(super) fn push(&mut self, mut level: Level, start: usize) {
+        // A form and its body are one level.
+        level.weight = u32::from(level.bracket != Bracket::Brace || self.level.forms == 0);
         self.outer.push(self.level);
         self.level = level;
         self.depth += 1;
-        self.nesting += 1;
+        self.nesting += level.weight;
         self.check_nesting(start);
     }
 
@@ -63,7 +65,7 @@ impl Scanner<'_> {
         let closed = self.level;
         let Some(outer) = self.outer.pop() else { return closed };
         self.depth = self.depth.saturating_sub(1 + closed.chain);
-        self.nesting = self.nesting.saturating_sub(1 + closed.forms + closed.angles);
+        self.nesting = self.nesting.saturating_sub(closed.weight + closed.forms + closed.angles);
         self.level = outer;
         if closed.bracket == Bracket::Brace {
             self.mark(end.saturating_sub(1), MarkKind::Close);
@@ -141,6 +143,9 @@ impl Scanner<'_> {
         let text = if bracket == Bracket::Brace { "}" } else { self.slice(start, start + 1) };
         self.report(diagnostics::unopened(at, text, open));
         self.blank(start, start + 1);
+        if !self.prev_ends && self.prev != Class::Open {
+            self.bad(self.prev_start);
+        }
     }
 
     /// Reports the innermost bracket as unclosed before `before`, and leaves it. A brace is closed in the copy of the
@@ -178,6 +183,8 @@ impl Scanner<'_> {
             let unclosed = match self.level.bracket {
                 Bracket::Top => false,
                 Bracket::Paren | Bracket::Square | Bracket::Interpolation => begins || self.is_outdented(class, start),
+                // Only items stand outside all braces, so another line is inside them, indented or not.
+                Bracket::Brace if self.outer.len() == 1 => item,
                 Bracket::Brace => item || self.is_outdented(class, start),
             };
             if !unclosed {

@@ -43,7 +43,7 @@ impl Scanner<'_> {
         }
         if self.slice(start, self.pos) == "if" {
             self.else_if(start);
-        } else if class != Class::Open {
+        } else if class != Class::Open || self.byte(start) != b'{' {
             self.chain(start);
         }
     }

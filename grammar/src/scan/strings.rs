@@ -109,7 +109,8 @@ impl Scanner<'_> {
     /// A character, or a text in single quotes.
     pub(super) fn single_quote(&mut self) {
         let start = self.pos;
-        let line = self.slice(start + 1, self.line_end_from(start));
+        let end = self.line_end_from(start);
+        let line = self.slice(start + 1, end);
         if let Some(length) = char_length(line) {
             self.plain(Class::Operand, length + 2);
             return;
@@ -163,7 +164,8 @@ impl Scanner<'_> {
     }
 
     fn smart_quote(&mut self, start: usize, length: usize) {
-        let line = self.slice(start + length, self.line_end_from(start));
+        let end = self.line_end_from(start);
+        let line = self.slice(start + length, end);
         let Some((close, quote)) = line.char_indices().find(|(_, c)| matches!(c, '“' | '”' | '»' | '’' | '‘' | '"'))
         else {
             let at = self.span(start, start + length);

@@ -123,7 +123,8 @@ impl Scanner<'_> {
             matches!(self.slice(self.prev_start, self.prev_end), "else" | "try" | "catch" | "seq") && self.prev == Class::Keyword;
         let opens = self.level.opens_block || after_word;
         self.plain(Class::Infix, 1);
-        let rest = self.slice(self.pos, self.line_end_from(self.pos)).trim_start();
+        let end = self.line_end_from(self.pos);
+        let rest = self.slice(self.pos, end).trim_start();
         let at_end = rest.is_empty() || rest.starts_with("//") || rest.starts_with('#');
         if opens && at_end && matches!(self.level.bracket, Bracket::Top | Bracket::Brace) {
             let at = self.span(start, start + 1);
@@ -135,9 +136,16 @@ impl Scanner<'_> {
         }
     }
 
-    pub(super) fn line_end_from(&self, from: usize) -> usize {
+    /// Where the line of `from` ends. Remembered, since many tokens of a long line may ask.
+    pub(super) fn line_end_from(&mut self, from: usize) -> usize {
+        let (known_from, known_end) = self.known_line;
+        if known_from <= from && from <= known_end {
+            return known_end;
+        }
         let rest = self.text.get(from..).unwrap_or_default();
-        rest.iter().position(|byte| *byte == b'\n').map_or(self.text.len(), |length| from + length)
+        let end = rest.iter().position(|byte| *byte == b'\n').map_or(self.text.len(), |length| from + length);
+        self.known_line = (from, end);
+        end
     }
 
     /// Digits with what can follow them, as the grammar's `number`; after a dot a tuple's field.
