@@ -1,13 +1,16 @@
 //! Diagnostics in the forms that an edge shows: for a terminal through miette, for editors as JSON.
 
+mod excerpt;
+
 use std::fmt;
 use std::sync::Arc;
 
 use grammar::{Diagnostic, Label, Severity, Span};
-use miette::{LabeledSpan, NamedSource};
+use miette::LabeledSpan;
 use serde_json::{Value, json};
 
 use crate::sources::Sources;
+use excerpt::Excerpt;
 
 /// A diagnostic together with the texts that it points into.
 #[derive(Debug)]
@@ -16,7 +19,7 @@ pub struct Report {
     code: Option<&'static str>,
     severity: miette::Severity,
     help: Option<String>,
-    source: NamedSource<Arc<str>>,
+    source: Excerpt,
     labels: Vec<LabeledSpan>,
     related: Vec<Self>,
 }
@@ -27,9 +30,11 @@ impl Report {
     pub fn new(diagnostic: &Diagnostic, sources: &Sources) -> Self {
         let file = diagnostic.labels.first().map_or_else(Default::default, |label| label.span.file);
         let (here, elsewhere): (Vec<&Label>, Vec<&Label>) = diagnostic.labels.iter().partition(|label| label.span.file == file);
-        let mut labels: Vec<LabeledSpan> = here.iter().map(|label| labeled(label.span, &label.text)).collect();
+        let source = excerpt(sources, file);
+        let mut labels: Vec<LabeledSpan> = here.iter().map(|label| labeled(&source, label.span, &label.text)).collect();
         if let Some(first) = here.first() {
-            labels.splice(..1, [LabeledSpan::new_primary_with_span(text_of(&first.text), range(first.span))]);
+            let primary = LabeledSpan::new_primary_with_span(text_of(&first.text), source.shown(first.span.range()));
+            labels.splice(..1, [primary]);
         }
         Self {
             message: diagnostic.message.clone(),
@@ -39,40 +44,37 @@ impl Report {
                 Severity::Warning => miette::Severity::Warning,
             },
             help: diagnostic.help.clone(),
-            source: named(sources, file),
+            source,
             labels,
             related: elsewhere.into_iter().map(|label| Self::elsewhere(label, sources)).collect(),
         }
     }
 
     fn elsewhere(label: &Label, sources: &Sources) -> Self {
+        let source = excerpt(sources, label.span.file);
         Self {
             message: label.text.clone(),
             code: None,
             severity: miette::Severity::Advice,
             help: None,
-            source: named(sources, label.span.file),
-            labels: vec![labeled(label.span, "")],
+            labels: vec![labeled(&source, label.span, "")],
+            source,
             related: Vec::new(),
         }
     }
 }
 
-fn named(sources: &Sources, file: grammar::FileId) -> NamedSource<Arc<str>> {
+fn excerpt(sources: &Sources, file: grammar::FileId) -> Excerpt {
     let (path, text) = sources.get(file).map_or(("", Arc::from("")), |source| (source.path.as_str(), source.text.clone()));
-    NamedSource::new(path, text)
+    Excerpt::new(path, text)
 }
 
-fn labeled(span: Span, text: &str) -> LabeledSpan {
-    LabeledSpan::new_with_span(text_of(text), range(span))
+fn labeled(source: &Excerpt, span: Span, text: &str) -> LabeledSpan {
+    LabeledSpan::new_with_span(text_of(text), source.shown(span.range()))
 }
 
 fn text_of(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn range(span: Span) -> std::ops::Range<usize> {
-    span.range()
 }
 
 impl fmt::Display for Report {
