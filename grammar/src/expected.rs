@@ -52,7 +52,10 @@ pub(crate) fn diagnose(rules: &[Rule], place: &Place<'_>) -> Diagnostic {
     if reserved_for(word).is_some() && !followed_by(place.text, end, ':') {
         return diagnostics::reserved(at, word);
     }
-    if is_keyword(word) && expected.items.iter().any(|item| *item == "a name") {
+    if is_keyword(word) && followed_by(place.text, end, ':') && (expected.has("an expression") || expected.has("a name")) {
+        return diagnostics::keyword_as_name(at, word);
+    }
+    if is_keyword(word) && expected.has("a name") {
         return diagnostics::keyword_as_name(at, word);
     }
     help_for(&expected, word, diagnostics::unexpected(at, &expected.text(), &found))
@@ -89,6 +92,7 @@ pub(crate) fn found(text: &str, at: usize) -> (String, usize) {
     let Some(first) = rest.chars().next() else { return ("the end of the file".into(), text.len()) };
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let length = match first {
+        '`' => return ("a backtick".into(), at + 1),
         '\n' | '\r' => return ("the end of the line".into(), at + 1),
         '"' => {
             let line = rest.split('\n').next().unwrap_or_default();
@@ -126,6 +130,10 @@ impl Expected {
         // A value can begin in many ways; which of them is no help.
         if telling.contains(&"an expression") {
             telling.retain(|text| !matches!(*text, "a text" | "a number" | "a name" | "`(`" | "`[`" | "`{`" | "a statement"));
+        }
+        // A name's `:` and a function's `=>` are rarer than a forgotten comma.
+        if telling.contains(&"`,`") && telling.contains(&"`)`") {
+            telling.retain(|text| !matches!(*text, "`:`" | "`=>`"));
         }
         if telling.contains(&"a statement") {
             telling.retain(|text| *text != "the end of the line");

@@ -301,3 +301,25 @@ fn words_of(text: &str) -> Vec<(usize, &str)> {
     }
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::is_keyword;
+    use crate::rules::{FlowParser, Rule};
+    use pest::Parser as _;
+
+    /// Each word of the grammar's text is a keyword there exactly when it is one for [`is_keyword`].
+    #[test]
+    fn grammar_and_keywords_agree() {
+        let letters = |c: char| !c.is_ascii_alphabetic();
+        let grammar = include_str!("flow.pest");
+        let words = include_str!("keywords.rs").split(letters).chain(grammar.split(letters));
+        let mut keywords = 0;
+        for word in words.filter(|word| !word.is_empty()) {
+            let parsed = FlowParser::parse(Rule::name, word).is_ok_and(|pairs| pairs.as_str() == word);
+            assert_eq!(parsed, !is_keyword(word), "{word}");
+            keywords += usize::from(!parsed);
+        }
+        assert!(keywords > 40);
+    }
+}

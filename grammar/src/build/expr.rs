@@ -60,7 +60,7 @@ impl Build<'_> {
     /// Prefixes and the first part of an operand.
     fn segment(&mut self, inner: &mut Pairs<'_>) -> Segment {
         let mut prefixes = Vec::new();
-        while let Some(pair) = inner.next() {
+        for pair in inner.by_ref() {
             if pair.as_rule() != Rule::prefix {
                 return Segment { prefixes, expr: self.primary(pair) };
             }
@@ -104,7 +104,7 @@ impl Build<'_> {
             Rule::paren => return self.paren(pair),
             Rule::list => self.list(pair),
             Rule::number | Rule::text | Rule::raw_text | Rule::char | Rule::literal_word => self.literal(pair),
-            _ => self.form(pair),
+            _ => self.form(&pair),
         };
         Expr { kind, span }
     }

@@ -9,7 +9,7 @@ use crate::rules::Rule;
 use crate::span::Span;
 
 impl Build<'_> {
-    pub(super) fn form(&mut self, pair: Pair<'_>) -> ExprKind {
+    pub(super) fn form(&mut self, pair: &Pair<'_>) -> ExprKind {
         let mut parts = self.parts(pair.clone());
         match pair.as_rule() {
             Rule::if_form => self.if_form(parts),

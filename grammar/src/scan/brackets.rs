@@ -84,6 +84,9 @@ impl Scanner<'_> {
         if bracket == Bracket::Brace && first_on_line && self.by_indent && !self.fit_indentation(start) {
             return self.stray(bracket, start);
         }
+        if bracket == Bracket::Brace && !first_on_line && self.by_indent && self.is_typed_for_paren() {
+            return self.wrong_closer(Bracket::Paren, start);
+        }
         while !bracket.closes(self.level.bracket) {
             if !self.outer.iter().any(|level| bracket.closes(level.bracket)) || self.is_walled(bracket) {
                 return self.wrong_closer(bracket, start);
@@ -103,6 +106,18 @@ impl Scanner<'_> {
         bracket != Bracket::Brace
             && matches!(self.level.bracket, Bracket::Brace | Bracket::Interpolation)
             && self.level.line as usize != self.line_start
+    }
+
+    /// Whether a `}` stands on the line of the innermost `(` or `[`, and what it could close is on another line.
+    fn is_typed_for_paren(&self) -> bool {
+        let paren = matches!(self.level.bracket, Bracket::Paren | Bracket::Square) && self.level.line as usize == self.line_start;
+        paren
+            && self
+                .outer
+                .iter()
+                .rev()
+                .find(|level| level.bracket == Bracket::Brace)
+                .is_some_and(|level| level.line < self.level.line)
     }
 
     /// Compares the indentation of a `}` with the lines of what it could close. False when it closes nothing.
@@ -156,10 +171,13 @@ impl Scanner<'_> {
         let open = self.span(level.at as usize, level.at as usize + text.len());
         let end = self.span(before, before + 1);
         self.mismatches += 1;
-        self.report(match level.bracket {
-            Bracket::Interpolation => diagnostics::unclosed_interpolation(open, end),
-            _ => diagnostics::unclosed(open, text, end),
-        });
+        // What is still open at the end of the text is one finding.
+        let at_end =
+            (before >= self.text.len()).then_some("brackets open at the end").filter(|_| self.level.bracket != Bracket::Top);
+        match at_end {
+            Some(key) => self.habit(key, open, || diagnostics::unclosed(open, text, end)),
+            None => self.report(diagnostics::unclosed(open, text, end)),
+        }
         if level.bracket == Bracket::Brace && gap >= self.text.len() {
             self.prev_end = self.clean.len();
             self.pop(self.prev_end);

@@ -92,7 +92,11 @@ impl Scanner<'_> {
                 "max" => self.level.in_until,
                 _ => false,
             },
-            Class::Open | Class::Minus | Class::Bang | Class::Other => false,
+            // The body of a form or flow may open on a line of its own.
+            Class::Open => {
+                self.byte(start) == b'{' && (self.level.opens_block || self.level.forms > 0 || self.level.bracket == Bracket::Top)
+            }
+            Class::Minus | Class::Bang | Class::Other => false,
         }
     }
 

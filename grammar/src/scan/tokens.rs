@@ -2,6 +2,7 @@
 
 use super::{Bracket, Class, Scanner};
 use crate::diagnostics;
+use crate::keywords::ItemWord;
 
 impl Scanner<'_> {
     /// Takes what begins with `byte` at the current position; always moves on.
@@ -128,6 +129,11 @@ impl Scanner<'_> {
         let at_end = rest.is_empty() || rest.starts_with("//") || rest.starts_with('#');
         if opens && at_end && matches!(self.level.bracket, Bracket::Top | Bracket::Brace) {
             let at = self.span(start, start + 1);
+            let foreign = self.out.items.last().is_some_and(|item| item.word == ItemWord::Foreign);
+            if self.level.bracket == Bracket::Top && foreign {
+                // The item's first word is reported, and says enough.
+                return;
+            }
             self.habit("colon", at, || diagnostics::block_colon(at));
             self.bad(start);
             // The next line is a statement, not what the `:` waits for.
