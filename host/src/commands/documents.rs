@@ -1,5 +1,7 @@
 //! Parts of a run as JSON, for `--json` and for `host show`.
 
+use std::sync::Arc;
+
 use engine::event::{Bill, Failure, Payload, RunOutcome};
 use serde_json::{Value, json};
 
@@ -7,8 +9,13 @@ use serde_json::{Value, json};
 pub(crate) fn payload(payload: &Payload) -> Value {
     match payload {
         Payload::Value(value) => catalog::json::to_json(value),
-        Payload::Text(text) => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_string())),
+        Payload::Text(text) => stored(text),
     }
+}
+
+/// JSON as it was stored; what cannot be read as a document is shown as text.
+pub(crate) fn stored(text: &str) -> Value {
+    catalog::json::parse_document(text).map_or_else(|_| Value::String(text.to_owned()), Arc::unwrap_or_clone)
 }
 
 /// Why something failed.

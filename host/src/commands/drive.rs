@@ -40,8 +40,8 @@ pub(crate) fn drive(output: Output, session: &Session, begin: Begin) -> Result<E
 }
 
 async fn follow(output: Output, session: &Session, begin: Begin) -> Result<(RunReport, bool), Problem> {
-    let mut interrupts = signal(SignalKind::interrupt()).map_err(no_signals)?;
-    let mut terminations = signal(SignalKind::terminate()).map_err(no_signals)?;
+    let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| no_signals(&error))?;
+    let mut terminations = signal(SignalKind::terminate()).map_err(|error| no_signals(&error))?;
     let mut handle = start(session, begin).await?;
     let mut progress = Progress::new(Mode::choose(output));
     let mut stopping = false;
@@ -83,7 +83,7 @@ async fn start(session: &Session, begin: Begin) -> Result<RunHandle, Problem> {
     }
 }
 
-fn no_signals(error: std::io::Error) -> Problem {
+fn no_signals(error: &std::io::Error) -> Problem {
     Problem::new(Exit::Store, format!("signals cannot be received: {error}"))
 }
 

@@ -4,7 +4,7 @@ use journal::EventRow;
 use serde_json::{Value, json};
 
 use crate::cli::Global;
-use crate::commands::session;
+use crate::commands::{documents, session};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::{self, Output};
@@ -36,8 +36,13 @@ pub(crate) fn run(output: Output, global: &Global, run: &str) -> Result<Exit, Pr
 }
 
 fn document(event: &EventRow) -> Value {
-    let body = serde_json::from_str(&event.body).unwrap_or_else(|_| Value::String(event.body.clone()));
-    json!({ "seq": event.seq, "at": output::time(event.at), "kind": event.kind, "path": event.path, "body": body })
+    json!({
+        "seq": event.seq,
+        "at": output::time(event.at),
+        "kind": event.kind,
+        "path": event.path,
+        "body": documents::stored(&event.body),
+    })
 }
 
 fn table(events: &[EventRow]) -> String {

@@ -18,6 +18,7 @@ use crate::program;
 use crate::world::DiskWorld;
 
 /// Compiles, starts, and waits for the end.
+#[expect(clippy::indexing_slicing, reason = "a plan's typed ids fit its own tables")]
 pub(crate) fn run(output: Output, global: &Global, args: &RunArgs) -> Result<Exit, Problem> {
     let config = Config::load(global)?;
     let permitted = permitted(&config, args)?;

@@ -6,5 +6,7 @@ use crate::{plugins, process};
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     plugins::build()?;
     process::run(process::cargo().args(["build", "--release", "--locked", "--quiet", "-p", "host"]))?;
-    process::run(process::cargo().args(["run", "--release", "--locked", "--quiet", "-p", "e2e", "--bin", "bench", "--"]).args(args))
+    process::run(
+        process::cargo().args(["run", "--release", "--locked", "--quiet", "-p", "e2e", "--bin", "bench", "--"]).args(args),
+    )
 }

@@ -1,4 +1,4 @@
-//! Developer tasks: `cargo xtask demo | test | bench | plugins | tidy | coverage`.
+//! Developer tasks: `cargo xtask demo | test | simulate | bench | plugins | tidy | coverage`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks on standard streams")]
 
 mod bench;
@@ -6,6 +6,7 @@ mod coverage;
 mod demo;
 mod plugins;
 mod process;
+mod simulate;
 mod test;
 mod tidy;
 
@@ -16,6 +17,7 @@ usage: cargo xtask TASK
 
   demo [FOLDER]   installs what is missing, builds host and plugins, and runs workflows/digest.flow on FOLDER
   test [ARGS]     installs what is missing, builds plugins, and passes every test; ARGS go to `cargo test`
+  simulate [SEEDS] runs the engine under the seeded simulator, then finds each planted bug; 10,000 seeds unless stated
   bench [--json]  measures against floors of the same run; a table, or one JSON object
   plugins         builds the shipped plugins into plugins/dist
   tidy            checks the layout and the invariants of host/ARCHITECTURE.md
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
     let done = match task.as_str() {
         "demo" => demo::run(&rest),
         "test" => test::run(&rest),
+        "simulate" => simulate::run(&rest),
         "bench" => bench::run(&rest),
         "plugins" => plugins::build(),
         "tidy" => tidy::run(),

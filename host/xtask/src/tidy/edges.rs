@@ -25,8 +25,9 @@ pub(crate) const CRATES: [Member; 10] = [
     Member { name: "xtask", folder: "host/xtask", owns: &[] },
 ];
 
-/// Pairs that look like edges to a crate above and are still not wanted.
-const FORBIDDEN: [(&str, &str); 8] = [
+/// Pairs that look like edges to a crate above and are still not wanted. `catalog` may name serde, for its reader of
+/// JSON documents alone, which `sources` looks after.
+const FORBIDDEN: [(&str, &str); 7] = [
     ("grammar", "tokio"),
     ("catalog", "tokio"),
     ("lang", "tokio"),
@@ -34,7 +35,6 @@ const FORBIDDEN: [(&str, &str); 8] = [
     ("journal", "lang"),
     ("lang", "serde"),
     ("engine", "serde"),
-    ("catalog", "serde"),
 ];
 
 /// Development crates may name the tools of the crates that they test.
