@@ -51,7 +51,8 @@ fn every_case_says_what_is_expected() {
             std::fs::write(&path, &found).unwrap();
             continue;
         }
-        let expected = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{} is missing; BLESS=1 writes it", path.display()));
+        let expected =
+            std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{} is missing; BLESS=1 writes it", path.display()));
         if expected != found {
             writeln!(wrong, "{}:\n--- expected\n{expected}--- found\n{found}", case.display()).unwrap();
         }
