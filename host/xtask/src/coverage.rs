@@ -4,48 +4,51 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use crate::{plugins, process};
+use crate::process;
 
 /// The share of lines that must be executed, in percent.
 const BOUND: &str = "85";
 
-/// Runs every test with instrumentation, prints the table, and fails below the bound.
-pub(crate) fn run() -> anyhow::Result<()> {
-    plugins::build()?;
+/// What is not product code.
+const IGNORED: &str = "(xtask|testkit|tests|examples)/";
+
+/// Where instrumented crates are built, beside those of other builds: cargo does not tell them apart.
+const TARGET: &str = "target/coverage";
+
+/// Installs what is missing, forgets earlier measurements, and gives the variables under which plain cargo commands measure.
+pub(crate) fn begin() -> anyhow::Result<Vec<(String, String)>> {
     install()?;
-    let llvm_cov = |args: &[&str]| process::run(process::cargo().arg("llvm-cov").args(args));
-    llvm_cov(&["clean", "--workspace"])?;
-    let environment = environment()?;
-    let apply = |command: &mut Command| {
-        for (key, value) in &environment {
-            command.env(key, value);
-        }
-    };
-    let mut build = process::cargo();
-    apply(build.args(["build", "--locked", "-p", "host"]));
-    process::run(&mut build)?;
-    let mut test = process::cargo();
-    apply(test.args(["test", "--locked", "--workspace"]));
-    process::run(&mut test)?;
-    let mut report = process::cargo();
-    apply(report.args(["llvm-cov", "report", "--fail-under-lines", BOUND, "--ignore-filename-regex", "(xtask|testkit|tests)/"]));
-    process::run(&mut report)
+    process::run(llvm_cov().args(["clean", "--workspace"]))?;
+    let text = process::read(llvm_cov().arg("show-env"))?;
+    let mut variables = vec![("CARGO_TARGET_DIR".to_owned(), target())];
+    for line in text.lines() {
+        let (key, value) = line.split_once('=').with_context(|| format!("`{line}` is not a variable"))?;
+        // The form for shells escapes its separator; the program's own form is the byte itself.
+        variables.push((key.to_owned(), value.trim_matches(['"', '\'']).to_owned()));
+    }
+    Ok(variables)
 }
 
-/// The variables under which plain cargo commands measure coverage.
-fn environment() -> anyhow::Result<Vec<(String, String)>> {
-    let text = process::read(process::cargo().args(["llvm-cov", "show-env"]))?;
-    text.lines()
-        .map(|line| {
-            let (key, value) = line.split_once('=').with_context(|| format!("`{line}` is not a variable"))?;
-            Ok((key.trim_start_matches("export ").to_owned(), value.trim_matches(['"', '\'']).to_owned()))
-        })
-        .collect()
+/// Prints the table and fails below the bound.
+pub(crate) fn report(variables: &[(String, String)]) -> anyhow::Result<()> {
+    let mut command = llvm_cov();
+    command.envs(variables.iter().map(|(key, value)| (key, value)));
+    process::run(command.args(["report", "--fail-under-lines", BOUND, "--ignore-filename-regex", IGNORED]))
+}
+
+fn llvm_cov() -> Command {
+    let mut command = process::cargo();
+    command.arg("llvm-cov").env("CARGO_TARGET_DIR", target());
+    command
+}
+
+fn target() -> String {
+    process::root().join(TARGET).to_string_lossy().into_owned()
 }
 
 fn install() -> anyhow::Result<()> {
     process::run(Command::new("rustup").args(["component", "add", "llvm-tools"]))?;
-    if process::cargo().args(["llvm-cov", "--version"]).output().is_ok_and(|output| output.status.success()) {
+    if llvm_cov().arg("--version").output().is_ok_and(|output| output.status.success()) {
         return Ok(());
     }
     process::run(process::cargo().args(["install", "--locked", "cargo-llvm-cov"]))

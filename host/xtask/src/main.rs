@@ -1,4 +1,4 @@
-//! Developer tasks: `cargo xtask demo | test | simulate | bench | plugins | tidy | coverage`.
+//! Developer tasks: `cargo xtask demo | test | simulate | bench | plugins | tidy`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks on standard streams")]
 
 mod bench;
@@ -16,12 +16,13 @@ const USAGE: &str = "\
 usage: cargo xtask TASK
 
   demo [FOLDER]   installs what is missing, builds host and plugins, and runs workflows/digest.flow on FOLDER
-  test [ARGS]     installs what is missing, builds plugins, and passes every test; ARGS go to `cargo test`
+  test [--coverage] [ARGS]
+                  installs what is missing, builds plugins, and passes every test; ARGS go to `cargo test`;
+                  measured line by line with --coverage, which fails below the bound
   simulate [SEEDS] runs the engine under the seeded simulator, then finds each planted bug; 10,000 seeds unless stated
   bench [--json]  measures against floors of the same run; a table, or one JSON object
   plugins         builds the shipped plugins into plugins/dist
   tidy            checks the layout and the invariants of host/ARCHITECTURE.md
-  coverage        measures line coverage of all tests and fails below the bound
 ";
 
 fn main() -> ExitCode {
@@ -35,7 +36,6 @@ fn main() -> ExitCode {
         "bench" => bench::run(&rest),
         "plugins" => plugins::build(),
         "tidy" => tidy::run(),
-        "coverage" => coverage::run(),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);

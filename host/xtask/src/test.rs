@@ -1,11 +1,22 @@
 //! Every test, on a machine that has nothing but Rust.
 
-use crate::{plugins, process};
+use std::process::Command;
 
-/// Builds what the tests start, then runs them.
+use crate::{coverage, plugins, process};
+
+/// Builds what the tests start, then runs them; with `--coverage` measured, and held against the bound.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
+    let measured = args.iter().any(|arg| arg == "--coverage");
+    let rest = args.iter().filter(|arg| *arg != "--coverage");
     plugins::build()?;
     process::run(process::cargo().args(["test", "--locked", "--quiet", "--manifest-path", "plugins/Cargo.toml"]))?;
-    process::run(process::cargo().args(["build", "--locked", "-p", "host"]))?;
-    process::run(process::cargo().args(["test", "--locked", "--workspace"]).args(args))
+    let variables = if measured { coverage::begin()? } else { Vec::new() };
+    let cargo = |args: &[&str]| -> Command {
+        let mut command = process::cargo();
+        command.args(args).envs(variables.iter().map(|(key, value)| (key, value)));
+        command
+    };
+    process::run(&mut cargo(&["build", "--locked", "-p", "host"]))?;
+    process::run(cargo(&["test", "--locked", "--workspace"]).args(rest))?;
+    if measured { coverage::report(&variables) } else { Ok(()) }
 }
