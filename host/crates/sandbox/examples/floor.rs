@@ -67,6 +67,8 @@ fn prepare(concurrent: bool, bytes: &[u8]) -> (Engine, InstancePre<State>, Compo
     let component = Component::new(&engine, bytes).unwrap();
     let mut linker = Linker::new(&engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
+    // Whatever else it imports is not called.
+    linker.define_unknown_imports_as_traps(&component).unwrap();
     let pre = linker.instantiate_pre(&component).unwrap();
     let weak = engine.weak();
     std::thread::spawn(move || {

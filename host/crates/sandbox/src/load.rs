@@ -26,7 +26,7 @@ pub struct Sandbox(pub(crate) Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) config: SandboxConfig,
     cache: Option<Cache>,
-    /// For components without async features: a call costs less than half.
+    /// For components without async features: their calls cost a third less.
     plain: Runtime,
     /// For the others; made when the first of them is loaded.
     concurrent: OnceLock<Runtime>,

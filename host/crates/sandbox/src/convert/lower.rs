@@ -17,7 +17,9 @@ pub(crate) fn lower(conversion: &Conversion, value: &Value, grants: &Grants) -> 
     let unfit = || Err(LowerError(format!("{} does not fit the parameter's type", kind_of(value))));
     Ok(match (conversion, value) {
         // What only flows have crosses in the form that any component can take.
-        (Conversion::Plain(Type::String) | Conversion::Dir, Value::Dir(host_path)) => Val::String(grants.to_guest_path(host_path)),
+        (Conversion::Plain(Type::String) | Conversion::Dir, Value::Dir(host_path)) => {
+            Val::String(grants.to_guest_path(host_path))
+        }
         (Conversion::Plain(Type::String) | Conversion::Json, Value::Json(document)) => Val::String(document.to_string()),
         (Conversion::Plain(Type::U64) | Conversion::Duration, Value::Duration(nanos)) => Val::U64(*nanos),
         (Conversion::Plain(ty), value) => match plain(ty, value) {
