@@ -48,7 +48,7 @@ pub(super) struct Counts {
     pub(super) failed: u64,
     /// Attempts that failed and are made again.
     pub(super) retried: u64,
-    /// Still running when the run ended.
+    /// Cancelled, or still running when the run ended.
     pub(super) stopped: u64,
 }
 
@@ -134,6 +134,12 @@ impl Board {
             Update::Started { task, path, .. } => self.start(*task, path, now),
             Update::Succeeded { task, path, .. } => self.stop(*task, path, now, |counts| counts.done += 1),
             Update::Failed { task, path, failure, will_retry } => self.fail(*task, path, failure, *will_retry, now),
+            Update::Cancelled { task, path } => {
+                // One that was cancelled before it began was never shown.
+                if self.running.contains_key(task) {
+                    self.stop(*task, path, now, |counts| counts.stopped += 1);
+                }
+            }
             Update::Denied { path, denial } => {
                 self.problem(&format!("{path}: {} was denied: {}", denial.capability, denial.subject));
             }

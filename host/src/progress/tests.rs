@@ -25,6 +25,10 @@ fn failed(task: u64, path: &str, message: &str, will_retry: bool) -> Update {
     Update::Failed { task: TaskId(task), path: path.into(), failure, will_retry }
 }
 
+fn cancelled(task: u64, path: &str) -> Update {
+    Update::Cancelled { task: TaskId(task), path: path.into() }
+}
+
 /// A board after these updates, one each second.
 fn board(updates: &[Update]) -> (Board, Instant) {
     let begin = Instant::now();
@@ -75,6 +79,18 @@ fn steps_are_grouped_by_the_first_parts_of_their_paths() {
     let tree = shown(&updates);
     assert!(tree.starts_with("✗ 2 done, 1 failed, 1 retried, 1 stopped  11.0s\n"), "{tree}");
     assert!(tree.contains("\n  ○ digest/merge           1 stopped  2.0s\n"), "{tree}");
+}
+
+#[test]
+fn a_cancelled_step_runs_no_more() {
+    let mut updates = vec![started(0, "race/first"), started(1, "race/second"), succeeded(0, "race/first")];
+    assert!(shown(&updates).contains("\n  ● race/second  1 running  "));
+    updates.push(cancelled(1, "race/second"));
+    // Cancelled before it was begun: nothing was shown of it, nothing is to be taken back.
+    updates.push(cancelled(2, "race/third"));
+    assert_eq!(shown(&updates), "⣾ 1 done, 1 stopped  5.0s\n  ✓ race/first   1 done  2.0s\n  ○ race/second  1 stopped  2.0s");
+    updates.extend([started(1, "race/second"), succeeded(1, "race/second")]);
+    assert!(shown(&updates).contains("\n  ✓ race/second  1 done, 1 stopped  5.0s"), "{}", shown(&updates));
 }
 
 #[test]

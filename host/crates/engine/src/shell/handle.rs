@@ -46,6 +46,13 @@ pub enum Update {
         /// Whether another attempt follows.
         will_retry: bool,
     },
+    /// An attempt was stopped because nobody wants its result, durably.
+    Cancelled {
+        /// The step.
+        task: TaskId,
+        /// Its path.
+        path: Arc<str>,
+    },
     /// A capability was denied.
     Denied {
         /// The step's path.
@@ -71,14 +78,14 @@ pub enum Update {
 
 impl Update {
     /// What is told of the core's progress.
-    pub(super) fn of(progress: Progress) -> Option<Self> {
-        Some(match progress {
+    pub(super) fn of(progress: Progress) -> Self {
+        match progress {
             Progress::Started { task, path, number } => Self::Started { task, path, number },
             Progress::Succeeded { task, path, bill } => Self::Succeeded { task, path, bill },
             Progress::Failed { task, path, failure, will_retry } => Self::Failed { task, path, failure, will_retry },
             Progress::Denied { path, denial } => Self::Denied { path, denial },
-            Progress::Cancelled { .. } => return None,
-        })
+            Progress::Cancelled { task, path } => Self::Cancelled { task, path },
+        }
     }
 }
 

@@ -146,11 +146,7 @@ impl RunTask {
             }
             Action::SetTimer { timer, at } => self.timers.set(timer, at),
             Action::ClearTimer { timer } => self.timers.clear(timer),
-            Action::Progress(progress) => {
-                if let Some(update) = Update::of(progress) {
-                    self.outlets.tell(update);
-                }
-            }
+            Action::Progress(progress) => self.outlets.tell(Update::of(progress)),
             Action::Idle(idle) => self.idle(idle),
             Action::Ended(outcome) => self.end = Some(RunEnd::Finished(outcome)),
             Action::Broken(what) => {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use catalog::{Digest, FailureKind, Type, Value};
-use engine::event::{Decision, Event, EventBody, Failure, Payload, RunId, RunOutcome};
+use engine::event::{Decision, Event, EventBody, Failure, Payload, RunId, RunOutcome, TaskId};
 use engine::memory::MemoryJournal;
 use engine::ports::{Invocation, Invoker, Journal, JournalError, SystemClock};
 use engine::shell::{ClassLimits, Engine, EngineConfig, EngineError, NewRun, RunEnd, RunReport, Update};
@@ -241,9 +241,16 @@ async fn a_cancelled_run_drops_what_runs() {
     });
     let plan = Arc::new(chain(1));
     let engine = engine(Arc::new(invoker), Arc::new(MemoryJournal::new()), EngineConfig::default());
-    let handle = engine.start(new(&plan)).await.unwrap();
+    let mut handle = engine.start(new(&plan)).await.unwrap();
     within(begun.notified()).await;
     handle.cancel("enough");
+    let mut updates = Vec::new();
+    while let Some(update) = within(handle.next_update()).await {
+        updates.push(update);
+    }
+    let (task, path): (_, Arc<str>) = (TaskId(0), "main/s0".into());
+    let begun = Update::Started { task, path: Arc::clone(&path), number: 1 };
+    assert_eq!(updates, [begun, Update::Cancelled { task, path }, Update::Ended]);
     assert_eq!(within(handle.wait()).await.outcome, RunEnd::Finished(RunOutcome::Cancelled));
     assert!(dropped.load(Ordering::SeqCst));
 }
