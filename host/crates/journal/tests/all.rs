@@ -1,4 +1,4 @@
-//! The journal from outside, in one binary: conformance, hostile stores, golden journals, the read side.
+//! The journal from outside, in one binary: conformance, hostile stores, golden journals, the read side, a golden run.
 
 #[cfg(test)]
 #[path = "all/conformance.rs"]
@@ -12,3 +12,6 @@ mod hostile;
 #[cfg(test)]
 #[path = "all/read.rs"]
 mod read;
+#[cfg(test)]
+#[path = "all/replay.rs"]
+mod replay;
