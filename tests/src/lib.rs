@@ -1,4 +1,5 @@
 //! Starts the real `host` binary in a folder of its own, as a user would.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test says where")]
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -28,7 +29,6 @@ pub struct Printed {
 impl Printed {
     /// Fails the test, with everything that was printed, unless the exit code is this one.
     #[track_caller]
-    #[must_use]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "standard output:\n{}\nstandard error:\n{}", self.out, self.err);
         self

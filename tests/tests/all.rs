@@ -1,16 +1,23 @@
 //! End-to-end tests: the real binary, real components, real files.
 
+#[cfg(test)]
 #[path = "all/bad_input.rs"]
 mod bad_input;
+#[cfg(test)]
 #[path = "all/commands.rs"]
 mod commands;
+#[cfg(test)]
 #[path = "all/crash.rs"]
 mod crash;
+#[cfg(test)]
 #[path = "all/digest.rs"]
 mod digest;
+#[cfg(test)]
 #[path = "all/docs.rs"]
 mod docs;
+#[cfg(test)]
 #[path = "all/plugins.rs"]
 mod plugins;
+#[cfg(test)]
 #[path = "all/store.rs"]
 mod store;

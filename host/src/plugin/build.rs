@@ -40,7 +40,7 @@ fn cargo_build(manifest: &Path) -> Result<PathBuf, Problem> {
             .help(format!("if the target is missing: `rustup target add {TARGET}`")));
     }
     let messages = String::from_utf8_lossy(&child.stdout);
-    messages.lines().filter_map(artifact).last().ok_or_else(|| {
+    messages.lines().filter_map(artifact).next_back().ok_or_else(|| {
         failed("cargo made no component".to_owned()).help("the `[lib]` of a plugin needs `crate-type = [\"cdylib\"]`")
     })
 }

@@ -132,7 +132,7 @@ impl Hash for VariantType {
 
 impl PartialEq for EnumType {
     fn eq(&self, other: &Self) -> bool {
-        same_members(&self.cases, &other.cases, |x| &x)
+        same_members(&self.cases, &other.cases, |x| x)
     }
 }
 
@@ -140,13 +140,13 @@ impl Eq for EnumType {}
 
 impl Hash for EnumType {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        hash_members(&self.cases, |x| &x, state);
+        hash_members(&self.cases, |x| x, state);
     }
 }
 
 impl PartialEq for FlagsType {
     fn eq(&self, other: &Self) -> bool {
-        same_members(&self.names, &other.names, |x| &x)
+        same_members(&self.names, &other.names, |x| x)
     }
 }
 
@@ -154,7 +154,7 @@ impl Eq for FlagsType {}
 
 impl Hash for FlagsType {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        hash_members(&self.names, |x| &x, state);
+        hash_members(&self.names, |x| x, state);
     }
 }
 

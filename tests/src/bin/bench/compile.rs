@@ -7,7 +7,7 @@ use crate::steps::KitWorld;
 use crate::table::{Bound, Table};
 
 /// Times parse, check and plan of 1,000 and 100,000 nodes.
-pub fn measure(table: &mut Table) {
+pub(crate) fn measure(table: &mut Table) {
     let small = time(1_000, 15);
     let large = time(100_000, 3);
     table.bounded("compile 1,000 nodes", "ms", small, Bound::Most(20.0));
@@ -28,7 +28,7 @@ fn time(nodes: u32, rounds: u32) -> f64 {
 }
 
 /// A flow of so many steps, each using the result of the one before it.
-pub fn chain(steps: u32) -> String {
+pub(crate) fn chain(steps: u32) -> String {
     let mut text = String::from("use \"kit.wasm\" as kit\nflow main() -> s64 {\n    let x0 = kit.add(0, 1)\n");
     for n in 1..steps {
         text.push_str(&format!("    let x{n} = kit.add(x{}, 1)\n", n - 1));

@@ -15,7 +15,7 @@ use crate::table::{Bound, Table};
 const STEPS: u32 = 1_000;
 
 /// Times a fan-out and a chain of 1,000 durable steps in both modes.
-pub async fn measure(bytes: &[u8], call: f64, table: &mut Table) {
+pub(crate) async fn measure(bytes: &[u8], call: f64, table: &mut Table) {
     let folder = tempfile::tempdir().unwrap();
     table.figure("floor: raw SQLite, 1 row per commit, full", "rows/s", floor::rows(folder.path(), 1));
     table.figure("floor: raw SQLite, 500 rows per commit, full", "rows/s", floor::rows(folder.path(), 500));

@@ -18,7 +18,7 @@ use crate::median;
 const CALLS: u32 = 40_000;
 
 /// A runtime with a worker for each core, as `host` has it.
-pub fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
 }
 
@@ -46,7 +46,7 @@ struct Raw {
 }
 
 /// Microseconds per call of `kit.add`, over all cores.
-pub async fn calls(bytes: &[u8]) -> f64 {
+pub(crate) async fn calls(bytes: &[u8]) -> f64 {
     let raw = std::sync::Arc::new(prepare(bytes));
     let mut rounds = Vec::new();
     for _ in 0..7 {
@@ -104,7 +104,7 @@ async fn call(raw: &Raw, n: u32) {
 }
 
 /// Rows a second of a raw loop that inserts `group` rows of 256 bytes in each transaction, with an fsync each.
-pub fn rows(folder: &Path, group: u32) -> f64 {
+pub(crate) fn rows(folder: &Path, group: u32) -> f64 {
     let connection = rusqlite::Connection::open(folder.join(format!("floor{group}.db"))).unwrap();
     connection.pragma_update(None, "journal_mode", "wal").unwrap();
     connection.pragma_update(None, "synchronous", "full").unwrap();

@@ -8,7 +8,7 @@ use crate::median;
 use crate::table::{Bound, Table};
 
 /// Times `host run` of a flow of one step with a warm cache.
-pub fn measure(table: &mut Table) {
+pub(crate) fn measure(table: &mut Table) {
     let site = Site::new();
     site.flow("main.flow", "use \"{plugins}/kit.wasm\" as kit\nflow main() -> s64 { kit.add(1, 2) }\n");
     let once = || {

@@ -19,14 +19,14 @@ use crate::table::{Bound, Table};
 const STEPS: u32 = 20_000;
 
 /// One flow text, and the kit.
-pub struct KitWorld {
+pub(crate) struct KitWorld {
     text: Arc<str>,
     component: Arc<Component>,
 }
 
 impl KitWorld {
     /// A world in which every file has this text.
-    pub fn new(text: String) -> Self {
+    pub(crate) fn new(text: String) -> Self {
         let bytes = std::fs::read(e2e::component("kit")).unwrap();
         Self { text: text.into(), component: Arc::new(catalog::decode(&bytes).unwrap()) }
     }
@@ -43,7 +43,7 @@ impl World for KitWorld {
 }
 
 /// A plan of a flow over the kit.
-pub fn plan(text: String) -> Arc<Plan> {
+pub(crate) fn plan(text: String) -> Arc<Plan> {
     let compilation = lang::compile(&KitWorld::new(text), "main.flow", lang::Entry::Default);
     match compilation.plan {
         Some(plan) => Arc::new(plan),
@@ -52,14 +52,14 @@ pub fn plan(text: String) -> Arc<Plan> {
 }
 
 /// An engine with the kit loaded.
-pub fn engine(bytes: &[u8], journal: Arc<dyn Journal>) -> Engine {
+pub(crate) fn engine(bytes: &[u8], journal: Arc<dyn Journal>) -> Engine {
     let sandbox = Sandbox::new(SandboxConfig::default()).unwrap();
     sandbox.load(bytes).unwrap();
     Engine::new(Arc::new(sandbox), journal, Arc::new(SystemClock), EngineConfig::default())
 }
 
 /// Runs a plan to its end and returns the seconds that it took.
-pub async fn run(engine: &Engine, journal: &dyn Journal, plan: &Arc<Plan>, name: String) -> f64 {
+pub(crate) async fn run(engine: &Engine, journal: &dyn Journal, plan: &Arc<Plan>, name: String) -> f64 {
     let program = journal.put_blob(b"bench").unwrap();
     let new = NewRun {
         id: RunId(name.into()),
@@ -77,14 +77,14 @@ pub async fn run(engine: &Engine, journal: &dyn Journal, plan: &Arc<Plan>, name:
 }
 
 /// Steps that do not depend on each other.
-pub fn fan(steps: u32) -> String {
+pub(crate) fn fan(steps: u32) -> String {
     format!(
         "use \"kit.wasm\" as kit\nflow main() -> u64 {{\n    let all = map n in range(0, {steps}) {{ kit.add(n, 1) }}\n    len(all)\n}}\n"
     )
 }
 
 /// Times a fan-out over an engine with a journal in memory.
-pub async fn measure(bytes: &[u8], call: f64, table: &mut Table) {
+pub(crate) async fn measure(bytes: &[u8], call: f64, table: &mut Table) {
     let journal = Arc::new(MemoryJournal::default());
     let engine = engine(bytes, journal.clone());
     let plan = plan(fan(STEPS));

@@ -2,7 +2,7 @@
 
 /// What was measured.
 #[derive(Default)]
-pub struct Table {
+pub(crate) struct Table {
     rows: Vec<Row>,
 }
 
@@ -15,7 +15,7 @@ struct Row {
 
 /// What a figure is held against.
 #[derive(Clone, Copy)]
-pub enum Bound {
+pub(crate) enum Bound {
     /// It should not be larger.
     Most(f64),
     /// It should not be smaller.
@@ -33,17 +33,17 @@ impl Bound {
 
 impl Table {
     /// A figure without a bound.
-    pub fn figure(&mut self, name: &str, unit: &'static str, value: f64) {
+    pub(crate) fn figure(&mut self, name: &str, unit: &'static str, value: f64) {
         self.rows.push(Row { name: name.to_owned(), unit, value, bound: None });
     }
 
     /// A figure that is held against a bound.
-    pub fn bounded(&mut self, name: &str, unit: &'static str, value: f64, bound: Bound) {
+    pub(crate) fn bounded(&mut self, name: &str, unit: &'static str, value: f64, bound: Bound) {
         self.rows.push(Row { name: name.to_owned(), unit, value, bound: Some(bound) });
     }
 
     /// For people.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for row in &self.rows {
             let bound = match row.bound {
@@ -62,7 +62,7 @@ impl Table {
     }
 
     /// For programs.
-    pub fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         let figures: serde_json::Map<String, serde_json::Value> = self
             .rows
             .iter()

@@ -1,3 +1,5 @@
+//! What is written is read again, and nothing else is.
+
 use super::{WireError, decode, encode};
 use crate::conformance::one_of_each;
 

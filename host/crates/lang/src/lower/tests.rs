@@ -1,233 +1,22 @@
 //! Tests of the lowering on typed trees built by hand.
 
-use catalog::{Digest, Type, Value};
-use cranelift_entity::{EntityRef, PrimaryMap};
-use grammar::{Diagnostic, FileId, Severity, Span};
+use catalog::{Type, Value};
+use cranelift_entity::EntityRef;
+use grammar::{Severity, Span};
 
 use super::invariants::check_plan;
 use super::{Lowered, lower};
-use crate::ir::{
-    Arm, Binding, BindingId, Block, Expr, ExprKind, Flow, Grant, GrantKind, Param, Pattern, Policy, Program, Statement,
+use crate::ir::{Arm, Expr, ExprKind, GrantKind, Pattern, Policy, Statement};
+use crate::plan::{FlowId, FolderAccess, NodeId, NodeKind, Plan};
+use crate::render::{critical_path, leaves, roots};
+use look::{body, codes, errors, find, lowered, names, plan, program, waits};
+use write::{
+    Write, add, after, allow, block, boolean, count, duration, effect, equal, expr, give, grant, if_else, int, list, memory,
+    name, require, rescue, value, with,
 };
-use crate::plan::{ComponentRef, FlowId, FolderAccess, FunctionId, FunctionRef, NodeId, NodeKind, Operator, Plan, RegionId};
-use crate::render::{Format, critical_path, leaves, render, roots};
 
-const MOST_ARGS: usize = 4;
-
-/// A flow that is being written: each `let` gets a span of its own.
-#[derive(Default)]
-struct Write {
-    bindings: PrimaryMap<BindingId, Binding>,
-    params: Vec<Param>,
-    at: u32,
-}
-
-impl Write {
-    fn span(&mut self) -> Span {
-        self.at += 10;
-        Span::new(FileId(0), self.at, self.at + 5)
-    }
-
-    fn bind(&mut self, name: &str, ty: Type) -> BindingId {
-        let span = self.span();
-        self.bindings.push(Binding { name: name.into(), ty, span })
-    }
-
-    fn param(&mut self, name: &str, ty: Type) -> BindingId {
-        let binding = self.bind(name, ty);
-        self.params.push(Param { binding, default: None, docs: Vec::new() });
-        binding
-    }
-
-    fn lets(&mut self, name: &str, expr: Expr) -> (BindingId, Statement) {
-        let binding = self.bind(name, expr.ty.clone());
-        (binding, Statement::Let(binding, expr))
-    }
-
-    fn call(&mut self, name: &str, args: Vec<Expr>) -> Expr {
-        let span = self.span();
-        let function = FunctionId::new(args.len());
-        let kind = ExprKind::Call { function, args, through: Box::default(), name: name.into() };
-        Expr { kind, ty: Type::S64, span }
-    }
-
-    fn flow(self, name: &str, statements: Vec<Statement>) -> Flow {
-        Flow {
-            name: name.into(),
-            docs: Vec::new(),
-            params: self.params,
-            result: Type::S64,
-            policy: Policy::default(),
-            cap: None,
-            body: block(statements),
-            bindings: self.bindings,
-            span: Span::default(),
-        }
-    }
-}
-
-fn expr(kind: ExprKind, ty: Type) -> Expr {
-    Expr { kind, ty, span: Span::default() }
-}
-
-fn int(value: i64) -> Expr {
-    expr(ExprKind::Const(Value::S64(value)), Type::S64)
-}
-
-fn boolean(value: bool) -> Expr {
-    expr(ExprKind::Const(Value::Bool(value)), Type::Bool)
-}
-
-fn name(binding: BindingId) -> Expr {
-    expr(ExprKind::Binding(binding), Type::S64)
-}
-
-fn add(a: Expr, b: Expr) -> Expr {
-    expr(ExprKind::Binary(Operator::Add, Box::new(a), Box::new(b)), Type::S64)
-}
-
-fn equal(a: Expr, b: Expr) -> Expr {
-    expr(ExprKind::Binary(Operator::Eq, Box::new(a), Box::new(b)), Type::Bool)
-}
-
-fn block(statements: Vec<Statement>) -> Block {
-    let ty = match statements.last() {
-        Some(Statement::Value(expr)) => expr.ty.clone(),
-        _ => Type::Unit,
-    };
-    Block { statements, ty, span: Span::default() }
-}
-
-fn value(expr: Expr) -> Statement {
-    Statement::Value(expr)
-}
-
-fn give(value: Expr) -> Block {
-    block(vec![Statement::Value(value)])
-}
-
-fn list(items: Vec<Expr>) -> Expr {
-    expr(ExprKind::List(items), Type::list(Type::S64))
-}
-
-fn if_else(condition: Expr, then: Block, otherwise: Option<Block>) -> Expr {
-    let ty = then.ty.clone();
-    expr(ExprKind::If { condition: Box::new(condition), then, otherwise }, ty)
-}
-
-fn require(condition: Expr) -> Statement {
-    let message = expr(ExprKind::Const(Value::string("no")), Type::String);
-    Statement::Require { condition, message, span: Span::default() }
-}
-
-fn with(inner: Expr, policy: Policy) -> Expr {
-    let (ty, span) = (inner.ty.clone(), inner.span);
-    Expr { kind: ExprKind::With(Box::new(inner), Box::new(policy)), ty, span }
-}
-
-fn after(inner: Expr, names: Vec<BindingId>) -> Expr {
-    let (ty, span) = (inner.ty.clone(), inner.span);
-    Expr { kind: ExprKind::After(Box::new(inner), names), ty, span }
-}
-
-fn rescue(inner: Expr, fallback: Expr) -> Expr {
-    let ty = inner.ty.clone();
-    expr(ExprKind::Rescue(Box::new(inner), Box::new(fallback)), ty)
-}
-
-fn memory(bytes: u64) -> Option<Expr> {
-    Some(Expr { kind: ExprKind::Const(Value::U64(bytes)), ty: Type::U64, span: Span::new(FileId(0), 900, 905) })
-}
-
-fn count(n: u32) -> Option<Expr> {
-    Some(expr(ExprKind::Const(Value::U32(n)), Type::U32))
-}
-
-fn duration(nanoseconds: u64) -> Option<Expr> {
-    Some(expr(ExprKind::Const(Value::Duration(nanoseconds)), Type::Duration))
-}
-
-fn grant(kind: GrantKind) -> Grant {
-    Grant { kind, span: Span::new(FileId(0), 800, 805) }
-}
-
-fn allow(grants: Vec<GrantKind>) -> Policy {
-    Policy { allow: Some(grants.into_iter().map(grant).collect()), ..Policy::default() }
-}
-
-/// A step that is not pure.
-fn effect(step: Expr) -> Expr {
-    with(step, allow(vec![GrantKind::Http("example.com".into())]))
-}
-
-fn program(flows: Vec<Flow>) -> Program {
-    let mut components = PrimaryMap::new();
-    let component = components.push(ComponentRef { source: "p.wasm".into(), digest: Digest([7; 32]) });
-    let mut functions = PrimaryMap::new();
-    for args in 0..MOST_ARGS {
-        functions.push(FunctionRef {
-            component,
-            interface: None,
-            wit_name: format!("f{args}"),
-            params: (0..args).map(|arg| (format!("a{arg}").into(), Type::S64)).collect(),
-            result: Type::S64,
-            output: Type::S64,
-        });
-    }
-    Program {
-        entry: FlowId::new(0),
-        flows: flows.into_iter().collect(),
-        components,
-        functions,
-        classes: Vec::new(),
-        files: vec!["main.flow".into()],
-    }
-}
-
-fn lowered(flows: Vec<Flow>) -> Lowered {
-    let lowered = lower(&program(flows)).expect("the program lowers");
-    check_plan(&lowered.plan).expect("the plan is whole");
-    for format in [Format::Table, Format::Mermaid, Format::Dot, Format::Json] {
-        assert!(render(&lowered.plan, format).ends_with('\n'));
-    }
-    lowered
-}
-
-fn plan(write: Write, statements: Vec<Statement>) -> Plan {
-    lowered(vec![write.flow("main", statements)]).plan
-}
-
-fn errors(write: Write, statements: Vec<Statement>) -> Vec<Diagnostic> {
-    lower(&program(vec![write.flow("main", statements)])).expect_err("the program does not lower")
-}
-
-fn codes(diagnostics: &[Diagnostic]) -> Vec<&str> {
-    diagnostics.iter().map(|diagnostic| diagnostic.code).collect()
-}
-
-fn body(plan: &Plan) -> RegionId {
-    plan.flows[plan.entry].body
-}
-
-fn find(plan: &Plan, name: &str) -> NodeId {
-    let mut found = plan.nodes.iter().filter(|(_, node)| &*node.name == name).map(|(id, _)| id);
-    let node = found.next().unwrap_or_else(|| panic!("no node `{name}` in\n{}", render(plan, Format::Table)));
-    assert!(found.next().is_none(), "several nodes `{name}`");
-    node
-}
-
-fn waits(plan: &Plan, name: &str) -> Vec<String> {
-    let wanted = find(plan, name);
-    let before = plan
-        .nodes
-        .iter()
-        .filter(|(_, node)| plan.successors[node.successors.start as usize..node.successors.end as usize].contains(&wanted));
-    before.map(|(_, node)| node.name.to_string()).collect()
-}
-
-fn names(plan: &Plan, region: RegionId) -> Vec<String> {
-    plan.nodes_of(region).map(|(node, _)| plan.nodes[node].name.to_string()).collect()
-}
+mod look;
+mod write;
 
 #[test]
 fn a_chain_waits_by_data_alone() {
@@ -738,7 +527,7 @@ fn names_that_are_not_bound_are_an_error_and_no_panic() {
 }
 
 fn sample(span_shift: u32, literal: i64) -> Plan {
-    let mut w = Write { at: span_shift, ..Write::default() };
+    let mut w = Write::from(span_shift);
     let x = w.param("x", Type::S64);
     let item = w.bind("item", Type::S64);
     let call = w.call("p.f", vec![name(item), name(x)]);
