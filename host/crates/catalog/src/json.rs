@@ -24,7 +24,7 @@ use crate::value::Value;
 
 pub use argument::parse_argument;
 pub use read::{JsonError, from_json, parse};
-pub use write::{to_json, write_json};
+pub use write::{to_json, write_json, write_string};
 
 /// A text as a `json` document, nested at most [`MAX_JSON_DEPTH`] deep. The way in for text that comes from a
 /// guest or a store.

@@ -10,17 +10,12 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use catalog::{Component, DecodeError, decode};
-use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
-use wit_parser::{ManglingAndAbi, Resolve};
+use testkit::cases::{Comparison, entries};
+use wit_parser::Resolve;
 
 /// A component that has the world of a WIT text, and functions that trap.
 fn component_from_wit(wit: &str) -> Vec<u8> {
-    let mut resolve = Resolve::default();
-    let package = resolve.push_str("case.wit", wit).unwrap();
-    let world = resolve.select_world(&[package], None).unwrap();
-    let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+    testkit::component::component_from_wit(wit).unwrap()
 }
 
 fn listing(component: &Component) -> String {
@@ -60,15 +55,12 @@ fn unnamed(ty: &catalog::Type) -> String {
 }
 
 fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths
+    entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases"))
 }
 
 #[test]
 fn components_are_listed() {
-    let mut wrong = Vec::new();
+    let mut comparison = Comparison::default();
     for path in cases() {
         let expected = path.with_extension("txt");
         if path == expected {
@@ -76,15 +68,9 @@ fn components_are_listed() {
             continue;
         }
         let bytes = component_from_wit(&std::fs::read_to_string(&path).unwrap());
-        let component = decode(&bytes).unwrap();
-        let listing = listing(&component);
-        if std::env::var_os("BLESS").is_some() {
-            std::fs::write(&expected, &listing).unwrap();
-        } else if std::fs::read_to_string(&expected).ok().as_deref() != Some(listing.as_str()) {
-            wrong.push(format!("{}:\n{listing}", path.display()));
-        }
+        comparison.compare(&expected, &listing(&decode(&bytes).unwrap()));
     }
-    assert!(wrong.is_empty(), "not as expected (BLESS=1 writes them anew):\n{}", wrong.join("\n"));
+    comparison.finish();
 }
 
 #[test]

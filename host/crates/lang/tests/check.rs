@@ -6,11 +6,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a failed test says where")]
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use lang::{Compilation, Entry, Report, compile, to_json};
 use miette::{GraphicalReportHandler, GraphicalTheme};
+use testkit::cases::{Comparison, entries};
 use testkit::world::MemoryWorld;
 
 #[path = "check/api.rs"]
@@ -19,10 +19,7 @@ mod api;
 mod speed;
 
 fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths
+    entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases"))
 }
 
 fn rendered(compilation: &Compilation) -> String {
@@ -39,25 +36,14 @@ fn rendered(compilation: &Compilation) -> String {
 
 #[test]
 fn every_case_says_what_is_expected() {
-    let bless = std::env::var_os("BLESS").is_some();
-    let mut wrong = String::new();
+    let mut comparison = Comparison::default();
     for case in cases() {
         assert!(case.join("main.flow").exists(), "{} has no main.flow", case.display());
         let world = MemoryWorld::from_folder(&case).unwrap();
         let compilation = compile(&world, "main.flow", Entry::None);
-        let found = rendered(&compilation);
-        let path = case.join("diagnostics.txt");
-        if bless {
-            std::fs::write(&path, &found).unwrap();
-            continue;
-        }
-        let expected =
-            std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{} is missing; BLESS=1 writes it", path.display()));
-        if expected != found {
-            writeln!(wrong, "{}:\n--- expected\n{expected}--- found\n{found}", case.display()).unwrap();
-        }
+        comparison.compare(&case.join("diagnostics.txt"), &rendered(&compilation));
     }
-    assert!(wrong.is_empty(), "{wrong}");
+    comparison.finish();
 }
 
 #[test]

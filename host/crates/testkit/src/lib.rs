@@ -1,5 +1,6 @@
-//! For tests: fakes of the engine's ports, the seeded simulator, components made from WIT, and a world in memory.
+//! For tests: fakes of the engine's ports, the seeded simulator, components made from WIT, a world in memory, and cases as data.
 
+pub mod cases;
 pub mod component;
 pub mod fake;
 pub mod simulator;

@@ -97,7 +97,7 @@ async fn call(raw: &Raw, n: u32) {
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
     let instance = raw.pre.instantiate_async(&mut store).await.unwrap();
-    let function = instance.get_func(&mut store, &raw.function).unwrap();
+    let function = instance.get_func(&mut store, raw.function).unwrap();
     let mut results = [Val::Bool(false)];
     function.call_async(&mut store, &[Val::S64(i64::from(n)), Val::S64(1)], &mut results).await.unwrap();
     assert!(matches!(results[0], Val::S64(_)));

@@ -62,8 +62,8 @@ pub fn write_json(value: &Value, out: &mut String) {
         Value::U64(x) => number(*x, out),
         Value::F32(x) => write_float(widen(*x), out),
         Value::F64(x) => write_float(*x, out),
-        Value::Char(x) => string(x.encode_utf8(&mut [0; 4]), out),
-        Value::String(x) | Value::Dir(x) => string(x, out),
+        Value::Char(x) => write_string(x.encode_utf8(&mut [0; 4]), out),
+        Value::String(x) | Value::Dir(x) => write_string(x, out),
         Value::Bytes(x) => {
             out.push('"');
             STANDARD.encode_string(x, out);
@@ -71,9 +71,9 @@ pub fn write_json(value: &Value, out: &mut String) {
         }
         Value::List(items) | Value::Tuple(items) => between('[', ']', items.iter(), out, write_json),
         Value::Record(fields) => write_record(fields, out),
-        Value::Variant(name, None) | Value::Enum(name) => string(name, out),
+        Value::Variant(name, None) | Value::Enum(name) => write_string(name, out),
         Value::Variant(name, Some(payload)) => write_object(name, Some(payload), out),
-        Value::Flags(names) => between('[', ']', names.iter(), out, |name, out| string(name, out)),
+        Value::Flags(names) => between('[', ']', names.iter(), out, |name, out| write_string(name, out)),
         Value::Option(None) | Value::Unit => out.push_str("null"),
         Value::Option(Some(inner)) if needs_some(inner) => write_object("some", Some(inner), out),
         Value::Option(Some(inner)) => write_json(inner, out),
@@ -137,7 +137,7 @@ fn sorted(fields: &[(Name, Value)]) -> Vec<&(Name, Value)> {
 
 fn write_record(fields: &[(Name, Value)], out: &mut String) {
     let field = |(name, value): &(Name, Value), out: &mut String| {
-        string(name, out);
+        write_string(name, out);
         out.push(':');
         write_json(value, out);
     };
@@ -150,7 +150,7 @@ fn write_record(fields: &[(Name, Value)], out: &mut String) {
 
 fn write_object(name: &str, value: Option<&Value>, out: &mut String) {
     out.push('{');
-    string(name, out);
+    write_string(name, out);
     out.push(':');
     write_json(value.unwrap_or(&Value::Unit), out);
     out.push('}');
@@ -177,8 +177,8 @@ fn quoted(x: impl std::fmt::Display, out: &mut String) {
     let _ = write!(out, "\"{x}\"");
 }
 
-/// A string with the escapes that `serde_json` writes.
-fn string(text: &str, out: &mut String) {
+/// Appends a JSON string with the escapes that `serde_json` writes.
+pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
     let mut rest = text;
     while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {

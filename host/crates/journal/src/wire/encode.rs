@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use catalog::Digest;
+use catalog::json::write_string;
 use engine::event::{Attempt, Bill, Decision, Denial, Event, EventBody, Failure, Payload, RunOutcome, RunStarted, TaskId};
 use sha2::{Digest as _, Sha256};
 
-use super::json::{Object, list, push, string};
+use super::json::{Object, list, push};
 use super::{BLOB_THRESHOLD, BODY_VERSION, Blob, Encoded, RunChange, kind};
 
 /// The stored form of an event.
@@ -60,7 +61,7 @@ impl Writer {
         self.digest("program", started.program);
         let blobs = &mut self.blobs;
         list('{', '}', &started.input, self.body.member("input"), |(name, payload), out| {
-            string(name, out);
+            write_string(name, out);
             out.push(':');
             write_payload(payload, out, blobs);
         });
@@ -168,7 +169,7 @@ impl Writer {
     fn failure(&mut self, failure: &Failure) {
         let out = self.body.member("failure");
         push(out, format_args!("{{\"kind\":\"{}\",\"message\":", failure.kind.name()));
-        string(&failure.message, out);
+        write_string(&failure.message, out);
         if let Some(details) = &failure.details {
             out.push_str(",\"details\":");
             write_text(out, &mut self.blobs, |out| push(out, format_args!("{details}")));
@@ -205,9 +206,9 @@ fn write_text(out: &mut String, blobs: &mut Vec<Blob>, write: impl FnOnce(&mut S
 
 fn write_labels(labels: &[(String, String)], out: &mut String) {
     list('{', '}', labels, out, |(name, value), out| {
-        string(name, out);
+        write_string(name, out);
         out.push(':');
-        string(value, out);
+        write_string(value, out);
     });
 }
 

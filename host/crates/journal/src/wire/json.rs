@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Write};
 
+use catalog::json::write_string;
+
 /// An object that is being written.
 pub(super) struct Object {
     text: String,
@@ -31,7 +33,7 @@ impl Object {
 
     /// A text.
     pub(super) fn string(&mut self, key: &str, value: &str) {
-        string(value, self.member(key));
+        write_string(value, self.member(key));
     }
 
     /// A number, or what else is written as it displays itself.
@@ -41,7 +43,7 @@ impl Object {
 
     /// A list of texts.
     pub(super) fn strings(&mut self, key: &str, values: &[String]) {
-        list('[', ']', values, self.member(key), |value, out| string(value, out));
+        list('[', ']', values, self.member(key), |value, out| write_string(value, out));
     }
 }
 
@@ -55,30 +57,6 @@ pub(super) fn list<T>(open: char, close: char, items: &[T], out: &mut String, mu
         write(item, out);
     }
     out.push(close);
-}
-
-/// Appends a JSON string.
-pub(super) fn string(value: &str, out: &mut String) {
-    out.push('"');
-    let mut rest = value;
-    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
-        let (plain, special) = rest.split_at(at);
-        out.push_str(plain);
-        let mut chars = special.chars();
-        match chars.next() {
-            Some('\n') => out.push_str("\\n"),
-            Some('\t') => out.push_str("\\t"),
-            Some(control) if control < ' ' => push(out, format_args!("\\u{:04x}", u32::from(control))),
-            Some(quoted) => {
-                out.push('\\');
-                out.push(quoted);
-            }
-            None => {}
-        }
-        rest = chars.as_str();
-    }
-    out.push_str(rest);
-    out.push('"');
 }
 
 /// Appends formatted text, which cannot fail on a `String`.

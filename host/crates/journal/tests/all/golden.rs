@@ -14,6 +14,7 @@ use engine::ports::Journal;
 use journal::conformance::one_of_each;
 use journal::{Options, RunFilter, SqliteJournal, wire};
 use rusqlite::Connection;
+use testkit::cases::entries;
 
 /// Runs by id.
 type Runs = Vec<(&'static str, Vec<Event>)>;
@@ -123,9 +124,8 @@ async fn todays_format_is_the_frozen_one() {
 fn every_golden_journal_opens_verifies_and_decodes() {
     let folder = tempfile::tempdir().unwrap();
     let mut names = Vec::new();
-    for version in std::fs::read_dir(golden()).unwrap() {
-        for file in std::fs::read_dir(version.unwrap().path()).unwrap() {
-            let file = file.unwrap().path();
+    for version in entries(&golden()) {
+        for file in entries(&version) {
             if file.extension().is_some_and(|extension| extension == "sql") {
                 check(&file, folder.path());
                 names.push(file.file_stem().unwrap().to_str().unwrap().to_owned());

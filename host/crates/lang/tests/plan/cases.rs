@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use lang::render::{Format, render};
 use lang::{Compilation, Entry, check_plan, compile};
+use testkit::cases::{Comparison, entries};
 
 use crate::world::OneFile;
 
@@ -40,28 +41,17 @@ fn outcome(text: &str) -> String {
 }
 
 fn folders() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans");
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
-    folders.sort();
-    folders
+    entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans"))
 }
 
 #[test]
 fn every_case_gives_its_plan() {
-    let bless = std::env::var_os("BLESS").is_some();
-    let mut wrong = Vec::new();
+    let mut comparison = Comparison::default();
     for folder in folders() {
-        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(folder.join("main.flow")).unwrap();
-        let found = outcome(&text);
-        let expected = folder.join("plan.txt");
-        if bless {
-            std::fs::write(&expected, &found).unwrap();
-        } else if std::fs::read_to_string(&expected).unwrap_or_default() != found {
-            wrong.push(format!("{name}:\n{found}"));
-        }
+        comparison.compare(&folder.join("plan.txt"), &outcome(&text));
     }
-    assert!(wrong.is_empty(), "these differ from their plan.txt, `BLESS=1` writes them anew:\n{}", wrong.join("\n"));
+    comparison.finish();
 }
 
 #[test]
@@ -69,10 +59,7 @@ fn no_file_is_forgotten() {
     let folders = folders();
     assert!(folders.len() >= 20, "only {} cases", folders.len());
     for folder in folders {
-        let mut files: Vec<String> =
-            std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        files.sort();
-        assert_eq!(files, ["main.flow", "plan.txt"], "in {}", folder.display());
+        assert_eq!(entries(&folder), ["main.flow", "plan.txt"].map(|name| folder.join(name)));
     }
 }
 
