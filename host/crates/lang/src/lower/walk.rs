@@ -1,79 +1,60 @@
 //! Walks over the expressions of a plan.
 
-use crate::plan::{Backoff, Expr, FlowPlan, Grant, LibraryFunction, NodeKind, Operator, Slot};
+use crate::plan::{Arm, Backoff, CallPlan, Expr, FlowPlan, Grant, LibraryFunction, NodeKind, Operator, Slot};
+
+/// The parts of an expression, shared or to be changed: the patterns take the reference's own kind.
+macro_rules! visit_parts {
+    ($expr:ident, $f:ident) => {
+        match $expr {
+            Expr::Const(_) | Expr::Slot(_) | Expr::Local(_) => {}
+            Expr::Field(a, _) | Expr::TupleField(a, _) | Expr::Not(a) | Expr::Neg(a) | Expr::Some(a) | Expr::Convert(a, _) => {
+                $f(a);
+            }
+            Expr::Index(a, b)
+            | Expr::Binary(_, a, b)
+            | Expr::And(a, b)
+            | Expr::Or(a, b)
+            | Expr::Coalesce(a, b)
+            | Expr::SortBy(a, b) => {
+                $f(a);
+                $f(b);
+            }
+            Expr::If(a, b, c) => {
+                $f(a);
+                $f(b);
+                $f(c);
+            }
+            Expr::Match(subject, arms) => {
+                $f(subject);
+                for (_, guard, value) in arms {
+                    guard.into_iter().for_each(&mut *$f);
+                    $f(value);
+                }
+            }
+            Expr::List(_, items) | Expr::Tuple(items) | Expr::Text(items) | Expr::Library(_, items) => {
+                items.into_iter().for_each($f);
+            }
+            Expr::Record(fields) => fields.into_iter().for_each(|(_, value)| $f(value)),
+            Expr::Variant(_, payload) | Expr::Ok(payload) | Expr::Err(payload) => {
+                payload.into_iter().for_each(|value| $f(value));
+            }
+            Expr::Comprehension { list, condition, element, .. } => {
+                $f(list);
+                condition.into_iter().for_each(|value| $f(value));
+                $f(element);
+            }
+        }
+    };
+}
 
 /// Calls `f` with each direct part of an expression.
 pub(crate) fn parts<'e>(expr: &'e Expr, f: &mut dyn FnMut(&'e Expr)) {
-    match expr {
-        Expr::Const(_) | Expr::Slot(_) | Expr::Local(_) => {}
-        Expr::Field(a, _) | Expr::TupleField(a, _) | Expr::Not(a) | Expr::Neg(a) | Expr::Some(a) | Expr::Convert(a, _) => f(a),
-        Expr::Index(a, b)
-        | Expr::Binary(_, a, b)
-        | Expr::And(a, b)
-        | Expr::Or(a, b)
-        | Expr::Coalesce(a, b)
-        | Expr::SortBy(a, b) => {
-            f(a);
-            f(b);
-        }
-        Expr::If(a, b, c) => {
-            f(a);
-            f(b);
-            f(c);
-        }
-        Expr::Match(subject, arms) => {
-            f(subject);
-            for (_, guard, value) in arms {
-                guard.iter().for_each(&mut *f);
-                f(value);
-            }
-        }
-        Expr::List(_, items) | Expr::Tuple(items) | Expr::Text(items) | Expr::Library(_, items) => items.iter().for_each(f),
-        Expr::Record(fields) => fields.iter().for_each(|(_, value)| f(value)),
-        Expr::Variant(_, payload) | Expr::Ok(payload) | Expr::Err(payload) => payload.iter().for_each(|value| f(value)),
-        Expr::Comprehension { list, condition, element, .. } => {
-            f(list);
-            condition.iter().for_each(|value| f(value));
-            f(element);
-        }
-    }
+    visit_parts!(expr, f);
 }
 
 /// Calls `f` with each direct part of an expression, to change it.
 pub(crate) fn parts_mut(expr: &mut Expr, f: &mut dyn FnMut(&mut Expr)) {
-    match expr {
-        Expr::Const(_) | Expr::Slot(_) | Expr::Local(_) => {}
-        Expr::Field(a, _) | Expr::TupleField(a, _) | Expr::Not(a) | Expr::Neg(a) | Expr::Some(a) | Expr::Convert(a, _) => f(a),
-        Expr::Index(a, b)
-        | Expr::Binary(_, a, b)
-        | Expr::And(a, b)
-        | Expr::Or(a, b)
-        | Expr::Coalesce(a, b)
-        | Expr::SortBy(a, b) => {
-            f(a);
-            f(b);
-        }
-        Expr::If(a, b, c) => {
-            f(a);
-            f(b);
-            f(c);
-        }
-        Expr::Match(subject, arms) => {
-            f(subject);
-            for (_, guard, value) in arms {
-                guard.iter_mut().for_each(&mut *f);
-                f(value);
-            }
-        }
-        Expr::List(_, items) | Expr::Tuple(items) | Expr::Text(items) | Expr::Library(_, items) => items.iter_mut().for_each(f),
-        Expr::Record(fields) => fields.iter_mut().for_each(|(_, value)| f(value)),
-        Expr::Variant(_, payload) | Expr::Ok(payload) | Expr::Err(payload) => payload.iter_mut().for_each(|value| f(value)),
-        Expr::Comprehension { list, condition, element, .. } => {
-            f(list);
-            condition.iter_mut().for_each(|value| f(value));
-            f(element);
-        }
-    }
+    visit_parts!(expr, f);
 }
 
 /// Calls `f` with each slot that an expression reads, as often as it stands there.
@@ -92,41 +73,56 @@ pub(crate) fn slots_mut(expr: &mut Expr, f: &mut dyn FnMut(&mut Slot)) {
     }
 }
 
+/// The expressions of a node's kind, shared or to be changed.
+macro_rules! visit_node {
+    ($kind:ident, $f:ident $(, $mut:tt)?) => {
+        match $kind {
+            NodeKind::Call(call) => {
+                let CallPlan { args, grants, backoff, retry, timeout, memory, fuel, .. } = & $($mut)? **call;
+                args.into_iter().for_each(&mut *$f);
+                for grant in grants {
+                    if let Grant::Folder(_, dir) = grant {
+                        $f(dir);
+                    }
+                }
+                match backoff {
+                    Backoff::None => {}
+                    Backoff::Constant(first) | Backoff::Exponential { first, max: None } => $f(first),
+                    Backoff::Exponential { first, max: Some(max) } => {
+                        $f(first);
+                        $f(max);
+                    }
+                }
+                [retry, timeout, memory, fuel].into_iter().flatten().for_each(&mut *$f);
+            }
+            NodeKind::Flow { args, .. } => args.into_iter().for_each(&mut *$f),
+            NodeKind::Value(value) | NodeKind::Return(value) => $f(value),
+            NodeKind::If { condition, .. } => $f(condition),
+            NodeKind::Match { subject, arms } => {
+                $f(subject);
+                for Arm { guard, .. } in arms {
+                    guard.into_iter().for_each(&mut *$f);
+                }
+            }
+            NodeKind::Map { list, .. } | NodeKind::Tree { list, .. } => $f(list),
+            NodeKind::Fold { init: a, list: b, .. }
+            | NodeKind::Loop { init: a, max: b, .. }
+            | NodeKind::Require { condition: a, message: b } => {
+                $f(a);
+                $f(b);
+            }
+            NodeKind::Try { .. } | NodeKind::Block { .. } => {}
+        }
+    };
+}
+
 /// The expressions of a node over the frame of its region: those of its kind, and its policy.
 pub(crate) fn node_exprs<'n>(
     kind: &'n NodeKind,
     policy: impl IntoIterator<Item = &'n Option<Expr>>,
     f: &mut dyn FnMut(&'n Expr),
 ) {
-    match kind {
-        NodeKind::Call(call) => {
-            call.args.iter().for_each(&mut *f);
-            call.grants.iter().filter_map(folder).for_each(&mut *f);
-            backoff(&call.backoff).into_iter().flatten().for_each(&mut *f);
-            [&call.retry, &call.timeout, &call.memory, &call.fuel].into_iter().flatten().for_each(&mut *f);
-        }
-        NodeKind::Flow { args, .. } => args.iter().for_each(&mut *f),
-        NodeKind::Value(value) | NodeKind::Return(value) => f(value),
-        NodeKind::If { condition, .. } => f(condition),
-        NodeKind::Match { subject, arms } => {
-            f(subject);
-            arms.iter().filter_map(|arm| arm.guard.as_ref()).for_each(&mut *f);
-        }
-        NodeKind::Map { list, .. } | NodeKind::Tree { list, .. } => f(list),
-        NodeKind::Fold { init, list, .. } => {
-            f(init);
-            f(list);
-        }
-        NodeKind::Loop { init, max, .. } => {
-            f(init);
-            f(max);
-        }
-        NodeKind::Try { .. } | NodeKind::Block { .. } => {}
-        NodeKind::Require { condition, message } => {
-            f(condition);
-            f(message);
-        }
-    }
+    visit_node!(kind, f);
     policy.into_iter().flatten().for_each(f);
 }
 
@@ -136,41 +132,7 @@ pub(crate) fn node_exprs_mut<'n>(
     policy: impl IntoIterator<Item = &'n mut Option<Expr>>,
     f: &mut dyn FnMut(&mut Expr),
 ) {
-    match kind {
-        NodeKind::Call(call) => {
-            call.args.iter_mut().for_each(&mut *f);
-            for grant in &mut call.grants {
-                if let Grant::Folder(_, dir) = grant {
-                    f(dir);
-                }
-            }
-            match &mut call.backoff {
-                Backoff::None => {}
-                Backoff::Constant(first) | Backoff::Exponential { first, max: None } => f(first),
-                Backoff::Exponential { first, max: Some(max) } => {
-                    f(first);
-                    f(max);
-                }
-            }
-            let own = [&mut call.retry, &mut call.timeout, &mut call.memory, &mut call.fuel];
-            own.into_iter().flatten().for_each(&mut *f);
-        }
-        NodeKind::Flow { args, .. } => args.iter_mut().for_each(&mut *f),
-        NodeKind::Value(value) | NodeKind::Return(value) => f(value),
-        NodeKind::If { condition, .. } => f(condition),
-        NodeKind::Match { subject, arms } => {
-            f(subject);
-            arms.iter_mut().filter_map(|arm| arm.guard.as_mut()).for_each(&mut *f);
-        }
-        NodeKind::Map { list, .. } | NodeKind::Tree { list, .. } => f(list),
-        NodeKind::Fold { init: a, list: b, .. }
-        | NodeKind::Loop { init: a, max: b, .. }
-        | NodeKind::Require { condition: a, message: b } => {
-            f(a);
-            f(b);
-        }
-        NodeKind::Try { .. } | NodeKind::Block { .. } => {}
-    }
+    visit_node!(kind, f, mut);
     policy.into_iter().flatten().for_each(f);
 }
 
@@ -210,21 +172,6 @@ pub(crate) fn node_slots<'n>(kind: &'n NodeKind, policy: impl IntoIterator<Item 
 /// The expressions of a flow itself, over the inputs of its body.
 pub(crate) fn flow_exprs(flow: &FlowPlan) -> impl Iterator<Item = &Expr> {
     [&flow.deadline, &flow.parallel].into_iter().flatten()
-}
-
-fn folder(grant: &Grant) -> Option<&Expr> {
-    match grant {
-        Grant::Folder(_, dir) => Some(dir),
-        _ => None,
-    }
-}
-
-fn backoff(backoff: &Backoff) -> [Option<&Expr>; 2] {
-    match backoff {
-        Backoff::None => [None, None],
-        Backoff::Constant(wait) => [Some(wait), None],
-        Backoff::Exponential { first, max } => [Some(first), max.as_ref()],
-    }
 }
 
 /// Whether nothing but the caps on size and work can make an expression fail.
