@@ -1,5 +1,7 @@
 //! The syntax tree of a `.flow` file.
 //!
+//! Long because it is one closed set of types, each with its documentation, and no behaviour.
+//!
 //! It says what was written, not what it means: names are not resolved and types are not checked.
 //! Parts that could not be parsed are left out of the tree, or stand as [`ExprKind::Error`], so that
 //! everything around them is still there to be checked.

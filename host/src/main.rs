@@ -19,6 +19,10 @@ use crate::cli::Cli;
 use crate::exit::Exit;
 use crate::output::Output;
 
+/// A sandbox is made of many small allocations, which end on other threads than they began.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

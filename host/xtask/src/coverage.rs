@@ -23,7 +23,7 @@ pub(crate) fn begin() -> anyhow::Result<Vec<(String, String)>> {
     let mut variables = vec![("CARGO_TARGET_DIR".to_owned(), target())];
     for line in text.lines() {
         let (key, value) = line.split_once('=').with_context(|| format!("`{line}` is not a variable"))?;
-        // The form for shells escapes its separator; the program's own form is the byte itself.
+        // Values stand in quotes.
         variables.push((key.to_owned(), value.trim_matches(['"', '\'']).to_owned()));
     }
     Ok(variables)

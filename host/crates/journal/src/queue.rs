@@ -16,16 +16,24 @@ use engine::event::{Event, RunId};
 use engine::ports::JournalError;
 use tokio::sync::oneshot;
 
-use crate::options::Options;
+use crate::options::{Durability, Options};
 use crate::wire::{Encoded, encode};
 
-/// How long a thread looks again and again before it sleeps, where nothing else is to be done. Sleeping
-/// and waking cost more than a commit in process durability.
-const SPIN: Duration = Duration::from_micros(40);
+/// How long the writer looks for the next job of a caller that has nothing else to do, before it sleeps.
+/// Sleeping and waking cost more than a commit in process durability.
+const SPIN: Duration = Duration::from_micros(60);
+
+/// How long such a caller looks for its answer: a little more than a commit takes on a good disk.
+const fn patience(durability: Durability) -> Duration {
+    match durability {
+        Durability::Full => Duration::from_micros(400),
+        Durability::Process => Duration::from_micros(100),
+    }
+}
 
 /// So many answers are waited for asleep after one that did not come in time: then the machine is busy, and
 /// the thread that looks takes the processor from the one that writes.
-const SLEEPS: usize = 100;
+const SLEEPS: usize = 8;
 
 /// What became of a job.
 pub(crate) type Answer = Result<(), JournalError>;
@@ -81,6 +89,7 @@ pub(crate) struct Queue {
     /// How many answers are not to be waited for awake.
     asleep: AtomicUsize,
     limits: Limits,
+    patience: Duration,
 }
 
 struct Limits {
@@ -110,6 +119,7 @@ impl Queue {
             open: AtomicUsize::new(0),
             full: AtomicBool::new(false),
             asleep: AtomicUsize::new(0),
+            patience: patience(options.durability),
             limits: Limits { group_events, group_bytes, queue_events, queue_bytes },
         }
     }
@@ -165,7 +175,7 @@ impl Queue {
     /// The next group of jobs in order, at least one; none when the queue is closed and empty.
     pub(crate) fn take(&self, spin: bool) -> Option<Vec<Job>> {
         if spin {
-            spin_until(|| self.queued.load(Ordering::Acquire) > 0);
+            spin_until(SPIN, || self.queued.load(Ordering::Acquire) > 0);
         }
         let mut state = self.lock();
         while state.jobs.is_empty() {
@@ -214,7 +224,7 @@ impl Queue {
     /// Looks for the answer for a moment, as long as there is nothing else in the writer's hands.
     pub(crate) fn spin_for(&self, receiver: &mut oneshot::Receiver<Answer>) -> Option<Answer> {
         let mut found = None;
-        spin_until(|| {
+        spin_until(self.patience, || {
             found = receiver.try_recv().ok();
             found.is_some() || self.open.load(Ordering::Relaxed) > 1
         });
@@ -244,9 +254,9 @@ impl Queue {
     }
 }
 
-fn spin_until(mut done: impl FnMut() -> bool) {
+fn spin_until(patience: Duration, mut done: impl FnMut() -> bool) {
     let begin = Instant::now();
-    while !done() && begin.elapsed() < SPIN {
+    while !done() && begin.elapsed() < patience {
         std::hint::spin_loop();
     }
 }

@@ -15,7 +15,7 @@ use rusqlite::OptionalExtension;
 use sha2::{Digest as _, Sha256};
 
 use crate::load::{self, Prefix};
-use crate::options::{Durability, Options};
+use crate::options::Options;
 use crate::problem::{from_sqlite, unavailable};
 use crate::queue::{Answer, Queue};
 use crate::read::{Pool, Reader};
@@ -36,8 +36,6 @@ pub struct SqliteJournal {
 struct Writer {
     queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
-    /// A commit is so short that a caller with nothing else to do may wait for it awake.
-    quick: bool,
 }
 
 impl std::fmt::Debug for Writer {
@@ -65,8 +63,7 @@ impl SqliteJournal {
             .name("journal".to_owned())
             .spawn(move || writer::run(connection, file, &served))
             .map_err(|error| unavailable(path, format_args!("cannot be used: its thread does not start: {error}")))?;
-        let quick = options.durability == Durability::Process;
-        Ok(Self { path: path.to_owned(), readers, writer: Some(Writer { queue, thread: Some(thread), quick }) })
+        Ok(Self { path: path.to_owned(), readers, writer: Some(Writer { queue, thread: Some(thread) }) })
     }
 
     /// The read side of the same store.
@@ -92,7 +89,7 @@ impl SqliteJournal {
             Ok(writer) => writer,
             Err(error) => return std::future::ready(Err(error)).boxed(),
         };
-        let idle = idle && writer.quick && writer.queue.may_spin();
+        let idle = idle && writer.queue.may_spin();
         let mut receiver = writer.queue.append(run, events, idle);
         let queue = idle.then(|| Arc::clone(&writer.queue));
         let gone = self.gone();

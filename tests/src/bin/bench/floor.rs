@@ -5,6 +5,7 @@
 //! commits into a table of the same shape.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sandbox::{SandboxConfig, engine_config};
@@ -12,10 +13,8 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, 
 use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::median;
-
 /// Calls of one round.
-const CALLS: u32 = 40_000;
+const CALLS: u32 = 20_000;
 
 /// A runtime with a worker for each core, as `host` has it.
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
@@ -39,37 +38,34 @@ impl WasiView for State {
     }
 }
 
-struct Raw {
+/// What a call needs.
+pub(crate) struct Raw {
     engine: Engine,
     pre: InstancePre<State>,
     function: ComponentExportIndex,
 }
 
-/// Microseconds per call of `kit.add`, over all cores.
-pub(crate) async fn calls(bytes: &[u8]) -> f64 {
-    let raw = std::sync::Arc::new(prepare(bytes));
-    let mut rounds = Vec::new();
-    for _ in 0..7 {
-        let started = Instant::now();
-        let running: Vec<_> = (0..tasks())
-            .map(|_| {
-                let raw = raw.clone();
-                tokio::spawn(async move {
-                    for n in 0..CALLS / tasks() {
-                        call(&raw, n).await;
-                    }
-                })
+/// Microseconds per call of `kit.add`, over all cores, in one round.
+pub(crate) async fn round(raw: &Arc<Raw>) -> f64 {
+    let started = Instant::now();
+    let running: Vec<_> = (0..tasks())
+        .map(|_| {
+            let raw = raw.clone();
+            tokio::spawn(async move {
+                for n in 0..CALLS / tasks() {
+                    call(&raw, n).await;
+                }
             })
-            .collect();
-        for task in running {
-            task.await.unwrap();
-        }
-        rounds.push(started.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS));
+        })
+        .collect();
+    for task in running {
+        task.await.unwrap();
     }
-    median(rounds)
+    started.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS)
 }
 
-fn prepare(bytes: &[u8]) -> Raw {
+/// The component, compiled and linked.
+pub(crate) fn prepare(bytes: &[u8]) -> Arc<Raw> {
     let engine = Engine::new(&engine_config(&SandboxConfig::default(), false)).unwrap();
     let component = Component::new(&engine, bytes).unwrap();
     let mut linker: Linker<State> = Linker::new(&engine);
@@ -86,7 +82,7 @@ fn prepare(bytes: &[u8]) -> Raw {
             std::thread::sleep(Duration::from_millis(10));
         }
     });
-    Raw { engine, pre, function }
+    Arc::new(Raw { engine, pre, function })
 }
 
 async fn call(raw: &Raw, n: u32) {

@@ -13,6 +13,10 @@ mod table;
 
 use table::Table;
 
+/// As in `host`, for the floors too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let json = std::env::args().any(|arg| arg == "--json");
     let only = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
@@ -20,16 +24,12 @@ fn main() {
     let mut table = Table::default();
     let bytes = std::fs::read(e2e::component("kit")).unwrap();
     let runtime = floor::runtime();
-    let mut call = 0.0;
-    if wanted("steps") || wanted("durable") {
-        call = runtime.block_on(floor::calls(&bytes));
-        table.figure("floor: raw wasmtime call", "us", call);
-    }
+    let raw = floor::prepare(&bytes);
     if wanted("steps") {
-        runtime.block_on(steps::measure(&bytes, call, &mut table));
+        runtime.block_on(steps::measure(&bytes, &raw, &mut table));
     }
     if wanted("durable") {
-        runtime.block_on(durable::measure(&bytes, call, &mut table));
+        runtime.block_on(durable::measure(&bytes, &raw, &mut table));
     }
     if wanted("compile") {
         compile::measure(&mut table);

@@ -12,6 +12,8 @@ use lang::plan::Plan;
 use lang::{ComponentProblem, LoadedComponent, World};
 use sandbox::{Sandbox, SandboxConfig};
 
+use crate::compile::chain;
+use crate::floor::{self, Raw};
 use crate::median;
 use crate::table::{Bound, Table};
 
@@ -83,16 +85,27 @@ pub(crate) fn fan(steps: u32) -> String {
     )
 }
 
-/// Times a fan-out over an engine with a journal in memory.
-pub(crate) async fn measure(bytes: &[u8], call: f64, table: &mut Table) {
+/// Times a fan-out and a chain over an engine with a journal in memory. Each round stands beside a round of the floor, so
+/// that a machine that changes its speed changes both.
+pub(crate) async fn measure(bytes: &[u8], raw: &Arc<Raw>, table: &mut Table) {
     let journal = Arc::new(MemoryJournal::default());
     let engine = engine(bytes, journal.clone());
-    let plan = plan(fan(STEPS));
-    let mut rounds = Vec::new();
-    for round in 0..7 {
-        rounds.push(run(&engine, &*journal, &plan, format!("fan{round}")).await * 1e6 / f64::from(STEPS));
+    let wide = plan(fan(STEPS));
+    let (mut floors, mut steps, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..11 {
+        let call = floor::round(raw).await;
+        let step = run(&engine, &*journal, &wide, format!("fan{round}")).await * 1e6 / f64::from(STEPS);
+        floors.push(call);
+        steps.push(step);
+        ratios.push(step / call);
     }
-    let step = median(rounds);
-    table.figure("step through the engine, journal in memory", "us", step);
-    table.bounded("(a) step to floor", "x", step / call, Bound::Most(1.5));
+    table.figure("floor: raw wasmtime call", "us", median(floors));
+    table.figure("step through the engine, journal in memory", "us", median(steps));
+    let chained = plan(chain(1_000));
+    let mut rounds = Vec::new();
+    for round in 0..11 {
+        rounds.push(run(&engine, &*journal, &chained, format!("chain{round}")).await * 1e6 / 1e3);
+    }
+    table.figure("chained step, journal in memory", "us", median(rounds));
+    table.bounded("(a) step to floor", "x", median(ratios), Bound::Most(1.5));
 }
