@@ -71,10 +71,10 @@ fn run(site: &Site, page: &Path, block: &str) -> u32 {
     count
 }
 
-/// Splits a command line; double quotes group.
+/// Splits a command line; single quotes group.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
-    for (index, part) in line.split('"').enumerate() {
+    for (index, part) in line.split('\'').enumerate() {
         if index % 2 == 1 {
             words.push(part.to_owned());
         } else {
