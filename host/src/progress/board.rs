@@ -141,7 +141,8 @@ impl Board {
                 }
             }
             Update::Denied { path, denial } => {
-                self.problem(&format!("{path}: {} was denied: {}", denial.capability, denial.subject));
+                let subject = if denial.subject.is_empty() { String::new() } else { format!(": {}", denial.subject) };
+                self.problem(&format!("{path}: {} was denied{subject}", denial.capability));
             }
             Update::Log { path, line } => self.log = Some(plain(&format!("{path}: {line}"))),
             Update::Waiting { what } => {
