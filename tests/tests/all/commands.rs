@@ -1,7 +1,7 @@
 //! The commands as a user meets them.
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use e2e::{Site, finish};
 
@@ -91,7 +91,12 @@ fn an_interrupted_run_pauses_and_says_how_to_resume() {
         "use \"{plugins}/kit.wasm\" as kit\nflow main() -> list<u64> { map n in range(0, 40) with { parallel: 1 } { kit.slow(50) } }\n",
     );
     let child = site.command(["run", "slow.flow"]).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(900));
+    // Three results are in the journal: the run is under way, and its signals are heard.
+    let begun = Instant::now();
+    while site.host(["ps", "--json"]).json()[0]["events"].as_u64().unwrap_or_default() < 4 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the run does not get under way");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let printed = finish(child).expect(130);
     let line =
