@@ -174,7 +174,8 @@ impl RunTask {
     fn appended(&mut self, done: Appended) {
         match done {
             Ok(through) => self.input(Input::Committed { through }),
-            Err(error) => self.end = Some(RunEnd::StoreFailed(error)),
+            // The first failure is the reason; appends behind it only miss what it would have written.
+            Err(error) => drop(self.end.get_or_insert(RunEnd::StoreFailed(error))),
         }
     }
 

@@ -85,6 +85,7 @@ struct Trouble {
     delay: Duration,
     left: AtomicUsize,
     error: JournalError,
+    failed: AtomicBool,
 }
 
 impl Trouble {
@@ -94,11 +95,18 @@ impl Trouble {
             delay,
             left: AtomicUsize::new(usize::MAX),
             error: JournalError::Unavailable("full".into()),
+            failed: AtomicBool::new(false),
         }
     }
 
     fn failing(after: usize, error: JournalError) -> Self {
-        Self { inner: MemoryJournal::new(), delay: Duration::ZERO, left: AtomicUsize::new(after), error }
+        Self {
+            inner: MemoryJournal::new(),
+            delay: Duration::ZERO,
+            left: AtomicUsize::new(after),
+            error,
+            failed: AtomicBool::new(false),
+        }
     }
 }
 
@@ -107,6 +115,10 @@ impl Journal for Trouble {
         let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         let done = match left {
             Ok(_) => self.inner.append(run, events),
+            Err(_) if self.failed.swap(true, Ordering::SeqCst) => {
+                let what = "what the failed append would have written is missing".to_owned();
+                futures::future::ready(Err(JournalError::Damaged { run: run.clone(), what })).boxed()
+            }
             Err(_) => futures::future::ready(Err(self.error.clone())).boxed(),
         };
         let delay = self.delay;
@@ -266,6 +278,16 @@ async fn a_store_that_fails_stops_the_run_and_says_why() {
     assert_eq!(journal.load(&RunId("r1".into())).unwrap().len(), 3);
     let nothing = engine(adder(), Arc::new(Trouble::failing(0, error.clone())), EngineConfig::default());
     assert_eq!(nothing.start(new(&plan)).await.err(), Some(EngineError::Journal(error)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_failure_of_the_store_is_the_reason() {
+    let plan = Arc::new(fan(3000, |_| {}));
+    let error = JournalError::Unavailable("the disk is full".into());
+    let journal = Trouble { delay: Duration::from_millis(2), ..Trouble::failing(3, error.clone()) };
+    let report =
+        within(engine(adder(), Arc::new(journal), EngineConfig::default()).start(new(&plan)).await.unwrap().wait()).await;
+    assert_eq!(report.outcome, RunEnd::StoreFailed(error));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
