@@ -119,7 +119,15 @@ impl Journal for Trouble {
                 let what = "what the failed append would have written is missing".to_owned();
                 futures::future::ready(Err(JournalError::Damaged { run: run.clone(), what })).boxed()
             }
-            Err(_) => futures::future::ready(Err(self.error.clone())).boxed(),
+            Err(_) => {
+                // Slower than those behind it, which are then answered together with it.
+                let (error, delay) = (self.error.clone(), self.delay * 20);
+                async move {
+                    tokio::time::sleep(delay).await;
+                    Err(error)
+                }
+                .boxed()
+            }
         };
         let delay = self.delay;
         async move {
