@@ -551,6 +551,8 @@ pub enum SettingValue {
     Expr(Expr),
     /// `[http "host", read folder]`, the value of `allow`.
     Grants(Vec<GrantExpr>),
+    /// `{ steps: 100, time: 5m }`, the value of `budget`; the span includes the braces.
+    Settings(Vec<Setting>, Span),
 }
 
 /// One capability of an `allow`: a word and what it applies to.

@@ -190,7 +190,7 @@ fn keyword_symbol(rule: Rule) -> Option<&'static str> {
         Rule::comma | Rule::trailing_comma => "`,`",
         Rule::fat_arrow | Rule::lambda_body => "`=>`",
         Rule::langle => "`<`",
-        Rule::lcurly | Rule::block | Rule::import_names => "`{`",
+        Rule::lcurly | Rule::nested | Rule::block | Rule::import_names => "`{`",
         Rule::lparen | Rule::params => "`(`",
         Rule::lsquare | Rule::grants => "`[`",
         Rule::rangle => "`>`",
@@ -278,6 +278,7 @@ fn form_symbol(rule: Rule) -> Symbol {
         | Rule::rangle
         | Rule::rcurly
         | Rule::rparen
-        | Rule::rsquare => Symbol::Hidden,
+        | Rule::rsquare
+        | Rule::nested => Symbol::Hidden,
     }
 }

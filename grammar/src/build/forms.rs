@@ -176,6 +176,11 @@ impl Build<'_> {
                     self.report(diagnostics::equals_for_colon(at, &key.name));
                 }
                 Rule::grants => value = Some(SettingValue::Grants(self.grants(part))),
+                Rule::nested => {
+                    let at = self.span(&part);
+                    let parts = self.parts(part);
+                    value = Some(SettingValue::Settings(self.settings(parts), at));
+                }
                 Rule::expr => value = Some(SettingValue::Expr(self.expr(part))),
                 _ => {}
             }

@@ -156,6 +156,10 @@ impl<'a> Dump<'a> {
                     let grants: Vec<String> = grants.iter().map(|grant| self.grant(grant)).collect();
                     format!("[{}]", grants.join(", "))
                 }
+                SettingValue::Settings(settings, span) => {
+                    assert!(self.at(*span).starts_with('{'), "the span of settings");
+                    self.settings(settings)
+                }
             };
             format!("{}: {value}", self.name(&setting.key))
         };

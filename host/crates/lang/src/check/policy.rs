@@ -159,6 +159,12 @@ impl FlowChecker<'_, '_> {
                 );
                 None
             }
+            SettingValue::Settings(_, at) => {
+                self.g.report(
+                    say::value(key, "a value, not settings in braces", *at).help("settings in braces belong to `budget`"),
+                );
+                None
+            }
         }
     }
 
@@ -229,9 +235,9 @@ impl FlowChecker<'_, '_> {
             SettingValue::Grants(grants) => grants.as_slice(),
             SettingValue::Expr(Expr { kind: ExprKind::List(items), .. }) if items.is_empty() => &[],
             SettingValue::Expr(Expr { kind: ExprKind::Error, .. }) => return None,
-            SettingValue::Expr(value) => {
+            SettingValue::Expr(Expr { span, .. }) | SettingValue::Settings(_, span) => {
                 self.g.report(
-                    say::value("allow", "a list of capabilities", value.span)
+                    say::value("allow", "a list of capabilities", *span)
                         .help("such as `allow: [read folder, http \"api.example.com\"]`"),
                 );
                 return None;
@@ -359,6 +365,7 @@ impl FlowChecker<'_, '_> {
 fn setting_span(setting: &Setting) -> Span {
     match &setting.value {
         SettingValue::Expr(value) => value.span,
+        SettingValue::Settings(_, span) => *span,
         SettingValue::Grants(_) => setting.key.span,
     }
 }
