@@ -1,12 +1,16 @@
 //! The syntax tree of a `.flow` file.
 //!
-//! Long because it is one closed set of types, each with its documentation, and no behaviour.
-//!
 //! It says what was written, not what it means: names are not resolved and types are not checked.
 //! Parts that could not be parsed are left out of the tree, or stand as [`ExprKind::Error`], so that
 //! everything around them is still there to be checked.
 
+mod item;
+
 use crate::span::{Ident, Span};
+pub use item::{
+    CaseDef, ClassDef, EnumDef, FieldDef, Flow, FunctionDef, Hook, HookTarget, Import, ImportName, InterfaceDef, Item, Package,
+    Param, RecordDef, TestDef, Text, Trigger, TriggerKind, Use, VariantDef,
+};
 
 /// A whole file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,186 +23,6 @@ pub struct File {
     pub comments: Vec<Span>,
     /// Names of items that could not be parsed; already reported, so that uses of them are not reported again.
     pub broken: Vec<Ident>,
-}
-
-/// `package ns:name@version`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Package {
-    /// Before the colon.
-    pub namespace: Ident,
-    /// After the colon.
-    pub name: Ident,
-    /// After the `@`, as written.
-    pub version: Option<Ident>,
-    /// The whole line.
-    pub span: Span,
-}
-
-/// A declaration.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Item {
-    /// `import "lib.flow" { a, b as c }`.
-    Import(Import),
-    /// `use "plugin.wasm" as name with { … }`.
-    Use(Use),
-    /// `record name { field: type }`.
-    Record(RecordDef),
-    /// `enum name { case }`.
-    Enum(EnumDef),
-    /// `variant name { case(type) }`.
-    Variant(VariantDef),
-    /// `class name { memory: 64MiB }`.
-    Class(ClassDef),
-    /// `flow name(params) -> type { … }`.
-    Flow(Flow),
-}
-
-/// A quoted text without interpolation, unescaped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text {
-    /// The unescaped value.
-    pub value: Box<str>,
-    /// Including the quotes.
-    pub span: Span,
-}
-
-/// `import "lib.flow" { a, b as c } with { … }`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Import {
-    /// Path relative to the importing file.
-    pub path: Text,
-    /// What is imported; each with the name that it gets here.
-    pub names: Vec<ImportName>,
-    /// Caps on what the imported flows may grant.
-    pub with: Option<With>,
-    /// The whole item.
-    pub span: Span,
-}
-
-/// One name of an import.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ImportName {
-    /// Its name in the imported file.
-    pub name: Ident,
-    /// Its name here when `as` renames it.
-    pub alias: Option<Ident>,
-}
-
-/// `use "plugin.wasm" as name with { … }`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Use {
-    /// Path, catalogue name or reference of the component.
-    pub source: Text,
-    /// The name its functions are called by.
-    pub alias: Ident,
-    /// Policy for all its steps.
-    pub with: Option<With>,
-    /// The whole item.
-    pub span: Span,
-}
-
-/// `record name { field: type }`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RecordDef {
-    /// Lines of `///` before it, without the slashes.
-    pub docs: Vec<Box<str>>,
-    /// Its name.
-    pub name: Ident,
-    /// Its fields in order.
-    pub fields: Vec<FieldDef>,
-    /// The whole item.
-    pub span: Span,
-}
-
-/// A field of a record or a parameter-like `name: type`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FieldDef {
-    /// Lines of `///` before it.
-    pub docs: Vec<Box<str>>,
-    /// Its name.
-    pub name: Ident,
-    /// Its type.
-    pub ty: TypeExpr,
-}
-
-/// `enum name { a, b }`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EnumDef {
-    /// Lines of `///` before it.
-    pub docs: Vec<Box<str>>,
-    /// Its name.
-    pub name: Ident,
-    /// Its cases in order.
-    pub cases: Vec<Ident>,
-    /// The whole item.
-    pub span: Span,
-}
-
-/// `variant name { a, b(type) }`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct VariantDef {
-    /// Lines of `///` before it.
-    pub docs: Vec<Box<str>>,
-    /// Its name.
-    pub name: Ident,
-    /// Its cases in order.
-    pub cases: Vec<CaseDef>,
-    /// The whole item.
-    pub span: Span,
-}
-
-/// A case of a variant.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CaseDef {
-    /// Its name.
-    pub name: Ident,
-    /// What it carries.
-    pub ty: Option<TypeExpr>,
-}
-
-/// `class name { memory: 64MiB, parallel: 4 }`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClassDef {
-    /// Lines of `///` before it.
-    pub docs: Vec<Box<str>>,
-    /// Its name.
-    pub name: Ident,
-    /// Its limits.
-    pub settings: Vec<Setting>,
-    /// The whole item.
-    pub span: Span,
-}
-
-/// `flow name(params) -> type with { … } { … }`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Flow {
-    /// Lines of `///` before it.
-    pub docs: Vec<Box<str>>,
-    /// Its name.
-    pub name: Ident,
-    /// Its parameters in order.
-    pub params: Vec<Param>,
-    /// Its result type; absent when it gives nothing.
-    pub result: Option<TypeExpr>,
-    /// Policy for all its steps.
-    pub with: Option<With>,
-    /// Its body.
-    pub body: Block,
-    /// The whole item.
-    pub span: Span,
-}
-
-/// A parameter of a flow.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Param {
-    /// Lines of `///` before it.
-    pub docs: Vec<Box<str>>,
-    /// Its name.
-    pub name: Ident,
-    /// Its type.
-    pub ty: TypeExpr,
-    /// Value when the caller gives none.
-    pub default: Option<Expr>,
 }
 
 /// A type as written.
@@ -225,6 +49,8 @@ pub enum TypeKind {
     Result(Option<Box<TypeExpr>>, Option<Box<TypeExpr>>),
     /// `tuple<a, b>`.
     Tuple(Vec<TypeExpr>),
+    /// `flow(a, b) -> c`: a parameter that takes a flow.
+    Flow(Vec<TypeExpr>, Option<Box<TypeExpr>>),
     /// Something that could not be parsed; already reported.
     Error,
 }
@@ -268,6 +94,15 @@ pub enum StatementKind {
     },
     /// `return value`.
     Return(Option<Expr>),
+    /// `mock component.function(patterns) => value`; only in a test.
+    Mock(Box<Mock>),
+    /// `assert condition else "message"`; only in a test.
+    Assert {
+        /// What must hold.
+        condition: Expr,
+        /// What to say when it does not.
+        message: Option<Expr>,
+    },
     /// An expression or step.
     Expr(Expr),
     /// Could not be parsed; already reported. `binds` is the name of the `let` that was here, so
@@ -276,6 +111,41 @@ pub enum StatementKind {
         /// The name that a broken `let` would have bound.
         binds: Option<Ident>,
     },
+}
+
+/// `mock target times n takes d => value`, or `… fails kind "message"`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mock {
+    /// What it stands for.
+    pub target: MockTarget,
+    /// How often it answers; after that the next one that fits does.
+    pub times: Option<Expr>,
+    /// How long the answer takes, in virtual time.
+    pub takes: Option<Expr>,
+    /// The answer.
+    pub answer: MockAnswer,
+}
+
+/// What a mock stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MockTarget {
+    /// `component.function(patterns)`: patterns for the arguments in order; what they bind is seen by the answer.
+    Call(Expr, Vec<Pattern>),
+    /// `ask role(patterns)`.
+    Ask(Ident, Vec<Pattern>),
+    /// `wait signal name`.
+    Signal(Ident),
+    /// `wait message "topic"`.
+    Message(Text),
+}
+
+/// What a mock answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MockAnswer {
+    /// `=> value`.
+    Value(Expr),
+    /// `fails kind "message"`.
+    Fails(Ident, Option<Expr>),
 }
 
 /// An expression, step or structured form.
@@ -441,6 +311,39 @@ pub enum ExprKind {
         /// What to do then.
         handler: Block,
     },
+    /// `race with { } { arms }`: the first arm that succeeds.
+    Race {
+        /// Policy.
+        with: Option<With>,
+        /// One block each; an arm of one statement is a block of it.
+        arms: Vec<Block>,
+    },
+    /// `any count of with { } { arms }`: the first so many that succeed.
+    Any {
+        /// How many.
+        count: Box<Expr>,
+        /// Policy.
+        with: Option<With>,
+        /// As of a race.
+        arms: Vec<Block>,
+    },
+    /// `wait 10m`.
+    Wait(Box<Expr>),
+    /// `wait signal name: type`; nothing is carried where there is no type.
+    Signal(Ident, Option<TypeExpr>),
+    /// `wait message "topic": type`.
+    Message(Box<Expr>, Option<TypeExpr>),
+    /// `emit "topic" value`.
+    Emit {
+        /// A text.
+        topic: Box<Expr>,
+        /// What is sent.
+        value: Box<Expr>,
+    },
+    /// `ask role(args)`.
+    Ask(Ident, Vec<Arg>),
+    /// `run plan(args)`.
+    RunPlan(Vec<Arg>),
     /// A step or form with something attached; attached ones nest outwards in the order written.
     Postfix(Box<Expr>, Postfix),
     /// Could not be parsed; already reported.
@@ -456,6 +359,13 @@ pub enum Postfix {
     Else(Box<Expr>),
     /// `after a, b`.
     After(Vec<Ident>),
+    /// `undo compensation`.
+    Undo {
+        /// `undo always`: also when the step fails or is interrupted.
+        always: bool,
+        /// What takes the step's effect back.
+        compensation: Box<Expr>,
+    },
 }
 
 /// A part of a text literal.

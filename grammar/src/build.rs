@@ -3,6 +3,8 @@
 //! Nothing here can panic on a shape that the grammar does not produce: such a place becomes an error node with a
 //! diagnostic of its own.
 
+mod declarations;
+mod effects;
 mod expr;
 mod fold;
 mod forms;
@@ -76,30 +78,55 @@ fn is_decoration(rule: Rule) -> bool {
             | Rule::EOI
             | Rule::kw_after
             | Rule::kw_allow
+            | Rule::kw_any
             | Rule::kw_as
+            | Rule::kw_ask
+            | Rule::kw_assert
             | Rule::kw_cast
             | Rule::kw_catch
             | Rule::kw_class
+            | Rule::kw_emit
             | Rule::kw_enum
+            | Rule::kw_event
+            | Rule::kw_fails
             | Rule::kw_flow
             | Rule::kw_from
+            | Rule::kw_hook
             | Rule::kw_if
             | Rule::kw_import
             | Rule::kw_in
+            | Rule::kw_interface
             | Rule::kw_loop
             | Rule::kw_map
             | Rule::kw_match
+            | Rule::kw_message
+            | Rule::kw_mock
+            | Rule::kw_of
+            | Rule::kw_on
             | Rule::kw_package
             | Rule::kw_phase
+            | Rule::kw_plan
+            | Rule::kw_race
             | Rule::kw_record
+            | Rule::kw_recursive
             | Rule::kw_reduce
             | Rule::kw_require
             | Rule::kw_return
+            | Rule::kw_role
+            | Rule::kw_run
+            | Rule::kw_schedule
             | Rule::kw_seq
+            | Rule::kw_signal
+            | Rule::kw_takes
+            | Rule::kw_test
+            | Rule::kw_times
             | Rule::kw_try
+            | Rule::kw_undo
             | Rule::kw_until
             | Rule::kw_use
             | Rule::kw_variant
+            | Rule::kw_wait
+            | Rule::kw_webhook
             | Rule::kw_with
     )
 }
@@ -173,7 +200,7 @@ impl<'p> Build<'p> {
 
     fn next_expr(&mut self, parts: &mut Parts<'_>) -> Expr {
         match parts.next() {
-            Some(pair) if matches!(pair.as_rule(), Rule::expr | Rule::head) => self.expr(pair),
+            Some(pair) if matches!(pair.as_rule(), Rule::expr | Rule::head | Rule::bare) => self.expr(pair),
             _ => self.internal(parts.span),
         }
     }

@@ -1,7 +1,7 @@
 //! Every diagnostic of the parser, one small constructor each, so that the wording lives in one file.
 
 use crate::diagnostic::Diagnostic;
-use crate::keywords::{foreign_item, is_keyword, reserved_for};
+use crate::keywords::foreign_item;
 use crate::span::Span;
 
 const SYNTAX: &str = "flow::syntax";
@@ -17,7 +17,7 @@ pub(crate) fn unexpected(at: Span, expected: &str, found: &str) -> Diagnostic {
 
 /// Text between items that begins none.
 pub(crate) fn not_an_item(at: Span, found: &str, statement: bool) -> Diagnostic {
-    let expected = "`flow`, `record`, `enum`, `variant`, `class`, `use` or `import`";
+    let expected = "`flow`, `record`, `enum`, `variant`, `interface`, `class`, `role`, `hook`, `on`, `test`, `use` or `import`";
     let found = Diagnostic::error(SYNTAX, format!("expected {expected}, found {found}"), at, "this begins no declaration");
     if statement { found.help("statements stand inside the braces of a flow: `flow main() { … }`") } else { found }
 }
@@ -124,23 +124,8 @@ pub(crate) fn else_without_braces(at: Span) -> Diagnostic {
 
 /// A keyword where a name is expected.
 pub(crate) fn keyword_as_name(at: Span, word: &str) -> Diagnostic {
-    match reserved_for(word) {
-        Some(_) => reserved(at, word).help(format!("as a name it is written `%{word}`")),
-        None => Diagnostic::error(RESERVED, format!("`{word}` is a keyword and not a name"), at, "expected a name")
-            .help(format!("write `%{word}` to use it as a name")),
-    }
-}
-
-/// A form of a later version.
-pub(crate) fn reserved(at: Span, word: &str) -> Diagnostic {
-    let meaning = reserved_for(word).unwrap_or("later");
-    debug_assert!(is_keyword(word), "only keywords are reserved");
-    Diagnostic::error(
-        RESERVED,
-        format!("`{word}` is reserved for {meaning}, which this version does not have"),
-        at,
-        "not available",
-    )
+    Diagnostic::error(RESERVED, format!("`{word}` is a keyword and not a name"), at, "expected a name")
+        .help(format!("write `%{word}` to use it as a name"))
 }
 
 /// `read-file` where a name is expected.
@@ -273,10 +258,11 @@ pub(crate) fn type_arguments(at: Span, word: &str) -> Diagnostic {
     Diagnostic::error(SYNTAX, format!("`{word}` has the wrong number of types"), at, format!("expected {form}"))
 }
 
-/// A flow without a body.
-pub(crate) fn no_body(at: Span, name: &str) -> Diagnostic {
-    Diagnostic::error(SYNTAX, format!("the flow `{name}` has no body"), at, "expected `{` after this")
-        .help("the body stands in braces that open on the same line: `flow name() { … }`")
+/// A flow or test without a body.
+pub(crate) fn no_body(at: Span, what: &str, name: &str) -> Diagnostic {
+    let form = if what == "flow" { "flow name() { … }" } else { "test \"name\" { … }" };
+    Diagnostic::error(SYNTAX, format!("the {what} `{name}` has no body"), at, "expected `{` after this")
+        .help(format!("the body stands in braces that open on the same line: `{form}`"))
 }
 
 /// Drift between grammar and builder; the text is at fault for nothing.

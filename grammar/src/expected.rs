@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::diagnostics;
-use crate::keywords::{is_keyword, reserved_for};
+use crate::keywords::is_keyword;
 use crate::rules::Rule;
 use crate::span::{FileId, Span, whole_characters};
 
@@ -49,9 +49,6 @@ pub(crate) fn diagnose(rules: &[Rule], place: &Place<'_>) -> Diagnostic {
     let (found, end) = found(place.text, start);
     let at = place.span(start, end);
     let word = place.text.get(start..end).unwrap_or_default();
-    if reserved_for(word).is_some() && !followed_by(place.text, end, ':') {
-        return diagnostics::reserved(at, word);
-    }
     if is_keyword(word) && followed_by(place.text, end, ':') && (expected.has("an expression") || expected.has("a name")) {
         return diagnostics::keyword_as_name(at, word);
     }
@@ -181,6 +178,18 @@ fn keyword_symbol(rule: Rule) -> Option<&'static str> {
         Rule::kw_in => "`in`",
         Rule::kw_package => "`package`",
         Rule::kw_record => "`record`",
+        Rule::kw_interface => "`interface`",
+        Rule::kw_role => "`role`",
+        Rule::kw_hook => "`hook`",
+        Rule::kw_test => "`test`",
+        Rule::kw_on => "`on`",
+        Rule::kw_of => "`of`",
+        Rule::kw_plan => "`plan`",
+        Rule::kw_schedule | Rule::schedule => "`schedule`",
+        Rule::kw_event | Rule::on_event => "`event`",
+        Rule::kw_webhook | Rule::on_webhook => "`webhook`",
+        Rule::kw_fails | Rule::mock_fails => "`fails`",
+        Rule::kw_max => "`max`",
         Rule::kw_until => "`until`",
         Rule::kw_use => "`use`",
         Rule::kw_variant => "`variant`",
@@ -190,8 +199,8 @@ fn keyword_symbol(rule: Rule) -> Option<&'static str> {
         Rule::comma | Rule::trailing_comma => "`,`",
         Rule::fat_arrow | Rule::lambda_body => "`=>`",
         Rule::langle => "`<`",
-        Rule::lcurly | Rule::nested | Rule::block | Rule::import_names => "`{`",
-        Rule::lparen | Rule::params => "`(`",
+        Rule::lcurly | Rule::nested | Rule::block | Rule::import_names | Rule::arms => "`{`",
+        Rule::lparen | Rule::params | Rule::field_defs | Rule::patterns => "`(`",
         Rule::lsquare | Rule::grants => "`[`",
         Rule::rangle => "`>`",
         Rule::rcurly => "`}`",
@@ -202,12 +211,16 @@ fn keyword_symbol(rule: Rule) -> Option<&'static str> {
 }
 
 /// Everything that is not one sign or word. Exhaustive, so that a new rule cannot reach a user by its name.
+#[expect(clippy::too_many_lines, reason = "an exhaustive match of short arms")]
 fn form_symbol(rule: Rule) -> Symbol {
     match rule {
         Rule::EOI | Rule::nl => Symbol::Telling("the end of the statement"),
         Rule::word | Rule::name | Rule::field | Rule::ident | Rule::ident_char | Rule::tuple_field => Symbol::Telling("a name"),
         Rule::package_word | Rule::version => Symbol::Telling("a package name"),
-        Rule::type_expr | Rule::generic_word => Symbol::Telling("a type"),
+        Rule::type_expr | Rule::generic_word | Rule::flow_type => Symbol::Telling("a type"),
+        Rule::function_def => Symbol::Telling("a function `name(param: type) -> type`"),
+        Rule::hook_target | Rule::star => Symbol::Telling("what it is called for"),
+        Rule::path => Symbol::Telling("`component.function`"),
         Rule::name_pat | Rule::literal_pat | Rule::tuple_pat | Rule::record_pat | Rule::pattern | Rule::minus => {
             Symbol::Telling("a pattern")
         }
@@ -229,25 +242,39 @@ fn form_symbol(rule: Rule) -> Symbol {
             Symbol::Telling("an expression")
         }
         Rule::phase_form | Rule::try_form | Rule::for_form | Rule::while_form => Symbol::Telling("an expression"),
+        Rule::race_form | Rule::any_form | Rule::wait_form | Rule::emit_form | Rule::ask_form | Rule::run_form => {
+            Symbol::Telling("an expression")
+        }
+        Rule::bare | Rule::bare_operand => Symbol::Telling("an expression"),
+        Rule::topic => Symbol::Telling("a text"),
+        Rule::kw_race | Rule::kw_any | Rule::kw_wait | Rule::kw_emit | Rule::kw_ask | Rule::kw_run => Symbol::Hidden,
+        Rule::kw_signal | Rule::kw_message | Rule::wait_signal | Rule::wait_message | Rule::kw_always => Symbol::Hidden,
+        Rule::kw_mock | Rule::kw_assert | Rule::kw_times | Rule::kw_takes | Rule::mock_times | Rule::mock_takes => Symbol::Hidden,
+        Rule::mock_target | Rule::mock_ask | Rule::mock_signal | Rule::mock_message | Rule::mock_call => {
+            Symbol::Telling("`component.function(…)`")
+        }
+        Rule::race_arm => Symbol::Telling("a statement"),
         Rule::kw_if | Rule::kw_match | Rule::kw_map | Rule::kw_for | Rule::kw_while | Rule::kw_reduce | Rule::kw_loop => {
             Symbol::Hidden
         }
-        Rule::kw_seq | Rule::kw_phase | Rule::kw_try | Rule::kw_allow | Rule::kw_max | Rule::kw_elif | Rule::kw_from => {
-            Symbol::Hidden
-        }
+        Rule::kw_seq | Rule::kw_phase | Rule::kw_try | Rule::kw_allow | Rule::kw_elif | Rule::kw_from => Symbol::Hidden,
         Rule::statement | Rule::let_stmt | Rule::expr_stmt | Rule::require_stmt | Rule::return_stmt | Rule::lone_statement => {
             Symbol::Telling("a statement")
         }
+        Rule::mock_stmt | Rule::assert_stmt => Symbol::Telling("a statement"),
         Rule::let_word | Rule::kw_require | Rule::kw_return => Symbol::Telling("a statement"),
         Rule::fold_head | Rule::tree_head => Symbol::Telling("`=` or `,`"),
         Rule::bin_op | Rule::postfix | Rule::call | Rule::index | Rule::record_lit => Symbol::Weak("an operator"),
         Rule::attached | Rule::with_clause | Rule::after_clause | Rule::cast | Rule::kw_cast => Symbol::Weak("an operator"),
         Rule::kw_with | Rule::kw_else | Rule::kw_after | Rule::else_if => Symbol::Weak("an operator"),
+        Rule::kw_undo | Rule::undo => Symbol::Weak("an operator"),
+        Rule::recursive | Rule::kw_recursive | Rule::flow_result => Symbol::Weak("an operator"),
         Rule::arg_value | Rule::yaml_value | Rule::comprehension | Rule::hole | Rule::sep | Rule::keyword | Rule::WHITESPACE => {
             Symbol::Hidden
         }
         Rule::flow_head | Rule::lone_package | Rule::lone_import | Rule::lone_use | Rule::lone_record => Symbol::Hidden,
-        Rule::lone_enum | Rule::lone_variant | Rule::lone_class => Symbol::Hidden,
+        Rule::lone_enum | Rule::lone_variant | Rule::lone_class | Rule::lone_interface | Rule::lone_role => Symbol::Hidden,
+        Rule::lone_hook | Rule::lone_trigger | Rule::test_head => Symbol::Hidden,
         Rule::kw_as
         | Rule::kw_catch
         | Rule::kw_class
@@ -257,6 +284,25 @@ fn form_symbol(rule: Rule) -> Symbol {
         | Rule::kw_in
         | Rule::kw_package
         | Rule::kw_record
+        | Rule::kw_interface
+        | Rule::kw_role
+        | Rule::kw_hook
+        | Rule::kw_test
+        | Rule::kw_on
+        | Rule::kw_of
+        | Rule::kw_plan
+        | Rule::kw_schedule
+        | Rule::schedule
+        | Rule::kw_event
+        | Rule::on_event
+        | Rule::kw_webhook
+        | Rule::on_webhook
+        | Rule::kw_fails
+        | Rule::mock_fails
+        | Rule::kw_max
+        | Rule::arms
+        | Rule::field_defs
+        | Rule::patterns
         | Rule::kw_until
         | Rule::kw_use
         | Rule::kw_variant

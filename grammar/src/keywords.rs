@@ -1,40 +1,25 @@
-//! The words of the language: which are keywords, and which are kept for later versions.
+//! The words of the language, and what other languages say for them.
 
-/// What a word is kept for, when it belongs to a form that this version does not have.
-pub(crate) fn reserved_for(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "race" => "running arms against each other",
-        "any" => "waiting for the first of several arms",
-        "wait" => "waiting for a time, a signal or a message",
-        "emit" => "sending an event",
-        "ask" => "asking an agent",
-        "undo" => "compensation",
-        "hook" => "hooks",
-        "on" => "triggers",
-        "test" => "tests",
-        "role" => "roles of agents",
-        "run" => "running a plan",
-        "recursive" => "recursion",
-        _ => return None,
-    })
-}
-
-/// Whether the word is a keyword, also of a later version; as a name it is written `%name`.
+/// Whether the word is a keyword; as a name it is written `%name`.
 #[must_use]
 pub fn is_keyword(name: &str) -> bool {
     matches!(
         name,
         "after"
             | "and"
+            | "any"
             | "as"
+            | "ask"
             | "catch"
             | "class"
             | "else"
+            | "emit"
             | "enum"
             | "false"
             | "flow"
             | "for"
             | "foreach"
+            | "hook"
             | "if"
             | "import"
             | "in"
@@ -44,22 +29,30 @@ pub fn is_keyword(name: &str) -> bool {
             | "match"
             | "none"
             | "not"
+            | "on"
             | "or"
             | "package"
             | "phase"
+            | "race"
             | "record"
+            | "recursive"
             | "reduce"
             | "require"
             | "return"
+            | "role"
+            | "run"
             | "seq"
+            | "test"
             | "true"
             | "try"
+            | "undo"
             | "until"
             | "use"
             | "variant"
+            | "wait"
             | "while"
             | "with"
-    ) || reserved_for(name).is_some()
+    )
 }
 
 /// What begins an item.
@@ -79,10 +72,18 @@ pub(crate) enum ItemWord {
     Variant,
     /// `class`
     Class,
+    /// `interface`
+    Interface,
+    /// `role`
+    Role,
     /// `flow`
     Flow,
-    /// An item of a later version: `hook`, `on`, `test`, `role`.
-    Later,
+    /// `hook`
+    Hook,
+    /// `on`
+    Trigger,
+    /// `test`
+    Test,
     /// What other languages call a flow or a record.
     Foreign,
     /// Nothing that begins an item.
@@ -100,8 +101,12 @@ impl ItemWord {
             "enum" => Self::Enum,
             "variant" => Self::Variant,
             "class" => Self::Class,
+            "interface" => Self::Interface,
+            "role" => Self::Role,
             "flow" => Self::Flow,
-            "hook" | "on" | "test" | "role" => Self::Later,
+            "hook" => Self::Hook,
+            "on" => Self::Trigger,
+            "test" => Self::Test,
             _ if foreign_item(word).is_some() => Self::Foreign,
             _ => Self::Stray,
         }
@@ -112,7 +117,7 @@ impl ItemWord {
 pub(crate) fn foreign_item(word: &str) -> Option<&'static str> {
     match word {
         "function" | "def" | "fn" | "func" | "fun" | "workflow" | "task" | "proc" => Some("flow"),
-        "struct" | "interface" | "message" | "dataclass" => Some("record"),
+        "struct" | "message" | "dataclass" => Some("record"),
         "union" => Some("variant"),
         "include" | "from" | "using" => Some("import"),
         _ => None,
@@ -129,14 +134,14 @@ pub(crate) fn is_library_function(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_keyword, reserved_for};
+    use super::is_keyword;
 
     #[test]
-    fn words_of_later_forms_are_keywords() {
+    fn words_that_only_some_places_know_are_names() {
         for word in "race any wait emit ask undo hook on test role run recursive".split(' ') {
-            assert!(is_keyword(word) && reserved_for(word).is_some(), "{word}");
+            assert!(is_keyword(word), "{word}");
         }
-        for word in "max some ok err list result text clock class_ lets".split(' ') {
+        for word in "max some ok err list result text clock class_ lets mock assert signal message plan interface of".split(' ') {
             assert!(!is_keyword(word), "{word}");
         }
     }

@@ -1,6 +1,6 @@
 //! Parses a file item by item, and flows statement by statement.
 
-use crate::ast::{Block, File, Flow, Item, Statement, StatementKind};
+use crate::ast::{Block, File, Item, Statement, StatementKind};
 use crate::build::Build;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostics;
@@ -103,7 +103,8 @@ impl<'a> Parser<'a> {
         }
         let rule = match raw.word {
             ItemWord::Flow => return self.flow(raw),
-            ItemWord::Later | ItemWord::Foreign | ItemWord::Stray => return self.not_an_item(raw),
+            ItemWord::Test => return self.test(raw),
+            ItemWord::Foreign | ItemWord::Stray => return self.not_an_item(raw),
             ItemWord::Package => Rule::lone_package,
             ItemWord::Import => Rule::lone_import,
             ItemWord::Use => Rule::lone_use,
@@ -111,6 +112,10 @@ impl<'a> Parser<'a> {
             ItemWord::Enum => Rule::lone_enum,
             ItemWord::Variant => Rule::lone_variant,
             ItemWord::Class => Rule::lone_class,
+            ItemWord::Interface => Rule::lone_interface,
+            ItemWord::Role => Rule::lone_role,
+            ItemWord::Hook => Rule::lone_hook,
+            ItemWord::Trigger => Rule::lone_trigger,
         };
         let mut piece = Piece::new(self.scan, self.id, raw.start, raw.end);
         let word = raw.word;
@@ -140,7 +145,7 @@ impl<'a> Parser<'a> {
                 after_as.map(at).into_iter().collect()
             }
             ItemWord::Import => words.into_iter().skip(1).map(at).collect(),
-            ItemWord::Package | ItemWord::Stray => Vec::new(),
+            ItemWord::Package | ItemWord::Hook | ItemWord::Trigger | ItemWord::Test | ItemWord::Stray => Vec::new(),
             _ => words.into_iter().nth(1).map(at).into_iter().collect(),
         };
         self.out.file.broken.extend(names);
@@ -152,7 +157,6 @@ impl<'a> Parser<'a> {
         let at = self.span(raw.start, raw.start + offset(word.len()));
         let found = match raw.word {
             _ if self.is_reported(raw) => None,
-            ItemWord::Later => Some(diagnostics::reserved(at, word)),
             ItemWord::Foreign => Some(diagnostics::foreign_declaration(at, word)),
             _ => {
                 let (found, end) = expected::found(self.text, raw.start as usize);
@@ -179,17 +183,32 @@ impl<'a> Parser<'a> {
         let Some(mut flow) = built.flatten().filter(|_| !head.has_holes()) else { return self.broken(raw) };
         let Some((open, close)) = raw.body else {
             let at = self.span(raw.end.saturating_sub(1), raw.end);
-            self.report(diagnostics::no_body(at, &flow.name.name));
+            self.report(diagnostics::no_body(at, "flow", &flow.name.name));
             return self.broken(raw);
         };
+        flow.body = self.body(raw, open, close);
         flow.span = self.span(raw.start, close);
-        flow.body = Block { statements: self.body(open, close), span: self.span(open, close) };
-        self.after_body(raw, close, &mut flow);
+        flow.span.end = flow.span.end.max(flow.body.span.end);
         self.out.file.items.push(Item::Flow(flow));
     }
 
-    /// Nothing may follow the body of a flow.
-    fn after_body(&mut self, raw: &RawItem, close: u32, flow: &mut Flow) {
+    fn test(&mut self, raw: &RawItem) {
+        let head_end = raw.body.map_or(raw.end, |(open, _)| open);
+        let mut head = Piece::new(self.scan, self.id, raw.start, head_end);
+        let built = self.piece(Rule::test_head, &mut head, |build, pairs| build.test_head(pairs));
+        let Some(mut test) = built.flatten() else { return };
+        let Some((open, close)) = raw.body else {
+            let at = self.span(raw.end.saturating_sub(1), raw.end);
+            return self.report(diagnostics::no_body(at, "test", &test.name.value));
+        };
+        test.body = self.body(raw, open, close);
+        test.span = self.span(raw.start, close);
+        self.out.file.items.push(Item::Test(test));
+    }
+
+    /// The body of a flow or test; nothing may follow it.
+    fn body(&mut self, raw: &RawItem, open: u32, close: u32) -> Block {
+        let body = Block { statements: self.statements(open, close), span: self.span(open, close) };
         let rest = self.clean(close, raw.end);
         let blanks = rest.len() - rest.trim_start().len();
         if !rest.trim().is_empty() && !self.is_reported(&RawItem { start: close, ..*raw }) {
@@ -197,10 +216,10 @@ impl<'a> Parser<'a> {
             let (found, end) = expected::found(self.text, start);
             self.report(diagnostics::unexpected(self.span(offset(start), offset(end)), "the next declaration", &found));
         }
-        flow.span.end = flow.span.end.max(flow.body.span.end);
+        body
     }
 
-    fn body(&mut self, open: u32, close: u32) -> Vec<Statement> {
+    fn statements(&mut self, open: u32, close: u32) -> Vec<Statement> {
         let mut statements = Vec::new();
         let ranges =
             statement_ranges(braces_in(&self.scan.marks, open + 1, close.saturating_sub(1)), open + 1, close.saturating_sub(1));

@@ -12,12 +12,21 @@ struct Segment {
     expr: Expr,
 }
 
+/// What the next segment is to the one before it.
+#[derive(Clone, Copy)]
+enum Link {
+    /// Its fallback.
+    Else,
+    /// Its compensation.
+    Undo { always: bool },
+}
+
 impl Build<'_> {
     /// Reads one operand and, after it, the operator that follows.
     pub(super) fn operand<'i>(&mut self, inner: &mut Pairs<'i>) -> (Expr, Option<Pair<'i>>) {
         let mut segment = self.segment(inner);
-        // Steps whose fallback is being read.
-        let mut outer: Vec<Segment> = Vec::new();
+        // Steps whose fallback or compensation is being read.
+        let mut outer: Vec<(Segment, Link)> = Vec::new();
         let mut next = None;
         let mut casts = Vec::new();
         while let Some(pair) = inner.next() {
@@ -29,7 +38,13 @@ impl Build<'_> {
                 Rule::cast => casts.push(pair),
                 Rule::kw_else => {
                     segment = attach_to(&mut outer, segment);
-                    outer.push(segment);
+                    outer.push((segment, Link::Else));
+                    segment = self.segment(inner);
+                }
+                Rule::undo => {
+                    segment = attach_to(&mut outer, segment);
+                    let always = pair.into_inner().any(|part| part.as_rule() == Rule::kw_always);
+                    outer.push((segment, Link::Undo { always }));
                     segment = self.segment(inner);
                 }
                 Rule::with_clause => {
@@ -48,8 +63,8 @@ impl Build<'_> {
                 _ => segment.expr = self.postfix(segment.expr, pair),
             }
         }
-        while let Some(step) = outer.pop() {
-            segment = self.fall_back(step, segment);
+        while let Some((step, link)) = outer.pop() {
+            segment = self.linked(step, link, segment);
         }
         for cast in casts {
             segment.expr = self.cast(segment.expr, cast);
@@ -74,10 +89,10 @@ impl Build<'_> {
         Segment { prefixes, expr: self.internal(at) }
     }
 
-    fn fall_back(&mut self, mut step: Segment, fallback: Segment) -> Segment {
-        let fallback = prefixed(fallback);
-        let span = step.expr.span.to(fallback.span);
-        if let ExprKind::If { otherwise: otherwise @ None, .. } = &mut step.expr.kind {
+    fn linked(&mut self, mut step: Segment, link: Link, segment: Segment) -> Segment {
+        if let (Link::Else, ExprKind::If { otherwise: otherwise @ None, .. }) = (link, &mut step.expr.kind) {
+            let fallback = prefixed(segment);
+            let span = step.expr.span.to(fallback.span);
             self.report(diagnostics::else_without_braces(fallback.span));
             let at = fallback.span;
             let statement = Statement { kind: StatementKind::Expr(fallback), span: at };
@@ -85,8 +100,7 @@ impl Build<'_> {
             step.expr.span = span;
             return step;
         }
-        step.expr = postfix(step.expr, Postfix::Else(Box::new(fallback)), span);
-        step
+        link_to(step, link, segment)
     }
 
     fn cast(&mut self, expr: Expr, pair: Pair<'_>) -> Expr {
@@ -208,6 +222,16 @@ impl Build<'_> {
         Expr { kind, span }
     }
 
+    /// The topic of a message.
+    pub(super) fn topic(&mut self, pair: Pair<'_>) -> Expr {
+        self.primary(pair)
+    }
+
+    /// The arguments of a `call`.
+    pub(super) fn arguments(&mut self, pair: Pair<'_>) -> Vec<Arg> {
+        self.args(pair.into_inner())
+    }
+
     fn args(&mut self, pairs: Pairs<'_>) -> Vec<Arg> {
         let mut args: Vec<Arg> = Vec::with_capacity(pairs.len() / 2);
         for part in pairs {
@@ -297,7 +321,7 @@ fn prefixed(segment: Segment) -> Expr {
 
 /// Something is attached to the nearest step or form: a fallback that is neither is complete, and the step that it
 /// belongs to is the nearest.
-fn attach_to(outer: &mut Vec<Segment>, segment: Segment) -> Segment {
+fn attach_to(outer: &mut Vec<(Segment, Link)>, segment: Segment) -> Segment {
     let step = matches!(
         segment.expr.kind,
         ExprKind::Call(..)
@@ -311,17 +335,31 @@ fn attach_to(outer: &mut Vec<Segment>, segment: Segment) -> Segment {
             | ExprKind::Seq { .. }
             | ExprKind::Phase { .. }
             | ExprKind::Try { .. }
+            | ExprKind::Race { .. }
+            | ExprKind::Any { .. }
+            | ExprKind::Wait(_)
+            | ExprKind::Signal(..)
+            | ExprKind::Message(..)
+            | ExprKind::Emit { .. }
+            | ExprKind::Ask(..)
+            | ExprKind::RunPlan(_)
     );
     if step {
         return segment;
     }
     match outer.pop() {
         None => segment,
-        Some(mut step) => {
-            let fallback = prefixed(segment);
-            let span = step.expr.span.to(fallback.span);
-            step.expr = postfix(step.expr, Postfix::Else(Box::new(fallback)), span);
-            step
-        }
+        Some((step, link)) => link_to(step, link, segment),
     }
+}
+
+fn link_to(mut step: Segment, link: Link, segment: Segment) -> Segment {
+    let other = prefixed(segment);
+    let span = step.expr.span.to(other.span);
+    let what = match link {
+        Link::Else => Postfix::Else(Box::new(other)),
+        Link::Undo { always } => Postfix::Undo { always, compensation: Box::new(other) },
+    };
+    step.expr = postfix(step.expr, what, span);
+    step
 }

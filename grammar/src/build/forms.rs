@@ -42,7 +42,7 @@ impl Build<'_> {
                 let binding = if parts.next_is(Rule::name) { Some(self.next_ident(&mut parts)) } else { None };
                 ExprKind::Try { with, body, binding, handler: self.next_block(&mut parts) }
             }
-            _ => self.internal(parts.span).kind,
+            rule => self.effect_form(rule, parts),
         }
     }
 

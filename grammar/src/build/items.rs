@@ -2,7 +2,8 @@
 
 use super::{Build, Pair, Pairs, Parts};
 use crate::ast::{
-    CaseDef, ClassDef, EnumDef, FieldDef, Flow, Import, ImportName, Item, Package, Param, RecordDef, Text, Use, VariantDef,
+    CaseDef, ClassDef, EnumDef, FieldDef, Flow, Import, ImportName, InterfaceDef, Item, Package, Param, RecordDef, TestDef, Text,
+    TypeExpr, Use, VariantDef,
 };
 use crate::diagnostics;
 use crate::keywords::ItemWord;
@@ -51,6 +52,14 @@ impl Build<'_> {
                 let name = self.next_ident(&mut parts);
                 Item::Class(ClassDef { docs, name, settings: self.settings(parts), span })
             }
+            ItemWord::Interface => {
+                let name = self.next_ident(&mut parts);
+                let functions = parts.filter_map(|part| self.function_def(part)).collect();
+                Item::Interface(InterfaceDef { docs, name, functions, span })
+            }
+            ItemWord::Role => Item::Role(self.signature(docs, parts)?),
+            ItemWord::Hook => Item::Hook(self.hook(docs, parts)?),
+            ItemWord::Trigger => Item::Trigger(self.trigger(docs, parts)?),
             _ => return None,
         })
     }
@@ -108,7 +117,7 @@ impl Build<'_> {
         Some(Use { source, alias: self.next_ident(&mut parts), with: self.next_with(&mut parts), span })
     }
 
-    fn field_def(&mut self, pair: Pair<'_>) -> Option<FieldDef> {
+    pub(super) fn field_def(&mut self, pair: Pair<'_>) -> Option<FieldDef> {
         let docs = self.docs(&pair);
         let mut parts = self.parts(pair);
         if parts.next_is(Rule::hole) {
@@ -140,10 +149,26 @@ impl Build<'_> {
         let name = self.next_ident(&mut parts);
         let params = self.parts(parts.next()?);
         let params = params.filter_map(|param| self.param(param)).collect();
-        let result = if parts.next_is(Rule::type_expr) { parts.next() } else { None };
-        let result = result.map(|ty| self.type_expr(ty));
+        let result = self.next_type(&mut parts);
+        let recursive = if parts.next_is(Rule::recursive) { parts.next() } else { None };
+        let recursive = recursive.and_then(|pair| self.parts(pair).find(|part| part.as_rule() == Rule::head));
+        let recursive = recursive.map(|bound| self.expr(bound));
         let with = self.next_with(&mut parts);
-        Some(Flow { docs, name, params, result, with, body: Default::default(), span })
+        Some(Flow { docs, name, params, result, recursive, with, body: Default::default(), span })
+    }
+
+    /// A test without its body.
+    pub(crate) fn test_head(&mut self, pairs: Pairs<'_>) -> Option<TestDef> {
+        let span = self.whole(&pairs);
+        let docs = self.docs_at(span.start);
+        let mut parts = Parts { pairs, span };
+        let name = parts.next().map(|name| self.plain_text(name))?;
+        Some(TestDef { docs, name, body: Default::default(), span })
+    }
+
+    pub(super) fn next_type(&mut self, parts: &mut Parts<'_>) -> Option<TypeExpr> {
+        let written = if parts.next_is(Rule::type_expr) { parts.next() } else { None };
+        written.map(|ty| self.type_expr(ty))
     }
 
     fn param(&mut self, pair: Pair<'_>) -> Option<Param> {

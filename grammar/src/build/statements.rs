@@ -1,7 +1,7 @@
 //! Blocks and statements.
 
 use super::{Build, Pair, Pairs, Parts};
-use crate::ast::{Block, ExprKind, Statement, StatementKind};
+use crate::ast::{Block, Expr, ExprKind, Statement, StatementKind};
 use crate::diagnostics;
 use crate::rules::Rule;
 use crate::scan::offset;
@@ -25,7 +25,7 @@ impl Build<'_> {
         }
     }
 
-    fn statement(&mut self, pair: Pair<'_>) -> Statement {
+    pub(super) fn statement(&mut self, pair: Pair<'_>) -> Statement {
         let span = self.span(&pair);
         let rule = pair.as_rule();
         if rule == Rule::hole {
@@ -38,14 +38,24 @@ impl Build<'_> {
             Rule::let_stmt => self.let_statement(parts),
             Rule::expr_stmt => self.expr_statement(parts),
             Rule::require_stmt => {
-                let condition = self.next_expr(&mut parts);
-                let message = parts.find(|part| part.as_rule() == Rule::expr).map(|part| self.expr(part));
+                let (condition, message) = self.condition(parts);
                 StatementKind::Require { condition, message }
             }
+            Rule::assert_stmt => {
+                let (condition, message) = self.condition(parts);
+                StatementKind::Assert { condition, message }
+            }
+            Rule::mock_stmt => self.mock(parts),
             Rule::return_stmt => StatementKind::Return(parts.next().map(|part| self.expr(part))),
             _ => StatementKind::Expr(self.internal(span)),
         };
         Statement { kind, span }
+    }
+
+    /// A condition with the message for when it does not hold.
+    fn condition(&mut self, mut parts: Parts<'_>) -> (Expr, Option<Expr>) {
+        let condition = self.next_expr(&mut parts);
+        (condition, parts.find(|part| part.as_rule() == Rule::expr).map(|part| self.expr(part)))
     }
 
     fn let_statement(&mut self, mut parts: Parts<'_>) -> StatementKind {

@@ -11,6 +11,7 @@ impl Build<'_> {
         let span = self.span(&pair);
         let mut parts = self.parts(pair);
         let kind = match parts.next() {
+            Some(flow) if flow.as_rule() == Rule::flow_type => self.flow_type(flow),
             Some(word) if word.as_rule() == Rule::generic_word => {
                 let name = word.as_str();
                 let arguments: Vec<TypeExpr> = parts.map(|part| self.type_expr(part)).collect();
@@ -28,6 +29,18 @@ impl Build<'_> {
             }
         };
         TypeExpr { kind, span }
+    }
+
+    /// `flow(a, b) -> c`.
+    fn flow_type(&mut self, pair: Pair<'_>) -> TypeKind {
+        let (mut params, mut result) = (Vec::new(), None);
+        for part in self.parts(pair) {
+            match part.as_rule() {
+                Rule::flow_result => result = self.parts(part).next().map(|ty| Box::new(self.type_expr(ty))),
+                _ => params.push(self.type_expr(part)),
+            }
+        }
+        TypeKind::Flow(params, result)
     }
 
     fn named(&mut self, word: &Pair<'_>, mut parts: Parts<'_>) -> TypeKind {

@@ -29,7 +29,10 @@ impl Scanner<'_> {
         match word {
             ItemWord::Stray if current.word == ItemWord::Stray => false,
             ItemWord::Stray => begins_line && self.indent <= current.indent && self.byte(self.pos_of_line_token()) != b'{',
-            ItemWord::Later | ItemWord::Foreign => begins_line && self.indent <= current.indent,
+            // These words may well stand at the beginning of a line inside of another item.
+            ItemWord::Interface | ItemWord::Role | ItemWord::Hook | ItemWord::Trigger | ItemWord::Test | ItemWord::Foreign => {
+                begins_line && self.indent <= current.indent
+            }
             _ => true,
         }
     }
@@ -68,7 +71,7 @@ impl Scanner<'_> {
         let rest = self.source.get(self.pos..).unwrap_or_default();
         let next = rest.match_indices('\n').map(|(at, _)| self.pos + at).find(|at| {
             let word = self.slice(at + 1, self.skip_word(at + 1));
-            !matches!(ItemWord::of(word), ItemWord::Stray | ItemWord::Foreign | ItemWord::Later)
+            !matches!(ItemWord::of(word), ItemWord::Stray | ItemWord::Foreign)
         });
         let resume = next.unwrap_or(self.text.len());
         if let Some(item) = self.out.items.last_mut() {

@@ -3,8 +3,9 @@
 //! It also checks what holds for every tree: spans are inside the text, and a name stands where it says.
 
 use grammar::ast::{
-    Block, Expr, ExprKind, FieldDef, File, GrantExpr, Item, Pattern, PatternKind, Postfix, Setting, SettingValue, Statement,
-    StatementKind, TextPart, TypeExpr, TypeKind, UnaryOp, With,
+    Arg, Block, Expr, ExprKind, FieldDef, File, FunctionDef, GrantExpr, Hook, HookTarget, Item, Mock, MockAnswer, MockTarget,
+    Pattern, PatternKind, Postfix, Setting, SettingValue, Statement, StatementKind, TextPart, Trigger, TriggerKind, TypeExpr,
+    TypeKind, UnaryOp, With,
 };
 use grammar::{Ident, Span};
 use std::fmt::Write as _;
@@ -96,7 +97,58 @@ impl<'a> Dump<'a> {
                 self.line(&format!("class {} {settings}", self.name(&class.name)));
             }
             Item::Flow(flow) => self.flow(flow),
+            Item::Interface(item) => {
+                self.docs(&item.docs);
+                self.line(&format!("interface {}", self.name(&item.name)));
+                self.depth += 1;
+                for function in &item.functions {
+                    self.function("", function);
+                }
+                self.depth -= 1;
+            }
+            Item::Role(role) => self.function("role ", role),
+            Item::Hook(hook) => self.hook(hook),
+            Item::Trigger(trigger) => self.trigger(trigger),
+            Item::Test(test) => {
+                self.docs(&test.docs);
+                self.line(&format!("test {:?}", test.name.value));
+                let body = self.block(&test.body);
+                self.out.push_str(&body);
+            }
         }
+    }
+
+    fn function(&mut self, word: &str, function: &FunctionDef) {
+        self.docs(&function.docs);
+        let param = |param: &FieldDef| format!("{}: {}", self.name(&param.name), self.ty(&param.ty));
+        let params: Vec<String> = function.params.iter().map(param).collect();
+        let result = function.result.as_ref().map_or(String::new(), |ty| format!(" -> {}", self.ty(ty)));
+        self.line(&format!("{word}{}({}){result}", self.name(&function.name), params.join(", ")));
+    }
+
+    fn hook(&mut self, hook: &Hook) {
+        self.docs(&hook.docs);
+        let target = match &hook.target {
+            None => String::new(),
+            Some(HookTarget::All) => " *".into(),
+            Some(HookTarget::Component(name)) => format!(" {}.*", self.name(name)),
+            Some(HookTarget::Function(name, function)) => format!(" {}.{}", self.name(name), self.name(function)),
+            Some(HookTarget::Name(name)) => format!(" {}", self.name(name)),
+            Some(HookTarget::Topic(topic)) => format!(" {:?}", topic.value),
+        };
+        let (phase, event) = (self.name(&hook.phase), self.name(&hook.event));
+        self.line(&format!("hook {phase} {event}{target} -> {}{}", self.expr(&hook.handler), self.with(hook.with.as_ref())));
+    }
+
+    fn trigger(&mut self, trigger: &Trigger) {
+        self.docs(&trigger.docs);
+        let kind = match &trigger.kind {
+            TriggerKind::Schedule(cron, None) => format!("schedule {:?}", cron.value),
+            TriggerKind::Schedule(cron, Some(zone)) => format!("schedule {:?} in {:?}", cron.value, zone.value),
+            TriggerKind::Event(topic) => format!("event {:?}", topic.value),
+            TriggerKind::Webhook(path) => format!("webhook {:?}", path.value),
+        };
+        self.line(&format!("on {kind} -> {}({})", self.name(&trigger.flow), self.args(&trigger.args)));
     }
 
     fn fields(&mut self, fields: &[FieldDef]) {
@@ -113,7 +165,8 @@ impl<'a> Dump<'a> {
         self.docs(&flow.docs);
         let result = flow.result.as_ref().map_or(String::new(), |ty| format!(" -> {}", self.ty(ty)));
         let with = self.with(flow.with.as_ref());
-        self.line(&format!("flow {}{result}{with}", self.name(&flow.name)));
+        let recursive = flow.recursive.as_ref().map_or(String::new(), |bound| format!(" recursive max {}", self.expr(bound)));
+        self.line(&format!("flow {}{result}{recursive}{with}", self.name(&flow.name)));
         self.depth += 1;
         for param in &flow.params {
             self.docs(&param.docs);
@@ -136,6 +189,10 @@ impl<'a> Dump<'a> {
             TypeKind::Tuple(items) => {
                 let items: Vec<String> = items.iter().map(|item| self.ty(item)).collect();
                 format!("tuple<{}>", items.join(", "))
+            }
+            TypeKind::Flow(params, result) => {
+                let params: Vec<String> = params.iter().map(|param| self.ty(param)).collect();
+                format!("flow({}) -> {}", params.join(", "), inner(result))
             }
             TypeKind::Error => "ERROR".into(),
         }
@@ -198,6 +255,11 @@ impl<'a> Dump<'a> {
             StatementKind::Return(value) => {
                 format!("return{}", value.as_ref().map_or(String::new(), |value| format!(" {}", self.expr(value))))
             }
+            StatementKind::Mock(mock) => self.mock(mock),
+            StatementKind::Assert { condition, message } => {
+                let message = message.as_ref().map_or(String::new(), |message| format!(" else {}", self.expr(message)));
+                format!("assert {}{message}", self.expr(condition))
+            }
             StatementKind::Expr(expr) => self.expr(expr),
             StatementKind::Error { binds } => {
                 format!("ERROR{}", binds.as_ref().map_or(String::new(), |name| format!(" binds {}", self.name(name))))
@@ -232,12 +294,7 @@ impl<'a> Dump<'a> {
             }
             ExprKind::Index(base, index) => format!("{}[{}]", self.expr(base), self.expr(index)),
             ExprKind::Call(callee, args) => {
-                let arg = |arg: &grammar::ast::Arg| match &arg.name {
-                    Some(name) => format!("{}: {}", self.name(name), self.expr(&arg.value)),
-                    None => self.expr(&arg.value),
-                };
-                let args: Vec<String> = args.iter().map(arg).collect();
-                format!("{}({})", self.expr(callee), args.join(", "))
+                format!("{}({})", self.expr(callee), self.args(args))
             }
             ExprKind::Unary(op, inner) => format!("({} {})", if *op == UnaryOp::Not { "not" } else { "-" }, self.expr(inner)),
             ExprKind::Binary(op, span, left, right) => {
@@ -263,6 +320,41 @@ impl<'a> Dump<'a> {
         }
     }
 
+    fn args(&self, args: &[Arg]) -> String {
+        let arg = |arg: &Arg| match &arg.name {
+            Some(name) => format!("{}: {}", self.name(name), self.expr(&arg.value)),
+            None => self.expr(&arg.value),
+        };
+        let args: Vec<String> = args.iter().map(arg).collect();
+        args.join(", ")
+    }
+
+    fn mock(&self, mock: &Mock) -> String {
+        let patterns = |patterns: &[Pattern]| {
+            let patterns: Vec<String> = patterns.iter().map(|pattern| self.pattern(pattern)).collect();
+            patterns.join(", ")
+        };
+        let target = match &mock.target {
+            MockTarget::Call(path, args) => format!("{}({})", self.expr(path), patterns(args)),
+            MockTarget::Ask(role, args) => format!("ask {}({})", self.name(role), patterns(args)),
+            MockTarget::Signal(name) => format!("signal {}", self.name(name)),
+            MockTarget::Message(topic) => format!("message {:?}", topic.value),
+        };
+        let times = mock.times.as_ref().map_or(String::new(), |bound| format!(" times {}", self.expr(bound)));
+        let takes = mock.takes.as_ref().map_or(String::new(), |time| format!(" takes {}", self.expr(time)));
+        let answer = match &mock.answer {
+            MockAnswer::Value(value) => format!("=> {}", self.expr(value)),
+            MockAnswer::Fails(kind, message) => {
+                format!(
+                    "fails {}{}",
+                    self.name(kind),
+                    message.as_ref().map_or(String::new(), |text| format!(" {}", self.expr(text)))
+                )
+            }
+        };
+        format!("mock {target}{times}{takes} {answer}")
+    }
+
     fn exprs(&self, items: &[Expr]) -> String {
         let items: Vec<String> = items.iter().map(|item| self.expr(item)).collect();
         items.join(", ")
@@ -275,6 +367,10 @@ impl<'a> Dump<'a> {
             Postfix::After(names) => {
                 let names: Vec<String> = names.iter().map(|name| self.name(name)).collect();
                 format!("<{} after {}>", self.expr(inner), names.join(", "))
+            }
+            Postfix::Undo { always, compensation } => {
+                let always = if *always { " always" } else { "" };
+                format!("<{} undo{always} {}>", self.expr(inner), self.expr(compensation))
             }
         }
     }
@@ -323,8 +419,31 @@ impl<'a> Dump<'a> {
                 let (with, body) = (self.with(with.as_ref()), self.tail(body));
                 format!("try{with}{body}\n{indent}catch{binding}{}", self.tail(handler))
             }
+            ExprKind::Race { with, arms } => format!("race{}{}", self.with(with.as_ref()), self.arms(arms)),
+            ExprKind::Any { count, with, arms } => {
+                format!("any {} of{}{}", self.expr(count), self.with(with.as_ref()), self.arms(arms))
+            }
+            ExprKind::Wait(time) => format!("wait {}", self.expr(time)),
+            ExprKind::Signal(name, ty) => format!("wait signal {}{}", self.name(name), self.carried(ty.as_ref())),
+            ExprKind::Message(topic, ty) => format!("wait message {}{}", self.expr(topic), self.carried(ty.as_ref())),
+            ExprKind::Emit { topic, value } => format!("emit {} {}", self.expr(topic), self.expr(value)),
+            ExprKind::Ask(role, args) => format!("ask {}({})", self.name(role), self.args(args)),
+            ExprKind::RunPlan(args) => format!("run plan({})", self.args(args)),
             other => panic!("not a form: {other:?}"),
         }
+    }
+
+    fn carried(&self, ty: Option<&TypeExpr>) -> String {
+        ty.map_or(String::new(), |ty| format!(": {}", self.ty(ty)))
+    }
+
+    fn arms(&self, arms: &[Block]) -> String {
+        let indent = " ".repeat(self.depth * 2);
+        let arm = |arm: &Block| {
+            let inner = Dump { text: self.text, out: String::new(), depth: self.depth + 1 };
+            format!("\n{indent}  arm{}", inner.tail(arm))
+        };
+        arms.iter().map(arm).collect()
     }
 
     fn pattern(&self, pattern: &Pattern) -> String {

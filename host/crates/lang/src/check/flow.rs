@@ -418,6 +418,8 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
                 StatementKind::Let { .. } => "a `let`",
                 StatementKind::Require { .. } => "a `require`",
                 StatementKind::Return(_) => "a `return`",
+                StatementKind::Mock(_) => "a `mock`",
+                StatementKind::Assert { .. } => "an `assert`",
                 StatementKind::Expr(_) => "more than one expression",
                 StatementKind::Error { .. } => return None,
             };
@@ -428,6 +430,10 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
             StatementKind::Require { condition, message } => self.require(condition, message.as_ref(), statement.span),
             StatementKind::Return(value) => self.return_statement(value.as_ref(), statement.span),
             StatementKind::Expr(value) => self.discard(value),
+            StatementKind::Mock(_) | StatementKind::Assert { .. } => {
+                self.g.report(forms::later("a test", statement.span));
+                None
+            }
             StatementKind::Error { binds } => {
                 if let Some(name) = binds {
                     self.bind(name, None, Origin::Other);
@@ -524,6 +530,14 @@ const fn is_plain(written: &Expr) -> bool {
             | ExprKind::Seq { .. }
             | ExprKind::Phase { .. }
             | ExprKind::Try { .. }
+            | ExprKind::Race { .. }
+            | ExprKind::Any { .. }
+            | ExprKind::Wait(_)
+            | ExprKind::Signal(..)
+            | ExprKind::Message(..)
+            | ExprKind::Emit { .. }
+            | ExprKind::Ask(..)
+            | ExprKind::RunPlan(_)
             | ExprKind::Postfix(..)
     )
 }

@@ -66,9 +66,19 @@ impl FlowChecker<'_, '_> {
                 self.with_policy(checked, with.as_ref(), Owner::Block)
             }
             ExprKind::Postfix(base, postfix) => self.postfix(base, postfix, span, want),
+            ExprKind::Race { .. } | ExprKind::Any { .. } => self.later("`race`", span),
+            ExprKind::Wait(_) | ExprKind::Signal(..) | ExprKind::Message(..) => self.later("`wait`", span),
+            ExprKind::Emit { .. } => self.later("`emit`", span),
+            ExprKind::Ask(..) => self.later("`ask`", span),
+            ExprKind::RunPlan(_) => self.later("`run plan`", span),
             // All others are dispatched before.
             _ => None,
         }
+    }
+
+    fn later(&mut self, what: &str, at: Span) -> Option<ir::Expr> {
+        self.g.report(say::later(what, at));
+        None
     }
 
     /// Puts a form under its own policy.
@@ -394,6 +404,7 @@ impl FlowChecker<'_, '_> {
             Postfix::With(_) => "with",
             Postfix::Else(_) => "else",
             Postfix::After(_) => "after",
+            Postfix::Undo { .. } => "undo",
         };
         let before = (self.steps, self.g.errors);
         let checked = match (postfix, &base.kind) {
@@ -415,6 +426,10 @@ impl FlowChecker<'_, '_> {
             }
             Postfix::Else(fallback) => self.rescue(checked, fallback, span, want),
             Postfix::After(names) => self.after(checked, names, span),
+            Postfix::Undo { .. } => {
+                self.g.report(say::later("`undo`", span));
+                None
+            }
         }
     }
 
@@ -514,6 +529,12 @@ const fn impure_form(written: &Expr) -> Option<&'static str> {
         ExprKind::Seq { .. } => "a `seq`",
         ExprKind::Phase { .. } => "a `phase`",
         ExprKind::Try { .. } => "a `try`",
+        ExprKind::Race { .. } => "a `race`",
+        ExprKind::Any { .. } => "an `any`",
+        ExprKind::Wait(_) | ExprKind::Signal(..) | ExprKind::Message(..) => "a `wait`",
+        ExprKind::Emit { .. } => "an `emit`",
+        ExprKind::Ask(..) => "an `ask`",
+        ExprKind::RunPlan(_) => "a `run plan`",
         _ => return None,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use grammar::ast::Item;
+use grammar::ast::{FunctionDef, Hook, InterfaceDef, Item, TestDef, Trigger};
 use grammar::{Ident, Span};
 
 use super::signatures::{FlowDecl, UseDecl};
@@ -105,6 +105,11 @@ impl<'a> Checker<'a> {
                 Item::Enum(def) => self.declare_type(index, &def.name, TypeDef::Enum(def)),
                 Item::Variant(def) => self.declare_type(index, &def.name, TypeDef::Variant(def)),
                 Item::Class(def) => self.declare(index, &def.name, Target::Class, None),
+                Item::Interface(InterfaceDef { span, .. })
+                | Item::Role(FunctionDef { span, .. })
+                | Item::Hook(Hook { span, .. })
+                | Item::Trigger(Trigger { span, .. })
+                | Item::Test(TestDef { span, .. }) => self.report(crate::diagnostics::forms::later("this item", *span)),
                 Item::Flow(flow) => {
                     self.flows.push(FlowDecl::new(index, flow));
                     self.declare(index, &flow.name, Target::Flow(self.flows.len() - 1), None);
@@ -185,7 +190,7 @@ impl<'a> Checker<'a> {
                 Item::Variant(def) => Some(&*def.name.name),
                 Item::Class(def) => Some(&*def.name.name),
                 Item::Flow(def) => Some(&*def.name.name),
-                Item::Import(_) | Item::Use(_) => None,
+                _ => None,
             })
             .collect()
     }

@@ -271,6 +271,10 @@ impl Checker<'_> {
         }
         let found = match &written.kind {
             TypeKind::Error => return None,
+            TypeKind::Flow(..) => {
+                self.report(crate::diagnostics::forms::later("a `flow` type", written.span));
+                return None;
+            }
             TypeKind::Named(name) => self.named(file, name, level)?,
             TypeKind::Member(alias, name) => Expanded::leaf(self.member(file, alias, name)?),
             TypeKind::List(item) => {
