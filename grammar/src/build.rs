@@ -177,7 +177,8 @@ impl<'p> Build<'p> {
         let text = pair.as_str();
         let name = text.strip_prefix('%').unwrap_or(text);
         if pair.as_rule() == Rule::word && name.len() == text.len() && is_keyword(name) {
-            self.report(diagnostics::keyword_as_name(span, name));
+            let method = name == "map" && self.text.get(..span.start as usize).is_some_and(|before| before.ends_with('.'));
+            self.report(if method { diagnostics::map_method(span) } else { diagnostics::keyword_as_name(span, name) });
         }
         Ident { name: name.into(), span }
     }

@@ -16,10 +16,10 @@ pub(crate) fn unexpected(at: Span, expected: &str, found: &str) -> Diagnostic {
 }
 
 /// Text between items that begins none.
-pub(crate) fn not_an_item(at: Span, found: &str, statement: bool) -> Diagnostic {
+pub(crate) fn not_an_item(at: Span, found: &str, help: Option<&str>) -> Diagnostic {
     let expected = "`flow`, `record`, `enum`, `variant`, `interface`, `class`, `role`, `hook`, `on`, `test`, `use` or `import`";
     let found = Diagnostic::error(SYNTAX, format!("expected {expected}, found {found}"), at, "this begins no declaration");
-    if statement { found.help("statements stand inside the braces of a flow: `flow main() { … }`") } else { found }
+    found.help(help.unwrap_or("what runs stands inside the braces of a flow: `flow main() { … }`"))
 }
 
 /// `function f() { }` and its like.
@@ -33,6 +33,21 @@ pub(crate) fn foreign(at: Span, theirs: &str, help: &str) -> Diagnostic {
     Diagnostic::error(FOREIGN, format!("`{theirs}` is not part of this language"), at, "from another language").help(help)
 }
 
+/// A word or sign that has a meaning here, but not at this place.
+pub(crate) fn misplaced(at: Span, word: &str, help: &str) -> Diagnostic {
+    Diagnostic::error(FOREIGN, format!("`{word}` cannot stand here"), at, "not possible here").help(help)
+}
+
+/// `list.map(…)`.
+pub(crate) fn map_method(at: Span) -> Diagnostic {
+    misplaced(at, "map", "write `map x in list { … }`, or `[value for x in list]` without steps")
+}
+
+/// `const { a, b } = …`.
+pub(crate) fn taken_apart(at: Span) -> Diagnostic {
+    misplaced(at, "{", crate::habits::TAKE_APART)
+}
+
 /// `;` at a statement's end.
 pub(crate) fn semicolon(at: Span) -> Diagnostic {
     Diagnostic::error(FOREIGN, "statements are not ended by `;`", at, "not needed")
@@ -40,8 +55,15 @@ pub(crate) fn semicolon(at: Span) -> Diagnostic {
 }
 
 /// `if x:` and `else:`.
-pub(crate) fn block_colon(at: Span) -> Diagnostic {
-    Diagnostic::error(FOREIGN, "a block is not opened by `:`", at, "expected `{`").help("write the block in braces: `{ … }`")
+pub(crate) fn block_colon(at: Span, word: &str) -> Diagnostic {
+    let help = match word {
+        "for" | "foreach" => "write `map x in list { … }`, which gives a list, or `reduce` to carry a value along",
+        "while" => "every loop has a bound: `loop x = start until condition max n { next }`",
+        "match" => "write `match x { pattern => value, _ => other }`",
+        "try" => "write `try { … } catch e { … }`",
+        _ => "write the block in braces: `{ … }`",
+    };
+    Diagnostic::error(FOREIGN, "a block is not opened by `:`", at, "expected `{`").help(help)
 }
 
 /// `# comment` or `/* comment */`.
@@ -54,6 +76,18 @@ pub(crate) fn foreign_comment(at: Span, theirs: &str) -> Diagnostic {
 pub(crate) fn single_quotes(at: Span) -> Diagnostic {
     Diagnostic::error(FOREIGN, "texts stand in double quotes", at, "in single quotes")
         .help("write `\"…\"`; `'c'` is a single character")
+}
+
+/// `` `text` ``.
+pub(crate) fn backticks(at: Span) -> Diagnostic {
+    Diagnostic::error(FOREIGN, "texts stand in double quotes", at, "in backticks")
+        .help("write `\"hello ${name}\"`; a text of several lines stands between `\"\"\"`")
+}
+
+/// `'''text'''`.
+pub(crate) fn triple_quotes(at: Span) -> Diagnostic {
+    Diagnostic::error(FOREIGN, "texts stand in double quotes", at, "in single quotes")
+        .help("a text of several lines stands between `\"\"\"`")
 }
 
 /// “text”.
@@ -81,8 +115,12 @@ pub(crate) fn equals_for_colon(at: Span, name: &str) -> Diagnostic {
 
 /// `name: value` as a statement.
 pub(crate) fn yaml_statement(at: Span, name: &str) -> Diagnostic {
-    Diagnostic::error(FOREIGN, format!("`{name}: …` is not a statement"), at, "expected `=` after `let` and the name")
-        .help(format!("write `let {name} = …`, or a record: `type {{ {name}: … }}`"))
+    Diagnostic::error(FOREIGN, format!("`{name}: …` is not a statement"), at, "expected `=` after `let` and the name").help(
+        match crate::habits::key(name) {
+            Some(help) => help.to_owned(),
+            None => format!("write `let {name} = …`, or a record: `type {{ {name}: … }}`"),
+        },
+    )
 }
 
 /// `var x = 1` and `const x = 1`.

@@ -2,6 +2,7 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::diagnostics;
+use crate::habits;
 use crate::keywords::is_keyword;
 use crate::rules::Rule;
 use crate::span::{FileId, Span, whole_characters};
@@ -21,6 +22,13 @@ impl Place<'_> {
         whole_characters(self.file, self.text, start, end)
     }
 
+    /// What was found, with its surroundings.
+    fn spot<'s>(&'s self, expected: &'s Expected, at: usize, end: usize) -> habits::Spot<'s> {
+        let start = habits::statement_start(self.clean, at);
+        let statement = self.clean.get(start..at).unwrap_or_default();
+        habits::Spot { file: self.file, text: self.text, at, end, statement, start, expected: &expected.items }
+    }
+
     /// Where the last thing before the error ends, when the error is at the end of a line or piece.
     fn end_of_line(&self) -> Option<usize> {
         let rest = self.clean.get(self.at..).unwrap_or_default();
@@ -32,15 +40,23 @@ impl Place<'_> {
 
 /// The diagnostic for an error at `place`, where one of `rules` was expected.
 pub(crate) fn diagnose(rules: &[Rule], place: &Place<'_>) -> Diagnostic {
-    let expected = Expected::of(rules);
+    let mut expected = Expected::of(rules);
+    let statement = place.clean.get(habits::statement_start(place.clean, place.at)..).unwrap_or_default();
+    // Elsewhere `=` is only read in order to say that it is wrong.
+    if expected.has("`:`") && !statement.starts_with("let") {
+        expected.items.retain(|text| *text != "`=`");
+    }
     if let Some(end) = place.end_of_line() {
         let at = place.span(end, end + 1);
         let diagnostic = diagnostics::unexpected(at, &expected.text(), "the end of the line");
         let next = place.text.get(place.at..).unwrap_or_default().trim_start();
-        return if expected.has("`{`") && next.starts_with('{') {
-            diagnostic.help("the `{` of a block stands on the line that it belongs to")
-        } else {
-            help_for(&expected, "", diagnostic)
+        if expected.has("`{`") && next.starts_with('{') {
+            return diagnostic.help("the `{` of a block stands on the line that it belongs to");
+        }
+        let spot = place.spot(&expected, end, end);
+        return match habits::answer(&spot) {
+            Some(answer) => habits::diagnostic(answer, &spot, diagnostic),
+            None => help_for(&expected, &spot, "", diagnostic),
         };
     }
     // A piece can end before blanks, as a flow's head does before its body.
@@ -49,13 +65,17 @@ pub(crate) fn diagnose(rules: &[Rule], place: &Place<'_>) -> Diagnostic {
     let (found, end) = found(place.text, start);
     let at = place.span(start, end);
     let word = place.text.get(start..end).unwrap_or_default();
+    let spot = place.spot(&expected, start, end);
+    if let Some(answer) = habits::answer(&spot) {
+        return habits::diagnostic(answer, &spot, diagnostics::unexpected(at, &expected.text(), &found));
+    }
     if is_keyword(word) && followed_by(place.text, end, ':') && (expected.has("an expression") || expected.has("a name")) {
         return diagnostics::keyword_as_name(at, word);
     }
     if is_keyword(word) && expected.has("a name") {
         return diagnostics::keyword_as_name(at, word);
     }
-    help_for(&expected, word, diagnostics::unexpected(at, &expected.text(), &found))
+    help_for(&expected, &spot, word, diagnostics::unexpected(at, &expected.text(), &found))
 }
 
 fn followed_by(text: &str, end: usize, sign: char) -> bool {
@@ -63,17 +83,22 @@ fn followed_by(text: &str, end: usize, sign: char) -> bool {
 }
 
 /// What is likely meant, by what stands there.
-fn help_for(expected: &Expected, word: &str, diagnostic: Diagnostic) -> Diagnostic {
+fn help_for(expected: &Expected, spot: &habits::Spot<'_>, word: &str, diagnostic: Diagnostic) -> Diagnostic {
     let help = match word {
-        "=>" => "a function `x => …` stands only as an argument, as in `sort_by(xs, x => x.key)`",
-        "+" | "-" | "*" | "/" => "a value stands on both sides of an operator",
-        "?" => "the value of an option or else another one is `x ?? other`",
+        "=>" if expected.has("`->`") => "the type of the result follows `->`",
+        "=>" => {
+            "a function `x => …` stands only as an argument, as in `sort_by(xs, x => x.key)`; work of its own is a `flow`, and for each item of a list there is `map x in list { … }`"
+        }
+        "+" | "-" | "*" | "/" if expected.has("an expression") => "a value stands on both sides of an operator",
         ":" if expected.has("`{`") => "blocks stand in braces: `{ … }`",
         "->" if expected.has("`=>`") => "an arm is written `pattern => value`",
-        _ if expected.has("`,`") && begins_value(word) => "separate them by a comma",
-        _ if expected.has("`{`") => "blocks stand in braces: `{ … }`",
+        _ if expected.has("`,`") && begins_value(word) && word != "in" => "separate them by a comma",
         _ if expected.has("the end of the statement") && begins_value(word) => "begin a new statement on a new line",
-        _ => return diagnostic,
+        _ => match habits::shape(spot) {
+            Some(shape) => shape,
+            None if expected.has("`{`") => "blocks stand in braces: `{ … }`",
+            None => return diagnostic,
+        },
     };
     diagnostic.help(help)
 }
@@ -131,6 +156,9 @@ impl Expected {
         // A name's `:` and a function's `=>` are rarer than a forgotten comma.
         if telling.contains(&"`,`") && telling.contains(&"`)`") {
             telling.retain(|text| !matches!(*text, "`:`" | "`=>`"));
+        }
+        if telling.contains(&"`->`") {
+            telling.retain(|text| *text != "the end of the statement");
         }
         if telling.contains(&"a statement") {
             telling.retain(|text| *text != "the end of the line");

@@ -15,6 +15,7 @@ mod build;
 mod diagnostic;
 mod diagnostics;
 mod expected;
+mod habits;
 mod keywords;
 mod literal;
 mod parse;

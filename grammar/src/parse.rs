@@ -5,6 +5,7 @@ use crate::build::Build;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostics;
 use crate::expected;
+use crate::habits;
 use crate::keywords::ItemWord;
 use crate::pieces::{Piece, braces_in, statement_ranges};
 use crate::rules::{FlowParser, Rule};
@@ -145,7 +146,8 @@ impl<'a> Parser<'a> {
                 after_as.map(at).into_iter().collect()
             }
             ItemWord::Import => words.into_iter().skip(1).map(at).collect(),
-            ItemWord::Package | ItemWord::Hook | ItemWord::Trigger | ItemWord::Test | ItemWord::Stray => Vec::new(),
+            ItemWord::Package | ItemWord::Hook | ItemWord::Trigger | ItemWord::Test => Vec::new(),
+            ItemWord::Foreign | ItemWord::Stray => declared_by(text).into_iter().map(at).collect(),
             _ => words.into_iter().nth(1).map(at).into_iter().collect(),
         };
         self.out.file.broken.extend(names);
@@ -158,17 +160,24 @@ impl<'a> Parser<'a> {
         let found = match raw.word {
             _ if self.is_reported(raw) => None,
             ItemWord::Foreign => Some(diagnostics::foreign_declaration(at, word)),
-            _ => {
-                let (found, end) = expected::found(self.text, raw.start as usize);
-                let at = self.span(raw.start, offset(end));
-                let statement = crate::is_keyword(word) || first.contains(['(', '=']);
-                Some(diagnostics::not_an_item(at, &found, statement))
-            }
+            _ => Some(self.stray(raw)),
         };
         if let Some(found) = found {
             self.report(found);
         }
         self.broken(raw);
+    }
+
+    /// Text that begins no item.
+    fn stray(&self, raw: &RawItem) -> Diagnostic {
+        let line = self.text.get(raw.start as usize..).unwrap_or_default().lines().next().unwrap_or_default();
+        let habit = habits::item(line.trim_end());
+        if let Some(habits::Item { length, help, foreign: true }) = habit {
+            let at = self.span(raw.start, raw.start + offset(length));
+            return diagnostics::foreign(at, line.get(..length).unwrap_or_default(), help);
+        }
+        let (found, end) = expected::found(self.text, raw.start as usize);
+        diagnostics::not_an_item(self.span(raw.start, offset(end)), &found, habit.map(|habit| habit.help))
     }
 
     fn is_reported(&self, raw: &RawItem) -> bool {
@@ -301,6 +310,22 @@ fn position(error: &Error<Rule>) -> usize {
     match error.location {
         InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
     }
+}
+
+/// The names that lines which begin no item would have declared.
+fn declared_by(text: &str) -> Vec<(usize, &str)> {
+    let mut names = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let words = words_of(line);
+        let imports = words.iter().any(|(_, word)| *word == "import");
+        if !line.starts_with([' ', '}', ')']) {
+            let declared = words.into_iter().skip_while(|(_, word)| habits::declares(word));
+            names.extend(declared.take(if imports { usize::MAX } else { 1 }).map(|(at, word)| (start + at, word)));
+        }
+        start += line.len();
+    }
+    names
 }
 
 /// The words outside of quotes, with their offsets.

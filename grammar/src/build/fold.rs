@@ -35,6 +35,11 @@ impl Build<'_> {
             if matches!(text, "=" | ":=") {
                 if waiting.is_empty() && matches!(right.kind, ExprKind::Name(_)) {
                     assigned = Some((span, text));
+                } else if let ExprKind::Record { ty, .. } = &right.kind
+                    && matches!(&ty.kind, ExprKind::Name(name) if matches!(&*name.name, "const" | "var"))
+                {
+                    let brace = ty.span.end + 1;
+                    self.report(diagnostics::taken_apart(Span::new(self.file, brace, brace + 1)));
                 } else {
                     self.report(diagnostics::assign_in_condition(span));
                 }

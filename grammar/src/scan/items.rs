@@ -12,6 +12,9 @@ impl Scanner<'_> {
             return;
         }
         let mut word = ItemWord::of(self.slice(start, self.skip_word(start)));
+        if self.next_sign(self.skip_word(start)) == b':' {
+            word = ItemWord::Stray;
+        }
         if word == ItemWord::Foreign && !self.next_sign(self.skip_word(start)).is_ascii_alphabetic() {
             word = ItemWord::Stray;
         }

@@ -109,6 +109,9 @@ impl Scanner<'_> {
     /// A character, or a text in single quotes.
     pub(super) fn single_quote(&mut self) {
         let start = self.pos;
+        if self.slice(start, start + 3) == "'''" {
+            return self.foreign_text("'''");
+        }
         let end = self.line_end_from(start);
         let line = self.slice(start + 1, end);
         if let Some(length) = char_length(line) {
@@ -127,6 +130,28 @@ impl Scanner<'_> {
         self.put(start, b'"');
         self.put(start + 1 + length, b'"');
         self.plain(Class::Operand, length + 2);
+    }
+
+    /// A text between backticks or three single quotes, perhaps of several lines; it is read as a text without values.
+    pub(super) fn foreign_text(&mut self, quote: &'static str) {
+        let (start, width) = (self.pos, quote.len());
+        let rest = self.source.get(start + width..).unwrap_or_default();
+        let Some(length) = rest.find(quote) else {
+            self.plain(Class::Operand, width);
+            return self.bad(start);
+        };
+        let (close, end) = (start + width + length, start + width + length + width);
+        let at = self.span(start, end);
+        self.habit(quote, at, || if width == 1 { diagnostics::backticks(at) } else { diagnostics::triple_quotes(at) });
+        self.requote(start + width, close);
+        self.blank(start, start + width);
+        self.blank(close, end);
+        self.put(start + width - 1, b'"');
+        self.put(close, b'"');
+        self.plain(Class::Operand, end - start);
+        if let Some(last) = self.slice(start, end).rfind('\n') {
+            self.line_start = start + last + 1;
+        }
     }
 
     /// Makes the text between foreign quotes safe to stand between `"`.

@@ -18,6 +18,7 @@ impl Scanner<'_> {
             b'0'..=b'9' => self.number(),
             b'"' => self.text_start(),
             b'\'' => self.single_quote(),
+            b'`' => self.foreign_text("`"),
             b'(' => self.open(Bracket::Paren),
             b'[' => self.open(Bracket::Square),
             b'{' => self.open(Bracket::Brace),
@@ -134,7 +135,9 @@ impl Scanner<'_> {
                 // The item's first word is reported, and says enough.
                 return;
             }
-            self.habit("colon", at, || diagnostics::block_colon(at));
+            let first = self.slice(self.line_start, start).trim_start();
+            let word = first.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+            self.habit("colon", at, || diagnostics::block_colon(at, word));
             self.bad(start);
             // The next line is a statement, not what the `:` waits for.
             self.prev = Class::Other;

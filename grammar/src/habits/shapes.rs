@@ -1,0 +1,48 @@
+//! How each form is written, for the help of one that is not complete.
+
+use super::Spot;
+
+/// The shape of the last form that the statement begins.
+pub(crate) fn shape(spot: &Spot<'_>) -> Option<&'static str> {
+    let mut shape = None;
+    let mut before = ' ';
+    let line = spot.text.get(..spot.start).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+    let line = spot.text.get(line..spot.at).unwrap_or_default();
+    let declared = line.split(' ').next().unwrap_or_default();
+    // The fields of a record stand in braces, as statements do.
+    if spot.start > 0 && matches!(declared, "record" | "enum" | "variant" | "class") {
+        return of(declared);
+    }
+    for word in spot.statement.split_inclusive(|c: char| !super::is_word(c)) {
+        let name = word.trim_end_matches(|c: char| !super::is_word(c));
+        if before != '.' {
+            let complete = name == "let" && spot.statement.contains('=');
+            shape = of(name).filter(|_| !complete).or(shape);
+        }
+        before = word.chars().next_back().unwrap_or(' ');
+    }
+    shape
+}
+
+fn of(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "let" => "write `let name = value`",
+        "if" => "write `if condition { … } else { … }`",
+        "match" => "write `match x { pattern => value, _ => other }`",
+        "map" => "write `map x in list { … }`",
+        "reduce" => "write `reduce total = 0, x in list { … }`, or `reduce a, b in list { … }` to join pairs",
+        "loop" => "write `loop x = start until condition max 5 { next }`",
+        "try" => "write `try { … } catch e { … }`",
+        "phase" => "write `phase name { … }`",
+        "require" => "write `require condition else \"message\"`",
+        "flow" => "write `flow name(parameter: type) -> type { … }`",
+        "record" => "write `record name { field: type, other: type }`",
+        "enum" => "write `enum name { one, other }`",
+        "variant" => "write `variant name { one, other(type) }`",
+        "class" => "a class of steps is written `class small { memory: 64MiB }`",
+        "use" => "write `use \"file.wasm\" as name`",
+        "import" => "write `import \"file.flow\" { name }`",
+        "package" => "write `package owner:name@1.0.0`",
+        _ => return None,
+    })
+}
