@@ -67,6 +67,9 @@ impl Build<'_> {
                 && strength(sign.op) == COMPARISON
             {
                 self.report(diagnostics::comparison_chain(sign.span, at));
+                // What the row would mean is not known, so nothing more is said about it.
+                right = Expr { kind: ExprKind::Error, span: left.span.to(right.span) };
+                continue;
             }
             let span = left.span.to(right.span);
             right = Expr { kind: ExprKind::Binary(sign.op, sign.span, Box::new(left), Box::new(right)), span };

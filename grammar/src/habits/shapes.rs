@@ -26,6 +26,12 @@ pub(crate) fn shape(spot: &Spot<'_>) -> Option<&'static str> {
 
 fn of(word: &str) -> Option<&'static str> {
     Some(match word {
+        "race" => "write `race { first() second() }`, an arm on each line",
+        "any" => "write `any 2 of { first() second() third() }`, an arm on each line",
+        "wait" => "write `wait 10m`, `wait signal name: type` or `wait message \"topic\": type`",
+        "emit" => "write `emit \"topic\" value`",
+        "ask" => "write `ask role(argument)`",
+        "test" => "write `test \"name\" { … }`",
         "let" => "write `let name = value`",
         "if" => "write `if condition { … } else { … }`",
         "match" => "write `match x { pattern => value, _ => other }`",
