@@ -5,8 +5,9 @@ use grammar::{Diagnostic, Severity};
 
 use crate::plan::Plan;
 use crate::sources::Sources;
+use crate::triggers::TriggerInfo;
 use crate::world::World;
-use crate::{check, load, lower};
+use crate::{check, load, lower, triggers};
 
 /// Which flow a plan starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Entry<'a> {
     Named(&'a str),
     /// `main`, else the only one; that there is no such is an error.
     Default,
+    /// The n-th trigger of the root file, from 0.
+    Trigger(usize),
     /// No run is asked for, only what is wrong with the file. The plan, if there is one, starts `main` or the first flow.
     None,
 }
@@ -43,6 +46,8 @@ pub struct Compilation {
     pub diagnostics: Vec<Diagnostic>,
     /// Components that could be loaded, in order of file and place.
     pub components: Vec<UsedComponent>,
+    /// The triggers of the root file in order.
+    pub triggers: Vec<TriggerInfo>,
     /// Whether some `use` could not be loaded. Exit code 4, unless there are other errors.
     pub component_failed: bool,
     /// Only without errors, and when the root file has a flow to start.
@@ -84,7 +89,9 @@ pub fn compile(world: &dyn World, root: &str, entry: Entry<'_>) -> Compilation {
     }
     sort(&mut diagnostics);
     let components = components(&loaded);
-    Compilation { sources: loaded.sources, diagnostics, components, component_failed: loaded.component_failed, plan }
+    let root = loaded.files.first().map(|root| triggers::items(&root.ast));
+    let triggers = root.into_iter().flatten().map(TriggerInfo::of).collect();
+    Compilation { sources: loaded.sources, diagnostics, components, triggers, component_failed: loaded.component_failed, plan }
 }
 
 fn is_error(diagnostic: &Diagnostic) -> bool {

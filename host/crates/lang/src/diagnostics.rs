@@ -8,6 +8,7 @@ pub(crate) mod files;
 pub(crate) mod forms;
 pub(crate) mod names;
 pub(crate) mod settings;
+pub(crate) mod triggers;
 pub(crate) mod types;
 
 /// `` `a`, `b` and `c` ``.

@@ -23,6 +23,7 @@ pub mod render;
 mod report;
 mod sources;
 mod suggest;
+mod triggers;
 mod world;
 
 pub use compile::{Compilation, Entry, UsedComponent, compile};
@@ -30,4 +31,5 @@ pub use grammar::{Diagnostic, Severity, Span};
 pub use lower::invariants::check_plan;
 pub use report::{Report, to_json};
 pub use sources::{Position, Source, Sources};
+pub use triggers::{TriggerInfo, TriggerKind};
 pub use world::{ComponentProblem, LoadedComponent, World};

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use grammar::ast::{File, Import, Item, Use};
+use grammar::ast::{File, Flow, Import, Item, Use};
 use grammar::{Diagnostic, FileId, Severity, Span};
 
 use crate::diagnostics::files as say;
 use crate::sources::Sources;
+use crate::triggers;
 use crate::world::{LoadedComponent, World};
 
 /// More files than this are a mistake, or an attack.
@@ -28,6 +29,8 @@ pub(crate) struct LoadedFile {
     pub(crate) broken: bool,
     /// For each `import` in order: the index of the file, none when it could not be used.
     pub(crate) imports: Vec<Option<usize>>,
+    /// For each `on` in order: the flow that it stands for.
+    pub(crate) triggers: Vec<Flow>,
     /// For each `use` in order: the component, none when it could not be loaded.
     pub(crate) components: Vec<Option<LoadedComponent>>,
 }
@@ -82,7 +85,13 @@ impl Loader<'_> {
         let broken = parsed.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
         self.loaded.diagnostics.extend(parsed.diagnostics);
         self.loaded.sources.push(path.clone(), text);
-        self.loaded.files.push(LoadedFile { ast: parsed.file, broken, imports: Vec::new(), components: Vec::new() });
+        self.loaded.files.push(LoadedFile {
+            triggers: triggers::flows(&parsed.file),
+            ast: parsed.file,
+            broken,
+            imports: Vec::new(),
+            components: Vec::new(),
+        });
         self.ids.insert(path, index);
         Some(index)
     }

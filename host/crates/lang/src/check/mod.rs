@@ -38,6 +38,7 @@ mod patterns;
 mod policy;
 mod recursion;
 mod signatures;
+mod triggers;
 mod types;
 mod why;
 
@@ -61,13 +62,16 @@ pub(crate) fn check(loaded: &Loaded, entry: Entry<'_>) -> Checked {
     checker.resolve_types();
     checker.check_signatures();
     let roots = checker.instantiate_roots();
+    let trigger = checker.instantiate_trigger(entry);
     let flows = checker.check_instances(0);
     let (functions, count) = (checker.functions.clone(), flows.len());
     checker.instantiate_others();
     checker.check_instances(count);
     checker.check_recursion();
     checker.unused_names();
-    let entry = if loaded.files.first().is_some_and(|file| file.broken) && roots.is_empty() {
+    let entry = if trigger.is_some() {
+        trigger
+    } else if loaded.files.first().is_some_and(|file| file.broken) && roots.is_empty() {
         None
     } else {
         checker.entry(entry, &roots)
@@ -174,13 +178,21 @@ impl<'a> Checker<'a> {
             .flows
             .iter()
             .enumerate()
-            .filter(|(_, flow)| flow.file == 0)
+            .filter(|(_, flow)| flow.file == 0 && flow.trigger.is_none())
             .map(|(n, flow)| (n, flow.signature.clone()))
             .collect();
         roots.into_iter().map(|(index, signature)| (self.instance(index, None), signature)).collect()
     }
 
-    /// Flows of imported files that nothing calls: they must be right as well.
+    /// The flow of the trigger that is to be started.
+    fn instantiate_trigger(&mut self, entry: Entry<'_>) -> Option<FlowId> {
+        let Entry::Trigger(number) = entry else { return None };
+        let mut triggers = self.flows.iter().enumerate().filter(|(_, flow)| flow.file == 0 && flow.trigger.is_some());
+        let index = triggers.nth(number).map(|(index, _)| index)?;
+        Some(self.instance(index, None))
+    }
+
+    /// Triggers, and flows of imported files that nothing calls: they must be right as well.
     fn instantiate_others(&mut self) {
         let mut seen = vec![false; self.flows.len()];
         for instance in &self.instances {
@@ -189,7 +201,10 @@ impl<'a> Checker<'a> {
             }
         }
         for (index, _) in seen.iter().enumerate().filter(|(_, seen)| !**seen) {
-            self.instance(index, None);
+            // What a broken trigger starts is not known, which was reported.
+            if self.flows.get(index).is_some_and(|flow| flow.trigger.is_none() || flow.signature.result.is_some()) {
+                self.instance(index, None);
+            }
         }
     }
 
@@ -211,6 +226,7 @@ impl<'a> Checker<'a> {
         let only = || if let [(id, _)] = roots { Some(*id) } else { None };
         let found = match entry {
             Entry::Named(name) => find(name),
+            Entry::Trigger(_) => None,
             Entry::Default => find("main").or_else(only),
             Entry::None => return find("main").or_else(|| roots.first().map(|(id, _)| *id)),
         };
@@ -220,6 +236,7 @@ impl<'a> Checker<'a> {
             return found;
         }
         let diagnostic = match entry {
+            Entry::Trigger(number) => say::unknown_trigger(number),
             _ if named.is_empty() => say::no_flow(),
             Entry::Named(name) => {
                 let close = self.suggestions.closest(name, named.iter().map(|(name, _)| *name));

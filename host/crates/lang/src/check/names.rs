@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use grammar::ast::{FunctionDef, Hook, InterfaceDef, Item, TestDef, Trigger};
+use grammar::ast::{FunctionDef, Hook, InterfaceDef, Item, TestDef};
 use grammar::{Ident, Span};
 
 use super::signatures::{FlowDecl, UseDecl};
@@ -93,6 +93,7 @@ impl<'a> Checker<'a> {
 
     fn collect_file(&mut self, index: usize, file: &'a LoadedFile) {
         let mut components = file.components.iter();
+        let mut triggers = file.triggers.iter();
         for item in &file.ast.items {
             match item {
                 Item::Import(_) => {}
@@ -108,8 +109,11 @@ impl<'a> Checker<'a> {
                 Item::Interface(InterfaceDef { span, .. })
                 | Item::Role(FunctionDef { span, .. })
                 | Item::Hook(Hook { span, .. })
-                | Item::Trigger(Trigger { span, .. })
                 | Item::Test(TestDef { span, .. }) => self.report(crate::diagnostics::forms::later("this item", *span)),
+                // It has no name by which others could call it.
+                Item::Trigger(item) => {
+                    self.flows.extend(triggers.next().map(|flow| FlowDecl::of_trigger(index, flow, item)));
+                }
                 Item::Flow(flow) => {
                     self.flows.push(FlowDecl::new(index, flow));
                     self.declare(index, &flow.name, Target::Flow(self.flows.len() - 1), None);

@@ -21,6 +21,8 @@ pub(super) struct FlowDecl<'a> {
     pub(super) file: usize,
     pub(super) ast: &'a ast::Flow,
     pub(super) signature: Rc<Signature>,
+    /// The `on` that it stands for.
+    pub(super) trigger: Option<&'a ast::Trigger>,
 }
 
 /// What callers see of a flow.
@@ -53,7 +55,12 @@ impl<'a> FlowDecl<'a> {
     pub(super) fn new(file: usize, ast: &'a ast::Flow) -> Self {
         let name = Arc::from(&*ast.name.name);
         let signature = Signature { name, params: Vec::new(), result: None, span: ast.name.span };
-        Self { file, ast, signature: Rc::new(signature) }
+        Self { file, ast, signature: Rc::new(signature), trigger: None }
+    }
+
+    /// The flow that a trigger stands for.
+    pub(super) fn of_trigger(file: usize, ast: &'a ast::Flow, trigger: &'a ast::Trigger) -> Self {
+        Self { trigger: Some(trigger), ..Self::new(file, ast) }
     }
 }
 
@@ -112,8 +119,13 @@ impl<'a> Checker<'a> {
         for index in 0..self.imports.len() {
             self.check_import(index);
         }
-        for index in 0..self.flows.len() {
-            self.check_signature(index);
+        // Triggers give what the flows give that they start.
+        for triggers in [false, true] {
+            for index in 0..self.flows.len() {
+                if self.flows.get(index).is_some_and(|flow| flow.trigger.is_some() == triggers) {
+                    self.check_signature(index);
+                }
+            }
         }
     }
 
@@ -144,10 +156,11 @@ impl<'a> Checker<'a> {
 
     fn check_signature(&mut self, index: usize) {
         let Some(decl) = self.flows.get(index) else { return };
-        let (file, ast) = (decl.file, decl.ast);
-        let result = match &ast.result {
-            None => Some(Type::Unit),
-            Some(written) => self.ty(file, written),
+        let (file, ast, trigger) = (decl.file, decl.ast, decl.trigger);
+        let result = match (trigger, &ast.result) {
+            (Some(item), _) => self.check_trigger(file, item),
+            (None, None) => Some(Type::Unit),
+            (None, Some(written)) => self.ty(file, written),
         };
         let params = ast.params.iter().map(|param| self.check_param(file, param)).collect();
         let signature = Signature { name: Arc::from(&*ast.name.name), params, result, span: ast.name.span };

@@ -36,6 +36,10 @@ pub(crate) fn component(reference: &str, problem: &ComponentProblem, at: Span) -
     }
 }
 
+pub(crate) fn unknown_trigger(number: usize) -> Diagnostic {
+    Diagnostic::error("flow::entry", format!("the file has no trigger {number}, counted from 0"), Span::default(), "in this file")
+}
+
 pub(crate) fn no_flow() -> Diagnostic {
     Diagnostic::error("flow::entry", "the file declares no flow, so nothing can be run", START, "")
         .help("declare one: `flow main() { … }`")

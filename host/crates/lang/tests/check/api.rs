@@ -101,3 +101,15 @@ fn hostile_texts_get_an_answer() {
         assert!(compilation.has_errors(), "{}", &text[..60]);
     }
 }
+
+#[test]
+fn a_trigger_is_an_entry_of_its_own() {
+    let text = "flow main(x: string) -> string { x }\non schedule \"@daily\" -> main(\"day\")\non event \"a.>\" -> main(event as string)\n";
+    let compilation = compiled(text, Entry::Trigger(1));
+    assert_eq!(compilation.triggers.len(), 2);
+    let plan = compilation.plan.expect("it compiles");
+    let entry = &plan.flows[plan.entry];
+    assert_eq!((&*entry.name, entry.params.len(), entry.result.to_string()), ("on event \"a.>\"", 1, "string".to_owned()));
+    assert!(compiled(text, Entry::Trigger(2)).has_errors());
+    assert_eq!(entry_of(text, Entry::Default).as_deref(), Ok("main"));
+}

