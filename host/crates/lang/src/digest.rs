@@ -14,8 +14,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::lower::walk;
 use crate::plan::{
-    Backoff, CallPlan, Child, Class, Expr, FlowPlan, FolderAccess, FunctionRef, Grant, Node, NodeKind, Pattern, Plan,
-    SEMANTICS_VERSION,
+    Backoff, CallPlan, Child, Class, Expr, FlowPlan, FolderAccess, FunctionRef, Grant, HookPhase, HookPlan, HookTarget, Node,
+    NodeKind, Pattern, Plan, SEMANTICS_VERSION,
 };
 
 /// Raised when the bytes that are digested change, so that old digests are not mistaken for new ones.
@@ -95,6 +95,40 @@ impl Writer {
             self.node(plan, node);
         }
         self.all(plan.classes.iter(), Self::class);
+        // Without hooks nothing is written, so that the digests of such plans stay what they were.
+        for hook in &plan.hooks {
+            self.hook(hook);
+        }
+    }
+
+    fn hook(&mut self, hook: &HookPlan) {
+        self.text("hook");
+        self.flag(hook.phase == HookPhase::Before);
+        self.number(hook.event as u64);
+        match &hook.target {
+            HookTarget::All => self.tag(0),
+            HookTarget::Component(component) => {
+                self.tag(1);
+                self.id(*component);
+            }
+            HookTarget::Function(function) => {
+                self.tag(2);
+                self.id(*function);
+            }
+            HookTarget::Topic(topic) => {
+                self.tag(3);
+                self.text(topic);
+            }
+            HookTarget::Flow(flow) => {
+                self.tag(4);
+                self.text(flow);
+            }
+        }
+        let call = NodeKind::Call(Box::new(hook.call.clone()));
+        self.kind(&call);
+        walk::node_exprs(&call, [], &mut |expr| self.expr(expr));
+        self.all(hook.inputs.iter(), |w, input| w.number(*input as u64));
+        self.number(hook.verdict as u64);
     }
 
     fn function(&mut self, function: &FunctionRef) {

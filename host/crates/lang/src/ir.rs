@@ -7,7 +7,10 @@ use catalog::{Name, Type, Value};
 use cranelift_entity::{PrimaryMap, entity_impl};
 use grammar::Span;
 
-use crate::plan::{Class, ComponentId, ComponentRef, FlowId, FolderAccess, FunctionId, FunctionRef, LibraryFunction, Operator};
+use crate::plan::{
+    Class, ComponentId, ComponentRef, FlowId, FolderAccess, FunctionId, FunctionRef, HookEvent, HookInput, HookPhase, HookTarget,
+    HookVerdict, LibraryFunction, Operator,
+};
 
 /// A name bound in a flow: a parameter, `let`, item, accumulator, pattern binding, … Unique in its flow.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,8 +30,35 @@ pub struct Program {
     pub functions: PrimaryMap<FunctionId, FunctionRef>,
     /// Classes of all files.
     pub classes: Vec<Class>,
+    /// Of the root file, in order.
+    pub hooks: Vec<Hook>,
     /// Source files in the order of [`grammar::FileId`].
     pub files: Vec<String>,
+}
+
+/// A checked hook.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// When it is called.
+    pub phase: HookPhase,
+    /// Around what.
+    pub event: HookEvent,
+    /// Around which of them.
+    pub target: HookTarget,
+    /// What is called.
+    pub function: FunctionId,
+    /// What each of its parameters gets.
+    pub inputs: Vec<HookInput>,
+    /// How its result decides.
+    pub verdict: HookVerdict,
+    /// Its `with`.
+    pub policy: Policy,
+    /// That of the `use` that it goes through.
+    pub through: Policy,
+    /// As written.
+    pub name: Name,
+    /// The item.
+    pub span: Span,
 }
 
 /// A checked flow.
@@ -386,4 +416,28 @@ pub enum GrantKind {
     Clock,
     /// `random`.
     Random,
+}
+
+impl Flow {
+    /// A flow in which nothing is.
+    pub(crate) fn empty(span: Span) -> Self {
+        Self {
+            name: "".into(),
+            docs: Vec::new(),
+            params: Vec::new(),
+            result: Type::Unit,
+            policy: Policy::default(),
+            cap: None,
+            body: Block::empty(span),
+            bindings: PrimaryMap::new(),
+            span,
+        }
+    }
+}
+
+impl Block {
+    /// A block without statements.
+    pub(crate) const fn empty(span: Span) -> Self {
+        Self { statements: Vec::new(), ty: Type::Unit, span }
+    }
 }

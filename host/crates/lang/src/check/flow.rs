@@ -127,7 +127,7 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
     pub(super) fn check_flow(g: &'c mut Checker<'a>, instance: Instance) -> ir::Flow {
         let Some((file, ast, signature)) = g.flows.get(instance.flow).map(|decl| (decl.file, decl.ast, decl.signature.clone()))
         else {
-            return empty_flow();
+            return ir::Flow::empty(Span::default());
         };
         let errors = g.errors;
         let mut checker = Self::new(g, file);
@@ -152,7 +152,7 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
             result: signature.result.clone().unwrap_or(Type::Unit),
             policy,
             cap,
-            body: body.unwrap_or_else(|| empty_block(ast.body.span)),
+            body: body.unwrap_or_else(|| ir::Block::empty(ast.body.span)),
             bindings: checker.bindings,
             span: ast.name.span,
         }
@@ -540,23 +540,4 @@ const fn is_plain(written: &Expr) -> bool {
             | ExprKind::RunPlan(_)
             | ExprKind::Postfix(..)
     )
-}
-
-const fn empty_block(span: Span) -> ir::Block {
-    ir::Block { statements: Vec::new(), ty: Type::Unit, span }
-}
-
-fn empty_flow() -> ir::Flow {
-    let span = Span::default();
-    ir::Flow {
-        name: Arc::from(""),
-        docs: Vec::new(),
-        params: Vec::new(),
-        result: Type::Unit,
-        policy: ir::Policy::default(),
-        cap: None,
-        body: empty_block(span),
-        bindings: PrimaryMap::new(),
-        span,
-    }
 }

@@ -30,6 +30,7 @@ mod exhaustive;
 mod expr;
 mod flow;
 mod forms;
+mod hooks;
 mod library;
 mod literals;
 mod names;
@@ -61,6 +62,7 @@ pub(crate) fn check(loaded: &Loaded, entry: Entry<'_>) -> Checked {
     checker.collect_names();
     checker.resolve_types();
     checker.check_signatures();
+    let hooks = checker.check_hooks();
     let roots = checker.instantiate_roots();
     let trigger = checker.instantiate_trigger(entry);
     let flows = checker.check_instances(0);
@@ -83,6 +85,7 @@ pub(crate) fn check(loaded: &Loaded, entry: Entry<'_>) -> Checked {
         components: checker.components,
         functions,
         classes: checker.classes.into_values().map(|(class, _)| class).collect(),
+        hooks,
         files: loaded.sources.iter().map(|source| source.path.clone()).collect(),
     });
     Checked { program, diagnostics: checker.diagnostics }

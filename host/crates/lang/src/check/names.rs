@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use grammar::ast::{FunctionDef, Hook, InterfaceDef, Item, TestDef};
+use grammar::ast::{FunctionDef, InterfaceDef, Item, TestDef};
 use grammar::{Ident, Span};
 
 use super::signatures::{FlowDecl, UseDecl};
@@ -96,7 +96,7 @@ impl<'a> Checker<'a> {
         let mut triggers = file.triggers.iter();
         for item in &file.ast.items {
             match item {
-                Item::Import(_) => {}
+                Item::Import(_) | Item::Hook(_) => {}
                 Item::Use(item) => {
                     let component = components.next().and_then(Option::as_ref);
                     self.uses.push(UseDecl::new(index, item, component));
@@ -108,7 +108,6 @@ impl<'a> Checker<'a> {
                 Item::Class(def) => self.declare(index, &def.name, Target::Class, None),
                 Item::Interface(InterfaceDef { span, .. })
                 | Item::Role(FunctionDef { span, .. })
-                | Item::Hook(Hook { span, .. })
                 | Item::Test(TestDef { span, .. }) => self.report(crate::diagnostics::forms::later("this item", *span)),
                 // It has no name by which others could call it.
                 Item::Trigger(item) => {

@@ -22,6 +22,7 @@ pub(super) enum Owner {
     Use,
     Import,
     Class,
+    Hook,
 }
 
 impl Owner {
@@ -34,12 +35,13 @@ impl Owner {
             Self::Use => "a `use`",
             Self::Import => "an `import`",
             Self::Class => "a class",
+            Self::Hook => "a hook",
         }
     }
 
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Step | Self::Use => {
+            Self::Step | Self::Use | Self::Hook => {
                 &["allow", "backoff", "class", "deadline", "fuel", "idempotent", "memory", "retry", "timeout"]
             }
             Self::Block | Self::Flow => {
@@ -280,6 +282,10 @@ impl FlowChecker<'_, '_> {
     /// A folder: a parameter in a flow, and outside, where there is none, whichever the flow grants.
     fn folder(&mut self, access: FolderAccess, grant: &GrantExpr, owner: Owner) -> Option<GrantKind> {
         let outside = matches!(owner, Owner::Use | Owner::Import);
+        if owner == Owner::Hook {
+            self.g.report(say::folder_on_hook(&grant.capability.name, grant.span));
+            return None;
+        }
         let word = &grant.capability.name;
         match (&grant.subject, outside) {
             (None, true) => Some(GrantKind::Folder(access, None)),

@@ -75,6 +75,11 @@ pub(crate) fn folder_on_use(capability: &str, place: &str, at: Span) -> Diagnost
         .help(format!("write `{capability}` alone: whichever folder the flow grants"))
 }
 
+pub(crate) fn folder_on_hook(capability: &str, at: Span) -> Diagnostic {
+    Diagnostic::error("flow::grant", format!("`{capability}` cannot be granted to a hook"), at, "no parameter is in scope here")
+        .help("a hook may be granted `http`, `env`, `clock` and `random`")
+}
+
 pub(crate) fn not_a_folder(name: &str, found: &str, at: Span, declared: Span) -> Diagnostic {
     Diagnostic::error(
         "flow::grant",

@@ -15,6 +15,7 @@ mod expr;
 mod facts;
 mod flow;
 mod form;
+mod hooks;
 pub(crate) mod invariants;
 mod step;
 #[cfg(test)]
@@ -52,6 +53,7 @@ pub(crate) fn lower(program: &Program) -> Result<Lowered, Vec<Diagnostic>> {
         summaries[id] = summary;
         plans[id] = Some(plan);
     }
+    let hooks = hooks::hooks(program, &mut report);
     if report.iter().any(|diagnostic| diagnostic.severity == grammar::Severity::Error) {
         return Err(report);
     }
@@ -69,6 +71,7 @@ pub(crate) fn lower(program: &Program) -> Result<Lowered, Vec<Diagnostic>> {
         nodes: tables.nodes,
         successors: tables.successors,
         classes: program.classes.clone(),
+        hooks,
         files: program.files.clone(),
     };
     Ok(Lowered { plan, warnings: report })

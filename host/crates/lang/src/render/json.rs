@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::critical::{critical_path, leaves, roots, successors};
 use super::names::{self, Frame};
-use crate::plan::{FlowId, FolderAccess, NodeId, NodeKind, Plan, RegionId};
+use crate::plan::{FlowId, FolderAccess, HookTarget, NodeId, NodeKind, Plan, RegionId};
 
 pub(super) fn json(plan: &Plan) -> String {
     let mut walk = Walk { plan, nodes: Vec::new(), regions: Vec::new() };
@@ -33,6 +33,12 @@ pub(super) fn json(plan: &Plan) -> String {
         "classes": plan.classes.iter().map(|class| json!({
             "name": &*class.name, "parallel": class.parallel, "memory": class.memory, "fuel": class.fuel, "timeout_ns": class.timeout,
         })).collect::<Vec<_>>(),
+        "hooks": plan.hooks.iter().map(|hook| json!({
+            "phase": format!("{:?}", hook.phase).to_lowercase(),
+            "event": format!("{:?}", hook.event).to_lowercase(),
+            "target": target(plan, &hook.target),
+            "handler": &*hook.name,
+        })).collect::<Vec<_>>(),
         "flows": plan.flows.keys().map(|id| flow(plan, id)).collect::<Vec<_>>(),
         "regions": walk.regions,
         "nodes": walk.nodes,
@@ -41,6 +47,17 @@ pub(super) fn json(plan: &Plan) -> String {
         "critical_path": ids(critical_path(plan)),
     });
     format!("{document:#}\n")
+}
+
+/// What a hook is called around; null for all.
+fn target(plan: &Plan, target: &HookTarget) -> Json {
+    match target {
+        HookTarget::All => Json::Null,
+        HookTarget::Component(id) => json!({ "component": id.to_string() }),
+        HookTarget::Function(id) => json!({ "function": id.to_string(), "name": plan.functions[*id].wit_name }),
+        HookTarget::Topic(topic) => json!({ "topic": &**topic }),
+        HookTarget::Flow(flow) => json!({ "flow": &**flow }),
+    }
 }
 
 fn flow(plan: &Plan, id: FlowId) -> Json {

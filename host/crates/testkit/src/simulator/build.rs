@@ -168,6 +168,7 @@ impl PlanBuilder {
             nodes: self.nodes,
             successors: self.successors,
             classes: Vec::new(),
+            hooks: Vec::new(),
             files: Vec::new(),
         }
     }

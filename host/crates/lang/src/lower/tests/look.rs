@@ -33,6 +33,7 @@ pub(super) fn program(flows: Vec<Flow>) -> Program {
         components,
         functions,
         classes: Vec::new(),
+        hooks: Vec::new(),
         files: vec!["main.flow".into()],
     }
 }

@@ -1,0 +1,253 @@
+//! `hook` items: around what, and whether the handler takes what there is to tell and gives what decides.
+
+use catalog::{Type, VariantType};
+use grammar::ast::{Expr, ExprKind, Hook, HookTarget, Item};
+use grammar::{Ident, Span};
+
+use super::Checker;
+use super::flow::FlowChecker;
+use super::names::Target;
+use super::policy::Owner;
+use super::signatures::Step;
+use crate::diagnostics::hooks as say;
+use crate::ir;
+use crate::plan::{self, HookEvent, HookInput, HookPhase, HookVerdict};
+
+/// What is told around an event, by the name of the parameter that gets it.
+const INPUTS: [(&str, HookInput); 11] = [
+    ("run", HookInput::Run),
+    ("flow", HookInput::Flow),
+    ("input", HookInput::Input),
+    ("path", HookInput::Path),
+    ("step", HookInput::Step),
+    ("args", HookInput::Args),
+    ("key", HookInput::Key),
+    ("number", HookInput::Number),
+    ("outcome", HookInput::Outcome),
+    ("topic", HookInput::Topic),
+    ("message", HookInput::Message),
+];
+
+impl<'a> Checker<'a> {
+    /// Checks the hooks of all files and gives those of the root file: a library cannot hook into the runs of others.
+    pub(super) fn check_hooks(&mut self) -> Vec<ir::Hook> {
+        let loaded = self.loaded;
+        let mut hooks = Vec::new();
+        for (file, loaded) in loaded.files.iter().enumerate() {
+            for item in &loaded.ast.items {
+                if let Item::Hook(hook) = item
+                    && let Some(checked) = self.check_hook(file, hook)
+                    && file == 0
+                {
+                    hooks.push(checked);
+                }
+            }
+        }
+        hooks
+    }
+
+    fn check_hook(&mut self, file: usize, hook: &'a Hook) -> Option<ir::Hook> {
+        let policy = FlowChecker::detached(self, file, |flow| flow.policy(hook.with.as_ref(), Owner::Hook));
+        let when = self.when(hook);
+        let step = self.handler(file, &hook.handler);
+        let (phase, event) = when?;
+        let target = match &hook.target {
+            None => Some(plan::HookTarget::All),
+            Some(target) => self.hook_target(file, event, target, hook.event.span),
+        };
+        let (index, step) = step?;
+        let inputs = self.hook_inputs(&step, phase, event, hook.handler.span);
+        let verdict = self.hook_verdict(&step, phase, event, hook.handler.span);
+        let through = self.uses.get(index).map(|item| item.policy.clone()).unwrap_or_default();
+        let (target, inputs, verdict) = (target?, inputs?, verdict?);
+        let (function, name) = (step.id, step.name.clone());
+        Some(ir::Hook { phase, event, target, function, inputs, verdict, policy, through, name, span: hook.span })
+    }
+
+    fn when(&mut self, hook: &Hook) -> Option<(HookPhase, HookEvent)> {
+        let phase = match &*hook.phase.name {
+            "before" => HookPhase::Before,
+            "after" => HookPhase::After,
+            "session" => {
+                self.report(say::session(hook.phase.span.to(hook.event.span)));
+                return None;
+            }
+            other => {
+                self.report(say::unknown_phase(other, hook.phase.span));
+                return None;
+            }
+        };
+        let event = match &*hook.event.name {
+            "run" => HookEvent::Run,
+            "step" => HookEvent::Step,
+            "attempt" => HookEvent::Attempt,
+            "message" => HookEvent::Message,
+            other => {
+                let close = self.suggestions.closest(other, EVENTS);
+                self.report(say::unknown_event(other, close.as_deref(), hook.event.span));
+                return None;
+            }
+        };
+        Some((phase, event))
+    }
+
+    /// The function that `component.function` or `component.interface.function` names, with its `use`.
+    fn handler(&mut self, file: usize, handler: &'a Expr) -> Option<(usize, std::rc::Rc<Step<'a>>)> {
+        let path = path_of(handler);
+        let (alias, interface, function) = match path.as_slice() {
+            [alias, function] => (*alias, None, *function),
+            [alias, interface, function] => (*alias, Some(*interface), *function),
+            _ => {
+                self.report(say::not_a_handler(handler.span));
+                return None;
+            }
+        };
+        match self.lookup(file, &alias.name).map(|found| found.target) {
+            Some(Target::Use(index)) => Some((index, self.step(index, interface, function)?)),
+            Some(Target::Broken) => None,
+            Some(_) => {
+                self.report(say::not_a_handler(handler.span));
+                None
+            }
+            None => {
+                self.unknown_alias(file, alias);
+                None
+            }
+        }
+    }
+
+    fn hook_target(&mut self, file: usize, event: HookEvent, target: &HookTarget, at: Span) -> Option<plan::HookTarget> {
+        let of_steps = matches!(event, HookEvent::Step | HookEvent::Attempt);
+        match target {
+            HookTarget::All => Some(plan::HookTarget::All),
+            HookTarget::Component(alias) if of_steps => {
+                let index = self.component_alias(file, alias)?;
+                let component = self.uses.get(index)?.component?;
+                self.component_ids.get(&component.component.digest).copied().map(plan::HookTarget::Component)
+            }
+            HookTarget::Function(alias, function) if of_steps => {
+                let index = self.component_alias(file, alias)?;
+                self.step(index, None, function).map(|step| plan::HookTarget::Function(step.id))
+            }
+            HookTarget::Topic(topic) if event == HookEvent::Message => {
+                self.check_topic_pattern(topic);
+                Some(plan::HookTarget::Topic(topic.value.as_ref().into()))
+            }
+            HookTarget::Name(name) if event == HookEvent::Run => {
+                let found = self.lookup(file, &name.name).map(|found| found.target);
+                if !matches!(found, Some(Target::Flow(_) | Target::Broken)) {
+                    let known = self.files.get(file).map(|names| names.all(|target| matches!(target, Target::Flow(_))));
+                    let close = self.suggestions.closest(&name.name, known.unwrap_or_default());
+                    self.report(crate::diagnostics::triggers::unknown_flow(&name.name, close.as_deref(), name.span));
+                    return None;
+                }
+                Some(plan::HookTarget::Flow(name.name.as_ref().into()))
+            }
+            other => {
+                self.report(say::wrong_target(event_name(event), target_span(other), at));
+                None
+            }
+        }
+    }
+
+    fn component_alias(&mut self, file: usize, alias: &Ident) -> Option<usize> {
+        match self.lookup(file, &alias.name).map(|found| found.target) {
+            Some(Target::Use(index)) => Some(index),
+            Some(Target::Broken) => None,
+            _ => {
+                self.unknown_alias(file, alias);
+                None
+            }
+        }
+    }
+
+    /// What each parameter of the handler gets; parameters are told apart by their names.
+    fn hook_inputs(&mut self, step: &Step<'_>, phase: HookPhase, event: HookEvent, at: Span) -> Option<Vec<HookInput>> {
+        let known: Vec<&str> = INPUTS.iter().filter(|(_, input)| tells(phase, event, *input)).map(|(name, _)| *name).collect();
+        let mut inputs = Vec::new();
+        for (name, ty) in &step.signature.params {
+            let input =
+                INPUTS.iter().find(|(known, input)| **known == **name && tells(phase, event, *input)).map(|(_, input)| *input);
+            let wanted = if input == Some(HookInput::Number) { Type::U32 } else { Type::String };
+            match input {
+                Some(input) if *ty == wanted => inputs.push(input),
+                Some(_) => self.report(say::input_type(&step.name, name, &wanted.to_string(), &ty.to_string(), at)),
+                None => self.report(say::unknown_input(&step.name, name, event_name(event), &known, at)),
+            }
+        }
+        (inputs.len() == step.signature.params.len()).then_some(inputs)
+    }
+
+    fn hook_verdict(&mut self, step: &Step<'_>, phase: HookPhase, event: HookEvent, at: Span) -> Option<HookVerdict> {
+        if phase == HookPhase::After {
+            return Some(HookVerdict::Nothing);
+        }
+        let fits = match &step.output {
+            Type::Unit => return Some(HookVerdict::Nothing),
+            Type::Bool => return Some(HookVerdict::Bool),
+            Type::Enum(cases) => cases.cases.iter().all(|case| matches!(&**case, "allow" | "veto")),
+            Type::Variant(cases) => is_verdict(cases, event),
+            _ => false,
+        };
+        if !fits {
+            self.report(say::verdict(&step.name, &step.output.to_string(), event != HookEvent::Attempt, at));
+            return None;
+        }
+        Some(HookVerdict::Cases)
+    }
+}
+
+const EVENTS: [&str; 4] = ["run", "step", "attempt", "message"];
+
+const fn event_name(event: HookEvent) -> &'static str {
+    match event {
+        HookEvent::Run => "run",
+        HookEvent::Step => "step",
+        HookEvent::Attempt => "attempt",
+        HookEvent::Message => "message",
+    }
+}
+
+/// Whether something is known around an event.
+const fn tells(phase: HookPhase, event: HookEvent, input: HookInput) -> bool {
+    match input {
+        HookInput::Run | HookInput::Flow => true,
+        HookInput::Input => matches!(event, HookEvent::Run),
+        HookInput::Path => !matches!(event, HookEvent::Run),
+        HookInput::Step | HookInput::Args | HookInput::Key => matches!(event, HookEvent::Step | HookEvent::Attempt),
+        HookInput::Number => matches!(event, HookEvent::Attempt),
+        HookInput::Outcome => matches!(phase, HookPhase::After) && !matches!(event, HookEvent::Message),
+        HookInput::Topic | HookInput::Message => matches!(event, HookEvent::Message),
+    }
+}
+
+/// Whether the cases are those of a verdict. Attempts have the arguments of their step, so they cannot be rewritten.
+fn is_verdict(variant: &VariantType, event: HookEvent) -> bool {
+    variant.cases.iter().all(|(case, payload)| match (&**case, payload) {
+        ("allow", None) | ("veto", None | Some(Type::String)) => true,
+        ("rewrite", Some(Type::String)) => event != HookEvent::Attempt,
+        _ => false,
+    })
+}
+
+/// The names of `a.b.c`; empty for anything else.
+fn path_of(written: &Expr) -> Vec<&Ident> {
+    match &written.kind {
+        ExprKind::Name(name) => vec![name],
+        ExprKind::Field(base, name) => {
+            let mut path = path_of(base);
+            path.push(name);
+            path
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn target_span(target: &HookTarget) -> Span {
+    match target {
+        HookTarget::All => Span::default(),
+        HookTarget::Component(name) | HookTarget::Name(name) => name.span,
+        HookTarget::Function(alias, function) => alias.span.to(function.span),
+        HookTarget::Topic(topic) => topic.span,
+    }
+}
