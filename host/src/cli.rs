@@ -42,6 +42,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Goes on with a run that was paused, interrupted or whose host died
     Resume(ResumeArgs),
+    /// Gives a run a signal that it waits for, or will wait for
+    Signal(SignalArgs),
+    /// Sends a message to all runs that wait on its topic
+    Send(SendArgs),
     /// Checks a flow and everything it imports
     Check(CheckArgs),
     /// Prints the graph that a flow compiles to
@@ -119,12 +123,33 @@ pub(crate) struct ResumeArgs {
     /// Lets a step whose outcome is not known fail
     #[arg(long, value_name = "TASK=MESSAGE")]
     pub(crate) fail: Vec<String>,
+    /// Gives a signal that the run waits for, or will wait for; `NAME` alone for one that carries nothing
+    #[arg(long = "signal", value_name = "NAME=JSON")]
+    pub(crate) signals: Vec<String>,
     /// Most attempts that run at the same time
     #[arg(long, value_name = "N")]
     pub(crate) parallel: Option<u32>,
     /// What a committed result survives
     #[arg(long, value_enum)]
     pub(crate) durability: Option<Durability>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignalArgs {
+    /// The run's id, or an unambiguous beginning of it
+    pub(crate) run: String,
+    /// The signal's name
+    pub(crate) name: String,
+    /// What it carries, as JSON: `true`, `3`, `'"text"'`, `'{"a": 1}'`; left out when it carries nothing
+    pub(crate) value: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SendArgs {
+    /// The topic, such as `orders.new`
+    pub(crate) topic: String,
+    /// What the message carries, as JSON; left out when it carries nothing
+    pub(crate) value: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use engine::event::{Decision, RunId, RunOutcome, TaskId};
-use engine::shell::{Blocked, EngineError, NewRun, RunEnd, RunHandle, RunReport};
+use engine::ports::Signal;
+use engine::shell::{Awaited, Blocked, EngineError, NewRun, RunEnd, RunHandle, RunReport, Waiting};
 use lang::plan::Plan;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::commands::documents;
 use crate::commands::session::Session;
+use crate::commands::signal as signal_command;
 use crate::exit::{Exit, Problem};
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::progress::{Mode, Progress};
 
 /// How a run begins here.
@@ -26,6 +28,8 @@ pub(crate) enum Begin {
         plan: Arc<Plan>,
         /// What the operator decided about steps whose outcome is not known.
         decisions: Vec<(TaskId, Decision)>,
+        /// Signals that the operator gives.
+        signals: Vec<Signal>,
     },
 }
 
@@ -73,11 +77,12 @@ async fn follow(output: Output, session: &Session, begin: Begin) -> Result<(RunR
 async fn start(session: &Session, begin: Begin) -> Result<RunHandle, Problem> {
     match begin {
         Begin::New(new) => Ok(session.engine.start(*new).await?),
-        Begin::Resumed { id, plan, decisions } => {
+        Begin::Resumed { id, plan, decisions, signals } => {
             let handle = session.engine.resume(id, plan).await?;
             for (task, decision) in decisions {
                 handle.decide(task, decision);
             }
+            signals.into_iter().for_each(|signal| handle.signal(signal));
             Ok(handle)
         }
     }
@@ -107,6 +112,7 @@ fn finish(output: Output, report: &RunReport, compiled: u32, interrupted: bool) 
         RunEnd::Finished(RunOutcome::Failed { .. }) => ("failed", Exit::RunFailed),
         RunEnd::Finished(RunOutcome::Cancelled) => ("cancelled", Exit::RunFailed),
         RunEnd::Paused { .. } if interrupted => ("paused", Exit::Interrupted),
+        RunEnd::Paused { blocked, waiting } if blocked.is_empty() && !waiting.is_empty() => ("waiting", Exit::Waiting),
         RunEnd::Paused { .. } => ("paused", Exit::Waiting),
         RunEnd::StoreFailed(error) => {
             return Err(
@@ -117,20 +123,25 @@ fn finish(output: Output, report: &RunReport, compiled: u32, interrupted: bool) 
     if output.json() {
         output.document(&document(report, status, compiled), String::new);
     } else {
-        explain(output, report);
+        explain(output, report, interrupted);
     }
     Ok(exit)
 }
 
 /// The end of a run for programs.
 fn document(report: &RunReport, status: &str, compiled: u32) -> Value {
+    let nothing = Value::Null;
     let (result, failure, blocked) = match &report.outcome {
-        RunEnd::Finished(RunOutcome::Succeeded(payload)) => (documents::payload(payload), Value::Null, Value::Null),
+        RunEnd::Finished(RunOutcome::Succeeded(payload)) => (documents::payload(payload), nothing.clone(), nothing.clone()),
         RunEnd::Finished(RunOutcome::Failed { failure, path }) => {
-            (Value::Null, documents::failure_at(failure, path), Value::Null)
+            (nothing.clone(), documents::failure_at(failure, path), nothing.clone())
         }
-        RunEnd::Finished(RunOutcome::Cancelled) | RunEnd::StoreFailed(_) => (Value::Null, Value::Null, Value::Null),
-        RunEnd::Paused { blocked } => (Value::Null, Value::Null, blocked.iter().map(blocked_document).collect()),
+        RunEnd::Finished(RunOutcome::Cancelled) | RunEnd::StoreFailed(_) => (nothing.clone(), nothing.clone(), nothing.clone()),
+        RunEnd::Paused { blocked, .. } => (nothing.clone(), nothing.clone(), blocked.iter().map(blocked_document).collect()),
+    };
+    let waiting = match &report.outcome {
+        RunEnd::Paused { waiting, .. } => waiting.iter().map(waiting_document).collect(),
+        _ => nothing,
     };
     json!({
         "run": &*report.id.0,
@@ -138,6 +149,7 @@ fn document(report: &RunReport, status: &str, compiled: u32) -> Value {
         "result": result,
         "failure": failure,
         "blocked": blocked,
+        "waiting": waiting,
         "steps": report.steps,
         "attempts": report.attempts,
         "bill": documents::bill(&report.bill),
@@ -149,8 +161,18 @@ fn blocked_document(blocked: &Blocked) -> Value {
     json!({ "task": blocked.task.0, "path": &*blocked.path, "attempt": blocked.number, "waits_for": "decision" })
 }
 
+fn waiting_document(waiting: &Waiting) -> Value {
+    let (kind, name, ty) = match &waiting.what {
+        Awaited::Time => ("time", Value::Null, Value::Null),
+        Awaited::Signal { name, ty } => ("signal", json!(&**name), json!(ty.to_string())),
+        Awaited::Message { topic, ty } => ("message", json!(&**topic), json!(ty.to_string())),
+    };
+    let until = waiting.until.map(output::time);
+    json!({ "path": &*waiting.path, "waits_for": kind, "name": name, "type": ty, "until": until })
+}
+
 /// The end of a run for people: the result on standard output, the rest on standard error.
-fn explain(output: Output, report: &RunReport) {
+fn explain(output: Output, report: &RunReport, interrupted: bool) {
     match &report.outcome {
         RunEnd::Finished(RunOutcome::Succeeded(payload)) => {
             output.document(&Value::Null, || format!("{:#}", documents::payload(payload)));
@@ -164,7 +186,13 @@ fn explain(output: Output, report: &RunReport) {
         RunEnd::Finished(RunOutcome::Cancelled) => {
             output.problem(&Problem::new(Exit::RunFailed, format!("run {} was cancelled", report.id)))
         }
-        RunEnd::Paused { blocked } => {
+        RunEnd::Paused { blocked, waiting } if blocked.is_empty() && !waiting.is_empty() && !interrupted => {
+            output.note(&format!("run {} waits; answer, then go on with `host resume {}`", report.id, report.id));
+            for waiting in waiting {
+                output.problem(&answer_needed(report, waiting));
+            }
+        }
+        RunEnd::Paused { blocked, .. } => {
             output.note(&format!("run {} is paused; go on with `host resume {}`", report.id, report.id));
             for step in blocked {
                 output.problem(&decision_needed(report, step));
@@ -172,6 +200,14 @@ fn explain(output: Output, report: &RunReport) {
         }
         RunEnd::StoreFailed(_) => {}
     }
+}
+
+fn answer_needed(report: &RunReport, waiting: &Waiting) -> Problem {
+    let problem = Problem::new(Exit::Waiting, format!("`{}` waits for {}", waiting.path, waiting.what));
+    let Awaited::Signal { name, ty } = &waiting.what else { return problem };
+    let (run, example) = (&report.id, signal_command::example(ty));
+    let signal = format!("host signal {run} {name} {example}");
+    problem.help(format!("`{}`, then `host resume {run}`", signal.trim_end()))
 }
 
 fn decision_needed(report: &RunReport, step: &Blocked) -> Problem {

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use journal::{RunFilter, RunRow, RunStatus};
+use journal::{Reader, RunFilter, RunRow, RunStatus};
 use serde_json::json;
 
 use crate::cli::{Global, PsArgs};
@@ -16,10 +16,22 @@ pub(crate) fn run(output: Output, global: &Global, args: &PsArgs) -> Result<Exit
     let config = Config::load(global)?;
     let status = args.status.as_deref().map(status).transpose()?;
     let filter = RunFilter { status, flow: args.flow.clone(), limit: usize::try_from(args.limit).ok() };
-    let rows = if config.store.path.exists() { session::open_reader(&config)?.runs(&filter)? } else { Vec::new() };
-    let document = rows.iter().map(row_document).collect();
+    let mut rows = Vec::new();
+    if config.store.path.exists() {
+        let reader = session::open_reader(&config)?;
+        for row in reader.runs(&filter)? {
+            let waiting = waiting(&reader, &row)?;
+            rows.push((row, waiting));
+        }
+    }
+    let document = rows.iter().map(|(row, waiting)| row_document(row, waiting.as_deref())).collect();
     output.document(&serde_json::Value::Array(document), || table(&rows));
     Ok(Exit::Done)
+}
+
+/// What a run that has not ended waits for.
+pub(crate) fn waiting(reader: &Reader, row: &RunRow) -> Result<Option<String>, Problem> {
+    if row.status.is_end() { Ok(None) } else { Ok(reader.waiting(&row.id)?) }
 }
 
 fn status(text: &str) -> Result<RunStatus, Problem> {
@@ -30,7 +42,7 @@ fn status(text: &str) -> Result<RunStatus, Problem> {
 }
 
 /// A row of the list of runs, for programs.
-pub(crate) fn row_document(row: &RunRow) -> serde_json::Value {
+pub(crate) fn row_document(row: &RunRow, waiting: Option<&str>) -> serde_json::Value {
     json!({
         "id": &*row.id.0,
         "flow": row.flow,
@@ -42,16 +54,18 @@ pub(crate) fn row_document(row: &RunRow) -> serde_json::Value {
         "events": row.last_seq,
         "labels": row.labels,
         "reason": row.reason,
+        "waiting": waiting,
         "failure": row.failure_kind.as_ref().map(|kind| json!({ "kind": kind, "path": row.failure_path })),
     })
 }
 
-fn table(rows: &[RunRow]) -> String {
+fn table(rows: &[(RunRow, Option<String>)]) -> String {
     if rows.is_empty() {
         return "no runs".to_owned();
     }
-    let lines = rows.iter().map(|row| {
-        let reason = row.reason.as_deref().unwrap_or_default();
+    let lines = rows.iter().map(|(row, waiting)| {
+        let waits = waiting.as_ref().map(|what| format!("waits for {what}"));
+        let reason = row.reason.clone().or(waits).unwrap_or_default();
         [
             row.id.to_string(),
             row.flow.clone(),

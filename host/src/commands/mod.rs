@@ -8,8 +8,10 @@ mod list;
 mod plan;
 mod resume;
 mod run;
+mod send;
 mod session;
 mod show;
+mod signal;
 
 use clap::CommandFactory;
 
@@ -24,6 +26,8 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
     match &cli.command {
         Command::Run(args) => run::run(output, &cli.global, args),
         Command::Resume(args) => resume::run(output, &cli.global, args),
+        Command::Signal(args) => signal::run(output, &cli.global, args),
+        Command::Send(args) => send::run(output, &cli.global, args),
         Command::Check(args) => Ok(check::run(output, args)),
         Command::Plan(args) => plan::run(output, args),
         Command::Ps(args) => list::run(output, &cli.global, args),

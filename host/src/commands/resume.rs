@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use engine::event::{Decision, EventBody, Payload, TaskId};
-use engine::ports::Journal;
+use engine::ports::{Journal, Signal};
+use lang::plan::Plan;
 
 use crate::cli::{Global, ResumeArgs};
 use crate::commands::session::{self, Session};
-use crate::commands::{drive, plan};
+use crate::commands::{drive, plan, signal};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
@@ -32,9 +33,10 @@ pub(crate) fn run(output: Output, global: &Global, args: &ResumeArgs) -> Result<
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
+    let signals = signals(args, &plan)?;
     let mut session = Session::open(&config, journal, args.parallel)?;
     session.load(program.world.bytes.values())?;
-    drive::drive(output, &session, drive::Begin::Resumed { id: row.id, plan: Arc::new(plan), decisions })
+    drive::drive(output, &session, drive::Begin::Resumed { id: row.id, plan: Arc::new(plan), decisions, signals })
 }
 
 fn decisions(args: &ResumeArgs) -> Result<Vec<(TaskId, Decision)>, Problem> {
@@ -50,6 +52,16 @@ fn decisions(args: &ResumeArgs) -> Result<Vec<(TaskId, Decision)>, Problem> {
         all.push((task, Decision::Fail(message.to_owned())));
     }
     Ok(all)
+}
+
+/// Signals that are given at once: nobody else has them, so they need no id.
+fn signals(args: &ResumeArgs, plan: &Plan) -> Result<Vec<Signal>, Problem> {
+    let signal = |text: &String| {
+        let (name, value) = text.split_once('=').map_or((text.as_str(), None), |(name, value)| (name, Some(value)));
+        let payload = signal::check(plan, name, value)?;
+        Ok(Signal { name: name.into(), id: "".into(), payload: payload.into() })
+    };
+    args.signals.iter().map(signal).collect()
 }
 
 fn split<'a>(form: &str, text: &'a str) -> Result<(TaskId, &'a str), Problem> {

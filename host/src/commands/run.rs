@@ -57,7 +57,7 @@ fn labels(args: &RunArgs) -> Result<Vec<(String, String)>, Problem> {
 }
 
 /// Twelve letters and digits, no look-alikes: 60 random bits.
-fn new_id() -> RunId {
+pub(crate) fn new_id() -> RunId {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let mut bits = fastrand::u64(..);
     let mut id = String::with_capacity(12);

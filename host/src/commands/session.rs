@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use engine::ports::{Limits, SystemClock};
+use bus::LocalBus;
+use engine::ports::{Limits, MailStore, SystemClock};
 use engine::shell::{ClassLimits, Engine, EngineConfig};
 use journal::{Options, Reader, SqliteJournal};
 use sandbox::{Origin, Sandbox, SandboxConfig};
@@ -40,7 +41,8 @@ impl Session {
         let engine_config = engine_config(config, parallel)?;
         let sandbox = Sandbox::new(SandboxConfig { cache_dir: cache_dir(), ..SandboxConfig::default() })
             .map_err(|error| Problem::new(Exit::Plugin, format!("the sandbox cannot be made: {error}")))?;
-        let engine = Engine::new(Arc::new(sandbox.clone()), journal, Arc::new(SystemClock), engine_config);
+        let bus = Arc::new(LocalBus::new(Arc::clone(&journal) as Arc<dyn MailStore>));
+        let engine = Engine::with_bus(Arc::new(sandbox.clone()), journal, Arc::new(SystemClock), bus, engine_config);
         Ok(Self { sandbox, engine, compiled: 0 })
     }
 

@@ -17,14 +17,15 @@ pub(crate) fn run(output: Output, global: &Global, run: &str) -> Result<Exit, Pr
     let row = reader.find(run)?;
     let attempts = reader.attempts(&row.id)?;
     let (input, outcome) = ends(&reader, &row)?;
-    let mut document = list::row_document(&row);
+    let waiting = list::waiting(&reader, &row)?;
+    let mut document = list::row_document(&row, waiting.as_deref());
     if let Value::Object(fields) = &mut document {
         fields.insert("plan".into(), json!(row.plan));
         fields.insert("input".into(), input.clone());
         fields.insert("outcome".into(), outcome.as_ref().map_or(Value::Null, documents::outcome));
         fields.insert("steps".into(), attempts.iter().map(attempt_document).collect());
     }
-    output.document(&document, || text(&row, &input, outcome.as_ref(), &attempts));
+    output.document(&document, || text(&row, waiting.as_deref(), &input, outcome.as_ref(), &attempts));
     Ok(Exit::Done)
 }
 
@@ -58,7 +59,7 @@ fn attempt_document(row: &AttemptRow) -> Value {
     })
 }
 
-fn text(row: &RunRow, input: &Value, outcome: Option<&RunOutcome>, attempts: &[AttemptRow]) -> String {
+fn text(row: &RunRow, waiting: Option<&str>, input: &Value, outcome: Option<&RunOutcome>, attempts: &[AttemptRow]) -> String {
     let mut text = format!(
         "run      {}\nflow     {}\nstatus   {}\nstarted  {}\n",
         row.id,
@@ -71,6 +72,9 @@ fn text(row: &RunRow, input: &Value, outcome: Option<&RunOutcome>, attempts: &[A
     }
     if let Some(reason) = &row.reason {
         text.push_str(&format!("because  {reason}\n"));
+    }
+    if let Some(what) = waiting {
+        text.push_str(&format!("waits    for {what}\n"));
     }
     text.push_str(&format!("input    {input}\n"));
     if let Some(outcome) = outcome {

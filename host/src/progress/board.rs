@@ -144,6 +144,7 @@ impl Board {
                 let subject = if denial.subject.is_empty() { String::new() } else { format!(": {}", denial.subject) };
                 self.problem(&format!("{path}: {} was denied{subject}", denial.capability));
             }
+            Update::Note { line } => self.problem(line),
             Update::Log { path, line } => self.log = Some(plain(&format!("{path}: {line}"))),
             Update::Waiting { what } => {
                 self.report_idle(now);

@@ -12,13 +12,15 @@ mod action;
 mod attempts;
 mod bugs;
 mod driver;
+pub mod mail;
+mod receive;
 mod recover;
 mod render;
 mod slab;
 mod state;
 mod values;
 
-pub use action::{Action, Blocked, Idle, Input, Progress, ReplayError, StartAttempt, Totals, Wishes};
+pub use action::{Action, Awaited, Blocked, Idle, Input, Progress, ReplayError, StartAttempt, Totals, Waiting, Wishes};
 pub use attempts::Capacity;
 #[cfg(feature = "planted-bugs")]
 pub use bugs::Bug;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use catalog::{Digest, FailureKind, Value};
+use catalog::{Digest, FailureKind, Name, Value};
 
 /// Milliseconds since the Unix epoch, by the clock of the run's owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,6 +108,29 @@ pub enum EventBody {
     /// After a crash: the attempt had started and nothing says how it ended.
     OutcomeUnknown {
         /// Which.
+        attempt: Attempt,
+    },
+    /// A signal came; it is taken by a wait, now or later.
+    SignalReceived {
+        /// Its name.
+        name: Name,
+        /// Tells the same signal when it comes again; empty where it comes once only.
+        id: Arc<str>,
+        /// What it carries.
+        payload: Payload,
+    },
+    /// A message came; it is taken by a wait, now or later, or skipped when it does not fit.
+    MessageReceived {
+        /// Its topic.
+        topic: Arc<str>,
+        /// Tells the same message when it comes again.
+        id: Arc<str>,
+        /// What it carries.
+        payload: Payload,
+    },
+    /// The bus has a message of the run.
+    MessageSent {
+        /// The `emit`.
         attempt: Attempt,
     },
     /// A timer that the core had set is due.

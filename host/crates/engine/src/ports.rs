@@ -1,4 +1,6 @@
-//! What the engine needs from outside: someone to run steps, a journal, a clock.
+//! What the engine needs from outside: someone to run steps, a journal, a bus, a clock.
+
+mod bus;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +8,8 @@ use std::time::Duration;
 use catalog::{Digest, Name, Type, Value};
 use futures::future::BoxFuture;
 use lang::plan::FolderAccess;
+
+pub use bus::{Bus, Letter, Mail, MailStore, MailWrite, Message, NoBus, Signal};
 
 use crate::event::{Bill, Denial, Event, Failure, RunId, Seq, Timestamp};
 

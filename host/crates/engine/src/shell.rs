@@ -9,6 +9,7 @@
 
 mod config;
 mod handle;
+mod inbox;
 mod places;
 mod task;
 mod timers;
@@ -18,13 +19,13 @@ use std::sync::Arc;
 use catalog::{Digest, Value};
 use lang::plan::{Plan, SEMANTICS_VERSION};
 
-pub use crate::core::Blocked;
+pub use crate::core::{Awaited, Blocked, Waiting};
 pub use config::{ClassLimits, EngineConfig};
 pub use handle::{RunEnd, RunHandle, RunReport, Update};
 
 use crate::core::{ReplayError, Run};
 use crate::event::{Payload, RunId, RunStarted};
-use crate::ports::{Clock, Invoker, Journal, JournalError};
+use crate::ports::{Bus, Clock, Invoker, Journal, JournalError, NoBus};
 use places::Places;
 use task::RunTask;
 
@@ -39,6 +40,7 @@ struct Parts {
     invoker: Arc<dyn Invoker>,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
+    bus: Arc<dyn Bus>,
     config: EngineConfig,
     places: Places,
 }
@@ -88,8 +90,20 @@ impl Engine {
     /// An engine over these ports. Needs a tokio runtime with time from the first run on.
     #[must_use]
     pub fn new(invoker: Arc<dyn Invoker>, journal: Arc<dyn Journal>, clock: Arc<dyn Clock>, config: EngineConfig) -> Self {
+        Self::with_bus(invoker, journal, clock, Arc::new(NoBus), config)
+    }
+
+    /// The same with a bus, without which nothing comes to a run and it cannot send.
+    #[must_use]
+    pub fn with_bus(
+        invoker: Arc<dyn Invoker>,
+        journal: Arc<dyn Journal>,
+        clock: Arc<dyn Clock>,
+        bus: Arc<dyn Bus>,
+        config: EngineConfig,
+    ) -> Self {
         let places = Places::new(&config);
-        Self { parts: Arc::new(Parts { invoker, journal, clock, config, places }) }
+        Self { parts: Arc::new(Parts { invoker, journal, clock, bus, config, places }) }
     }
 
     /// Makes a run durable and starts it.
@@ -101,6 +115,7 @@ impl Engine {
         let run = Run::new(Arc::clone(&new.plan), new.id, Arc::clone(&self.parts.config.host));
         let (task, ends) = RunTask::new(Arc::clone(&self.parts), new.plan, run);
         let task = task.begin(started).await?;
+        task.listen().await?;
         Ok(RunHandle::spawn(task, ends, false))
     }
 
@@ -109,7 +124,6 @@ impl Engine {
     ///
     /// # Errors
     /// When the store does not give it, or the journal does not fit the plan.
-    #[expect(clippy::unused_async, reason = "reading a journal will be asynchronous for stores across the network")]
     pub async fn resume(&self, id: RunId, plan: Arc<Plan>) -> Result<RunHandle, EngineError> {
         let events = self.parts.journal.load(&id)?;
         if let Some(crate::event::EventBody::RunStarted(started)) = events.first().map(|event| &event.body) {
@@ -120,6 +134,7 @@ impl Engine {
         }
         let run = Run::replay(Arc::clone(&plan), id, Arc::clone(&self.parts.config.host), &events)?;
         let (mut task, ends) = RunTask::new(Arc::clone(&self.parts), plan, run);
+        task.listen().await?;
         task.recover();
         Ok(RunHandle::spawn(task, ends, true))
     }

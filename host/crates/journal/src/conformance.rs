@@ -80,6 +80,13 @@ pub fn one_of_each() -> Vec<Event> {
         EventBody::OwnerChanged { host: "host-2".into() },
         EventBody::Resumed,
         EventBody::AttemptFailed { attempt: attempt(4, 1), failure: plain, bill },
+        EventBody::SignalReceived { name: "approval".into(), id: "s1".into(), payload: Payload::Value(Value::Bool(true)) },
+        EventBody::MessageReceived {
+            topic: "orders.new".into(),
+            id: "r/main/emit".into(),
+            payload: Payload::Text("null".into()),
+        },
+        EventBody::MessageSent { attempt: attempt(5, 1) },
         EventBody::CancelRequested { reason: String::new() },
         EventBody::RunEnded { outcome: RunOutcome::Failed { failure, path: "main/step[4]".into() } },
     ];
@@ -131,6 +138,8 @@ fn body_as_loaded(body: EventBody) -> EventBody {
         EventBody::AttemptSucceeded { attempt, output, bill } => {
             EventBody::AttemptSucceeded { attempt, output: text(&output), bill }
         }
+        EventBody::SignalReceived { name, id, payload } => EventBody::SignalReceived { name, id, payload: text(&payload) },
+        EventBody::MessageReceived { topic, id, payload } => EventBody::MessageReceived { topic, id, payload: text(&payload) },
         EventBody::OperatorDecision { task, decision: Decision::Supply(value) } => {
             EventBody::OperatorDecision { task, decision: Decision::Supply(text(&value)) }
         }

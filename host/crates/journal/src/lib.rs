@@ -13,6 +13,7 @@
 pub mod chain;
 pub mod conformance;
 mod load;
+mod mail;
 mod options;
 mod problem;
 mod queue;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use catalog::Digest;
 use engine::event::{Event, RunId};
-use engine::ports::JournalError;
+use engine::ports::{JournalError, MailWrite};
 use tokio::sync::oneshot;
 
 use crate::options::{Durability, Options};
@@ -56,6 +56,8 @@ pub(crate) enum Work {
     Waiting { run: RunId, events: Arc<[Event]> },
     /// Bytes.
     Blob { digest: Digest, bytes: Vec<u8> },
+    /// Inboxes.
+    Mail(MailWrite),
 }
 
 /// Who is told.
@@ -146,6 +148,18 @@ impl Queue {
     pub(crate) fn blob(&self, digest: Digest, bytes: Vec<u8>, reply: SyncSender<Answer>) {
         let size = bytes.len();
         self.push(Job { work: Work::Blob { digest, bytes }, reply: Reply::Thread(reply), idle: false, events: 1, bytes: size });
+    }
+
+    /// Queues a change of inboxes; the receiver fails when the writer is gone.
+    pub(crate) fn mail(&self, write: MailWrite) -> oneshot::Receiver<Answer> {
+        let (sender, receiver) = oneshot::channel();
+        let bytes = match &write {
+            MailWrite::Publish(message) => message.payload.len(),
+            MailWrite::Signal(_, signal) => signal.payload.len(),
+            _ => 0,
+        };
+        self.push(Job { work: Work::Mail(write), reply: Reply::Future(sender), idle: false, events: 1, bytes });
+        receiver
     }
 
     fn note_full(&self, state: &State) {
@@ -278,7 +292,7 @@ mod tests {
         let seq = |work: Work| match work {
             Work::Append { events, .. } => (events[0].seq, false),
             Work::Waiting { events, .. } => (events[0].seq, true),
-            Work::Blob { .. } => (0, false),
+            Work::Blob { .. } | Work::Mail(_) => (0, false),
         };
         group.into_iter().map(|job| seq(job.work)).collect()
     }

@@ -12,6 +12,7 @@ use engine::ports::JournalError;
 use rusqlite::{Connection, params};
 
 use crate::load::{self, Prefix};
+use crate::mail;
 use crate::problem::from_sqlite;
 use crate::wire::{decode, kind};
 
@@ -135,6 +136,14 @@ impl Reader {
             }
         })?;
         unreadable.map_or_else(|| Ok(attempts.finish()), Err)
+    }
+
+    /// What a run waits for, as its owner last noted.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the store.
+    pub fn waiting(&self, run: &RunId) -> Result<Option<String>, JournalError> {
+        self.query(|connection| mail::waiting(connection, run))
     }
 
     /// Events of a run with their payloads, checked, up to the first damage.

@@ -13,7 +13,7 @@ use crate::problem::{from_sqlite, unavailable};
 pub const APPLICATION_ID: i32 = 0x666c_7768;
 
 /// The `user_version` of stores that this program writes, and the latest that it reads.
-pub const FORMAT_VERSION: i32 = 1;
+pub const FORMAT_VERSION: i32 = 2;
 
 /// The tables of version 1. They are described in `host/docs/journal.md`.
 ///
@@ -62,6 +62,34 @@ CREATE TABLE blobs (
 );
 ";
 
+/// What each version adds to the one before it: the first is that from 1 to 2.
+///
+/// Version 2: what was sent to a run stands in `inbox` until its journal has it; `listens` says which messages a run
+/// gets; `waiting` is what a run waits for, for people.
+const MIGRATIONS: [&str; 1] = ["
+CREATE TABLE inbox (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    run TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    id TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (run, id)
+);
+CREATE INDEX inbox_by_run ON inbox (run, no);
+CREATE TABLE listens (
+    topic TEXT NOT NULL,
+    run TEXT NOT NULL,
+    PRIMARY KEY (topic, run)
+) WITHOUT ROWID;
+CREATE INDEX listens_by_run ON listens (run);
+CREATE TABLE waiting (
+    run TEXT PRIMARY KEY,
+    what TEXT NOT NULL
+) WITHOUT ROWID;
+"];
+
 /// WAL pages after which a commit also moves them into the main file. Larger than SQLite's 1,000, because
 /// many commits rewrite the same last page.
 const CHECKPOINT_PAGES: u32 = 4_000;
@@ -83,7 +111,7 @@ fn prepare(connection: &mut Connection, path: &Path, options: &Options) -> Resul
     let sqlite = |error| from_sqlite(path, &error);
     connection.busy_timeout(options.lock_timeout).map_err(sqlite)?;
     // Checked before anything is changed: the file may belong to another program.
-    let fresh = check(connection, path)?;
+    let found = check(connection, path)?;
     use_wal(connection, options.lock_timeout).map_err(sqlite)?;
     let synchronous = match options.durability {
         Durability::Full => "FULL",
@@ -94,10 +122,7 @@ fn prepare(connection: &mut Connection, path: &Path, options: &Options) -> Resul
     if let Some(pages) = options.max_page_count {
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).map_err(sqlite)?;
     }
-    if fresh {
-        make_tables(connection, path)?;
-    }
-    Ok(())
+    if found < FORMAT_VERSION { upgrade(connection, path) } else { Ok(()) }
 }
 
 /// Opens a connection that only reads.
@@ -127,7 +152,7 @@ fn try_reader(path: &Path, lock_timeout: Duration, immutable: bool) -> Result<Co
     }
     .map_err(sqlite)?;
     connection.busy_timeout(lock_timeout).map_err(sqlite)?;
-    if check(&connection, path)? {
+    if check(&connection, path)? == 0 {
         return Err(unavailable(path, "is empty; it is filled by the first run"));
     }
     Ok(connection)
@@ -146,18 +171,18 @@ fn refuse_folder(path: &Path) -> Result<(), JournalError> {
     if path.is_dir() { Err(unavailable(path, "is a folder; name a file")) } else { Ok(()) }
 }
 
-/// Whether the file is still empty.
+/// The version of the store; 0 for a file that is still empty.
 ///
 /// # Errors
 /// It belongs to another program, a newer version wrote it, or it cannot be read.
-fn check(connection: &Connection, path: &Path) -> Result<bool, JournalError> {
+fn check(connection: &Connection, path: &Path) -> Result<i32, JournalError> {
     let pragma =
         |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(|error| from_sqlite(path, &error));
     let application = pragma("application_id")?;
     let version = pragma("user_version")?;
     if application == i64::from(APPLICATION_ID) {
-        return if version == i64::from(FORMAT_VERSION) {
-            Ok(false)
+        return if (1..=i64::from(FORMAT_VERSION)).contains(&version) {
+            Ok(i32::try_from(version).unwrap_or(FORMAT_VERSION))
         } else if version > i64::from(FORMAT_VERSION) {
             Err(unavailable(
                 path,
@@ -170,7 +195,7 @@ fn check(connection: &Connection, path: &Path) -> Result<bool, JournalError> {
         };
     }
     if application == 0 && version == 0 && pragma("schema_version")? == 0 {
-        Ok(true)
+        Ok(0)
     } else {
         Err(unavailable(path, "is a SQLite database of another program; choose another file"))
     }
@@ -191,14 +216,18 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-fn make_tables(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
+/// Makes the tables that are missing. A store of an older version has them afterwards, and nothing of it changes.
+fn upgrade(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
     let sqlite = |error| from_sqlite(path, &error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
     // Another process may have been faster.
-    if check(&transaction, path)? {
+    let found = check(&transaction, path)?;
+    if found == 0 {
         transaction.execute_batch(TABLES).map_err(sqlite)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(sqlite)?;
-        transaction.pragma_update(None, "user_version", FORMAT_VERSION).map_err(sqlite)?;
     }
+    let mut missing = MIGRATIONS.iter().skip(usize::try_from(found.max(1) - 1).unwrap_or(0));
+    missing.try_for_each(|tables| transaction.execute_batch(tables)).map_err(sqlite)?;
+    transaction.pragma_update(None, "user_version", FORMAT_VERSION).map_err(sqlite)?;
     transaction.commit().map_err(sqlite)
 }

@@ -28,13 +28,13 @@ const FRESH_BLOB: Duration = Duration::from_secs(3600);
 /// A journal in a SQLite file. Its writer thread ends, after it has written what is queued, when this is dropped.
 #[derive(Debug)]
 pub struct SqliteJournal {
-    path: PathBuf,
-    readers: Arc<Pool>,
+    pub(crate) path: PathBuf,
+    pub(crate) readers: Arc<Pool>,
     writer: Option<Writer>,
 }
 
-struct Writer {
-    queue: Arc<Queue>,
+pub(crate) struct Writer {
+    pub(crate) queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -80,7 +80,7 @@ impl SqliteJournal {
         self.readers.with(|connection| load::load(connection, &self.path, run))
     }
 
-    fn queue(&self) -> Result<&Writer, JournalError> {
+    pub(crate) fn queue(&self) -> Result<&Writer, JournalError> {
         self.writer.as_ref().ok_or_else(|| unavailable(&self.path, "was opened for reading only"))
     }
 
@@ -112,7 +112,7 @@ impl SqliteJournal {
         })
     }
 
-    fn gone(&self) -> JournalError {
+    pub(crate) fn gone(&self) -> JournalError {
         unavailable(&self.path, "is closed: its writer has stopped")
     }
 }

@@ -38,6 +38,12 @@ pub mod kind {
     pub const ATTEMPT_CANCELLED: &str = "attempt-cancelled";
     /// [`engine::event::EventBody::OutcomeUnknown`]
     pub const OUTCOME_UNKNOWN: &str = "outcome-unknown";
+    /// [`engine::event::EventBody::SignalReceived`]
+    pub const SIGNAL_RECEIVED: &str = "signal-received";
+    /// [`engine::event::EventBody::MessageReceived`]
+    pub const MESSAGE_RECEIVED: &str = "message-received";
+    /// [`engine::event::EventBody::MessageSent`]
+    pub const MESSAGE_SENT: &str = "message-sent";
     /// [`engine::event::EventBody::TimerFired`]
     pub const TIMER_FIRED: &str = "timer-fired";
     /// [`engine::event::EventBody::OperatorDecision`]

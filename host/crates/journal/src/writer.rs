@@ -15,6 +15,7 @@ use engine::ports::JournalError;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use crate::chain::{self, Hash, Link};
+use crate::mail;
 use crate::problem::{from_sqlite, unavailable};
 use crate::queue::{Answer, Job, Queue, Work};
 use crate::wire::{Encoded, RunChange, encode};
@@ -185,6 +186,10 @@ impl<'c> Writer<'c> {
             answers.push(match &job.work {
                 Work::Append { run, events } => self.append(run, events)?,
                 Work::Blob { digest, bytes } => self.blob(*digest, bytes)?,
+                Work::Mail(write) => {
+                    mail::write(self.connection, write, now())?;
+                    Ok(())
+                }
                 // Encoded before it came here.
                 Work::Waiting { .. } => Err(unavailable(&self.path, "was given an event that is not encoded")),
             });

@@ -10,6 +10,9 @@ mod golden;
 #[path = "all/hostile.rs"]
 mod hostile;
 #[cfg(test)]
+#[path = "all/mail.rs"]
+mod mail;
+#[cfg(test)]
 #[path = "all/read.rs"]
 mod read;
 #[cfg(test)]

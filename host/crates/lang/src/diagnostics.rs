@@ -7,6 +7,7 @@ pub(crate) mod calls;
 pub(crate) mod files;
 pub(crate) mod forms;
 pub(crate) mod hooks;
+pub(crate) mod messages;
 pub(crate) mod names;
 pub(crate) mod settings;
 pub(crate) mod triggers;

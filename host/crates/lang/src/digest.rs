@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::lower::walk;
 use crate::plan::{
     Backoff, CallPlan, Child, Class, Expr, FlowPlan, FolderAccess, FunctionRef, Grant, HookPhase, HookPlan, HookTarget, Node,
-    NodeKind, Pattern, Plan, SEMANTICS_VERSION,
+    NodeKind, Pattern, Plan, SEMANTICS_VERSION, WaitPlan,
 };
 
 /// Raised when the bytes that are digested change, so that old digests are not mistaken for new ones.
@@ -227,6 +227,22 @@ impl Writer {
             NodeKind::Block { .. } => self.tag(11),
             NodeKind::Require { .. } => self.tag(12),
             NodeKind::Return(_) => self.tag(13),
+            NodeKind::Wait(wait) => self.wait(wait),
+            NodeKind::Emit { .. } => self.tag(23),
+        }
+    }
+
+    fn wait(&mut self, wait: &WaitPlan) {
+        match wait {
+            WaitPlan::Time(_) => self.tag(20),
+            WaitPlan::Signal { name, ty } => {
+                self.tagged(21, name);
+                self.ty(ty);
+            }
+            WaitPlan::Message { ty, .. } => {
+                self.tag(22);
+                self.ty(ty);
+            }
         }
     }
 

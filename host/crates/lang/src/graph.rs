@@ -59,15 +59,22 @@ pub(crate) struct Facts {
     pub(crate) returns: bool,
     /// Whether an expression or `require` of the flow's own may fail in it.
     pub(crate) risky: bool,
+    /// Whether it waits or sends: a gate, wherever it stands in a form.
+    pub(crate) gate: bool,
 }
 
 impl Facts {
     /// Of what runs nothing and cannot fail.
-    pub(crate) const NONE: Self = Self { effect: Effect::Pure, returns: false, risky: false };
+    pub(crate) const NONE: Self = Self { effect: Effect::Pure, returns: false, risky: false, gate: false };
 
     /// Of two together.
     pub(crate) fn and(self, other: Self) -> Self {
-        Self { effect: self.effect.max(other.effect), returns: self.returns || other.returns, risky: self.risky || other.risky }
+        Self {
+            effect: self.effect.max(other.effect),
+            returns: self.returns || other.returns,
+            risky: self.risky || other.risky,
+            gate: self.gate || other.gate,
+        }
     }
 }
 

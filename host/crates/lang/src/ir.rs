@@ -315,6 +315,19 @@ pub enum ExprKind {
     After(Box<Expr>, Vec<BindingId>),
     /// A step or structured form with its own policy.
     With(Box<Expr>, Box<Policy>),
+    /// `wait 10m`: a duration; gives nothing.
+    Wait(Box<Expr>),
+    /// `wait signal name`; what it carries is of the type of this expression.
+    Signal(Name),
+    /// `wait message topic`: a `string`; what it carries is of the type of this expression.
+    Message(Box<Expr>),
+    /// `emit topic value`; gives nothing.
+    Emit {
+        /// A `string`.
+        topic: Box<Expr>,
+        /// What is sent.
+        value: Box<Expr>,
+    },
 }
 
 /// An arm of a match.

@@ -7,12 +7,14 @@
 //! 2. `steps` is what the steps of such a plan do: it follows from the path and the arguments alone.
 //! 3. `outside` is what survives a crash: the durable events and the witness of what really ran. It checks the
 //!    rules of durability at each invocation.
+//!    `mail` is what is sent to the run, in order and more than once, and what it sends.
 //! 4. `machine` is one process: a [`engine::core::Run`], what it has in flight, and its timers.
 //! 5. [`run_seed`] compares a run with crashes to an undisturbed one.
 
 pub mod build;
 pub mod generate;
 mod machine;
+mod mail;
 mod outside;
 mod steps;
 
@@ -165,6 +167,8 @@ fn settled(outside: &Outside) -> Vec<String> {
             _ => None,
         })
         .collect();
+    let sent = outside.published.iter().filter(|(id, _)| fits(id));
+    lines.extend(sent.map(|(id, (topic, payload))| format!("{id} was sent on {topic}: {payload}")));
     let supplied = outside.supplied.iter().filter(|(path, _)| fits(path));
     lines.extend(supplied.map(|(path, output)| format!("{path} gave {:?}", engine::event::Payload::Value(output.clone()))));
     lines

@@ -1,11 +1,12 @@
 //! What goes into a run and what comes out.
 
+use std::fmt;
 use std::sync::Arc;
 
-use catalog::{Name, Value};
+use catalog::{Name, Type, Value};
 
 use crate::event::{Bill, Decision, Denial, Event, Failure, RunOutcome, RunStarted, Seq, TaskId, TimerId, Timestamp};
-use crate::ports::{Callee, GrantedCapability, Outcome};
+use crate::ports::{Callee, GrantedCapability, Mail, Message, Outcome};
 
 /// What happens to a run.
 #[derive(Clone, Debug)]
@@ -47,6 +48,10 @@ pub enum Input {
         /// Why, for people.
         reason: String,
     },
+    /// A signal or a message came.
+    Mail(Mail),
+    /// The bus has the message of an [`Action::Publish`].
+    Published(TaskId),
     /// An operator decided about a step; see [`crate::core::Run::check_decision`].
     Decide {
         /// Which step.
@@ -82,9 +87,26 @@ pub enum Action {
         /// Which.
         timer: TimerId,
     },
+    /// Hand a message to the bus, then say [`Input::Published`].
+    Publish {
+        /// The `emit`.
+        task: TaskId,
+        /// The message.
+        message: Box<Message>,
+    },
+    /// From now on messages on this topic are waited for; those on literal topics of the plan always are.
+    Listen {
+        /// The topic.
+        topic: Arc<str>,
+    },
+    /// Messages on this topic are not waited for any more.
+    Unlisten {
+        /// The topic.
+        topic: Arc<str>,
+    },
     /// Something to show.
     Progress(Progress),
-    /// Nothing runs and nothing can, until somebody resumes or decides.
+    /// Nothing runs; somebody has to resume, decide or send something, or time has to pass.
     Idle(Idle),
     /// The run has ended, durably.
     Ended(RunOutcome),
@@ -174,6 +196,8 @@ pub enum Progress {
         /// What.
         denial: Denial,
     },
+    /// A line about a signal or message that was not taken, and why.
+    Note(String),
 }
 
 /// Why nothing goes on.
@@ -183,6 +207,64 @@ pub struct Idle {
     pub paused: Option<String>,
     /// Steps that an operator has to decide about.
     pub blocked: Vec<Blocked>,
+    /// What the flow waits for.
+    pub waiting: Vec<Waiting>,
+    /// Whether a timer will move the run by itself.
+    pub timers: bool,
+    /// Whether a message may.
+    pub messages: bool,
+}
+
+impl Idle {
+    /// Whether the run goes on without its operator: a timer is due some time, or a message may come.
+    #[must_use]
+    pub fn moves(&self) -> bool {
+        self.paused.is_none() && self.blocked.is_empty() && (self.timers || self.messages)
+    }
+}
+
+/// A `wait` that is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its path.
+    pub path: Arc<str>,
+    /// What it waits for.
+    pub what: Awaited,
+    /// When it fails or, of a time, when it is over.
+    pub until: Option<Timestamp>,
+}
+
+/// What a `wait` waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// Time.
+    Time,
+    /// A signal.
+    Signal {
+        /// Its name.
+        name: Name,
+        /// What it carries.
+        ty: Type,
+    },
+    /// A message.
+    Message {
+        /// Its topic.
+        topic: Arc<str>,
+        /// What it carries.
+        ty: Type,
+    },
+}
+
+impl fmt::Display for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time => f.write_str("time"),
+            Self::Signal { name, ty: Type::Unit } => write!(f, "signal {name}"),
+            Self::Signal { name, ty } => write!(f, "signal {name}: {ty}"),
+            Self::Message { topic, ty: Type::Unit } => write!(f, "message \"{topic}\""),
+            Self::Message { topic, ty } => write!(f, "message \"{topic}\": {ty}"),
+        }
+    }
 }
 
 /// A step whose outcome is not known and which must not simply run again.

@@ -28,12 +28,18 @@ pub enum Bug {
     PlaceLeaked,
     /// The siblings of a failed step are not stopped before the failure is handled.
     FailedWithoutStopping,
+    /// After a takeover the signals and messages that are kept for later waits are gone.
+    SignalLost,
+    /// A message that comes twice counts twice.
+    DuplicateMessage,
+    /// A `wait` is over too early.
+    WaitEarly,
 }
 
 #[cfg(feature = "planted-bugs")]
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::DroppedEvent,
         Self::UsedBeforeDurable,
         Self::DoubleStart,
@@ -46,6 +52,9 @@ impl Bug {
         Self::UnknownRunAgain,
         Self::PlaceLeaked,
         Self::FailedWithoutStopping,
+        Self::SignalLost,
+        Self::DuplicateMessage,
+        Self::WaitEarly,
     ];
 }
 

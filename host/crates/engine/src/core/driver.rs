@@ -32,6 +32,10 @@ pub struct Run {
     fired: BTreeSet<TimerId>,
     /// Steps with an appended decision.
     decided: BTreeSet<TaskId>,
+    /// Signals and messages that are appended, by their ids; those without one are only counted.
+    pub(super) arriving: (BTreeSet<Arc<str>>, usize),
+    /// Messages whose sending is appended.
+    pub(super) published: BTreeSet<TaskId>,
     /// What was last asked for and is not durable yet.
     asked: Asked,
     pub(super) totals: Totals,
@@ -75,6 +79,8 @@ impl Run {
             effects: Effects::default(),
             fired: BTreeSet::new(),
             decided: BTreeSet::new(),
+            arriving: (BTreeSet::new(), 0),
+            published: BTreeSet::new(),
             asked: Asked::default(),
             totals: Totals::default(),
             ended: false,
@@ -125,6 +131,12 @@ impl Run {
     #[must_use]
     pub const fn applied(&self) -> Seq {
         self.applied
+    }
+
+    /// The position of the last event that was made, durable or not.
+    #[must_use]
+    pub const fn recorded(&self) -> Seq {
+        self.last
     }
 
     /// How many attempts run.
@@ -208,6 +220,8 @@ impl Run {
                     self.record(now, EventBody::CancelRequested { reason });
                 }
             }
+            Input::Mail(mail) => self.receive(mail, now, out),
+            Input::Published(task) => self.published(task, now),
             Input::Decide { task, decision } => {
                 if self.check_decision(task, &decision).is_ok() {
                     self.decided.insert(task);
@@ -236,12 +250,18 @@ impl Run {
             return;
         }
         let quiet = self.waiting.is_empty() && self.flights.is_empty() && !self.over() && self.last > 0;
-        if quiet && !self.idle {
-            let idle = Idle { paused: self.state.paused().map(str::to_owned), blocked: self.blocked() };
-            if idle.paused.is_some() || !idle.blocked.is_empty() {
+        if quiet && !self.idle && !self.state.is_sending() {
+            let idle = Idle {
+                paused: self.state.paused().map(str::to_owned),
+                blocked: self.blocked(),
+                waiting: self.state.open_waits(),
+                timers: self.state.timers().next().is_some(),
+                messages: self.state.takes_messages(),
+            };
+            if idle.paused.is_some() || !idle.blocked.is_empty() || !idle.waiting.is_empty() {
                 self.idle = true;
                 out.push(Action::Idle(idle));
-            } else if self.state.timers().next().is_none() {
+            } else if !idle.timers {
                 self.idle = true;
                 out.push(Action::Broken("nothing runs, nothing waits, and the run has not ended".into()));
             }
@@ -249,7 +269,7 @@ impl Run {
     }
 
     /// Whether nothing more is to be recorded.
-    fn over(&self) -> bool {
+    pub(super) fn over(&self) -> bool {
         self.ended || self.state.outcome().is_some()
     }
 
@@ -366,6 +386,10 @@ impl Run {
             EventBody::TimerFired { timer } => {
                 self.fired.remove(timer);
             }
+            EventBody::SignalReceived { id, .. } | EventBody::MessageReceived { id, .. } => self.arrived(id),
+            EventBody::MessageSent { attempt } => {
+                self.published.remove(&attempt.task);
+            }
             EventBody::OperatorDecision { task, .. } => {
                 self.decided.remove(task);
             }
@@ -391,6 +415,13 @@ impl Run {
             Command::Stop(task, number) => self.stop(task, number, now, out),
             Command::SetTimer(timer, at) => out.push(Action::SetTimer { timer, at }),
             Command::ClearTimer(timer) => out.push(Action::ClearTimer { timer }),
+            Command::Publish(task) => {
+                let message = self.state.emit(task).map(|emit| Box::new(emit.message.clone()));
+                out.extend(message.map(|message| Action::Publish { task, message }));
+            }
+            Command::Listen(topic) => out.push(Action::Listen { topic }),
+            Command::Unlisten(topic) => out.push(Action::Unlisten { topic }),
+            Command::Note(text) => out.push(Action::Progress(Progress::Note(text))),
             Command::End(outcome) => self.record(now, EventBody::RunEnded { outcome }),
         }
     }

@@ -76,6 +76,10 @@ impl Run {
         for (task, number, path) in unknown {
             self.record(now, EventBody::OutcomeUnknown { attempt: Attempt { task, number, path } });
         }
+        if self.has_bug(Bug::SignalLost) {
+            self.state.lose_mail();
+        }
+        out.extend(self.state.computed_topics().into_iter().map(|topic| Action::Listen { topic }));
         if !self.has_bug(Bug::TimersForgotten) {
             out.extend(self.state.timers().map(|(timer, at)| Action::SetTimer { timer, at }));
         }

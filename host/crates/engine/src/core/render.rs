@@ -21,10 +21,18 @@ pub fn render_action(action: &Action) -> String {
         Action::Stop { task, number } => format!("stop step {}#{number}", task.0),
         Action::SetTimer { timer, at } => format!("set timer {} at {}", timer.0, at.0),
         Action::ClearTimer { timer } => format!("clear timer {}", timer.0),
+        Action::Publish { message, .. } => format!("publish {} {} {}", message.id, message.topic, message.payload),
+        Action::Listen { topic } => format!("listen {topic}"),
+        Action::Unlisten { topic } => format!("unlisten {topic}"),
         Action::Progress(progress) => format!("progress {progress:?}"),
         Action::Idle(idle) => {
             let blocked: String = idle.blocked.iter().map(|blocked| format!(" {}#{}", blocked.path, blocked.number)).collect();
-            format!("idle{}{blocked}", idle.paused.as_ref().map_or_else(String::new, |reason| format!(" paused ({reason})")))
+            let waiting: String =
+                idle.waiting.iter().map(|waiting| format!(" {} waits for {}", waiting.path, waiting.what)).collect();
+            format!(
+                "idle{}{blocked}{waiting}",
+                idle.paused.as_ref().map_or_else(String::new, |reason| format!(" paused ({reason})"))
+            )
         }
         Action::Ended(outcome) => format!("ended {}", render_outcome(outcome)),
         Action::Broken(message) => format!("broken: {message}"),
@@ -48,6 +56,11 @@ pub fn render_event(event: &Event) -> String {
         }
         EventBody::AttemptCancelled { attempt } => format!("attempt-cancelled {}#{}", attempt.path, attempt.number),
         EventBody::OutcomeUnknown { attempt } => format!("outcome-unknown {}#{}", attempt.path, attempt.number),
+        EventBody::SignalReceived { name, payload, .. } => format!("signal-received {name} {}", render_payload(payload)),
+        EventBody::MessageReceived { topic, id, payload } => {
+            format!("message-received {id} {topic} {}", render_payload(payload))
+        }
+        EventBody::MessageSent { attempt } => format!("message-sent {}#{}", attempt.path, attempt.number),
         EventBody::TimerFired { timer } => format!("timer-fired {}", timer.0),
         EventBody::OperatorDecision { task, decision } => match decision {
             crate::event::Decision::Retry => format!("operator-decision step {} retry", task.0),
@@ -94,6 +107,14 @@ impl Run {
             }
             Command::SetTimer(timer, at) => format!("set timer {} at {}", timer.0, at.0),
             Command::ClearTimer(timer) => format!("clear timer {}", timer.0),
+            Command::Publish(task) => {
+                let message = self.state.emit(*task).map(|emit| &emit.message);
+                message
+                    .map_or_else(String::new, |message| format!("publish {} {} {}", message.id, message.topic, message.payload))
+            }
+            Command::Listen(topic) => format!("listen {topic}"),
+            Command::Unlisten(topic) => format!("unlisten {topic}"),
+            Command::Note(text) => format!("note {text}"),
             Command::End(outcome) => format!("end {}", render_outcome(outcome)),
         }
     }

@@ -5,10 +5,12 @@
 //! 1. [`State::apply`] takes one durable event to the step, timer or run that it is about.
 //! 2. What follows from it is done from a queue of work, so that no chain of nodes is deep on the stack:
 //!    `region` opens and closes regions, `node` begins nodes, `form` goes on with structured ones,
-//!    `task` runs steps, `stop` ends what is no longer wanted, `scope` counts places, `timer` keeps deadlines.
+//!    `task` runs steps, `wait` waits and sends, `mail` takes what comes, `stop` ends what is no longer wanted,
+//!    `scope` counts places, `timer` keeps deadlines.
 //! 3. What the outside has to do comes out as [`Command`]s, in an order that follows from the events.
 
 mod form;
+mod mail;
 mod model;
 mod node;
 mod region;
@@ -16,6 +18,7 @@ mod scope;
 mod stop;
 mod task;
 mod timer;
+mod wait;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -29,7 +32,8 @@ use crate::core::slab::Slab;
 use crate::core::values::{decode, failure};
 use crate::event::{Attempt, Event, EventBody, Payload, RunId, RunOutcome, RunStarted, TaskId, TimerId, Timestamp};
 use crate::permit::Permit;
-use model::{Activity, ActivityId, Instance, Scope, Timer, Work};
+use mail::{Address, Mailbox};
+use model::{Activity, ActivityId, Emit, Instance, Scope, Timer, Work};
 pub(crate) use model::{Status, Task};
 
 /// So many things may follow from one event before the run fails: it bounds loops without steps.
@@ -46,6 +50,14 @@ pub(crate) enum Command {
     SetTimer(TimerId, Timestamp),
     /// Nobody waits for it any more.
     ClearTimer(TimerId),
+    /// Hand a message to the bus.
+    Publish(TaskId),
+    /// A wait on a computed topic is open.
+    Listen(Arc<str>),
+    /// None is any more.
+    Unlisten(Arc<str>),
+    /// Something to tell.
+    Note(String),
     /// The run has ended.
     End(RunOutcome),
 }
@@ -75,7 +87,10 @@ pub(crate) struct State {
     next_timer: u64,
     /// The run itself, while it has not ended.
     root: Option<ActivityId>,
-    /// Steps that are not started because nothing starts now.
+    /// Messages that are to be sent.
+    emits: BTreeMap<TaskId, Emit>,
+    mail: Mailbox,
+    /// Steps and messages that are not started because nothing starts now.
     held: VecDeque<TaskId>,
     /// Steps whose outcome is not known and that must not simply run again.
     unknown: BTreeSet<TaskId>,
@@ -108,6 +123,7 @@ pub(crate) struct Misfit(pub(crate) String);
 impl State {
     /// Nothing has happened.
     pub(crate) fn new(plan: Arc<Plan>, id: RunId, bugs: Bugs) -> Self {
+        let mail = Mailbox::new(&plan);
         Self {
             program: Program(plan),
             id,
@@ -120,6 +136,8 @@ impl State {
             next_task: 0,
             next_timer: 0,
             root: None,
+            emits: BTreeMap::new(),
+            mail,
             held: VecDeque::new(),
             unknown: BTreeSet::new(),
             paused: None,
@@ -235,6 +253,13 @@ impl State {
                 self.running(attempt)?;
                 self.outcome_unknown(attempt.task);
             }
+            EventBody::SignalReceived { name, id, payload } => {
+                self.mail_received(&Address::Signal(name.clone()), id, payload)?;
+            }
+            EventBody::MessageReceived { topic, id, payload } => {
+                self.mail_received(&Address::Message(topic.clone()), id, payload)?;
+            }
+            EventBody::MessageSent { attempt } => self.sent(attempt)?,
             EventBody::TimerFired { timer } => self.timer_fired(*timer)?,
             EventBody::OperatorDecision { task, decision } => self.decided(*task, decision)?,
             EventBody::Paused { reason } => self.paused = Some(reason.clone()),

@@ -7,9 +7,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::task::RunTask;
-use crate::core::{Blocked, Progress};
+use crate::core::{Blocked, Progress, Waiting};
 use crate::event::{Bill, Decision, Denial, Failure, RunId, RunOutcome, TaskId};
-use crate::ports::JournalError;
+use crate::ports::{JournalError, Signal};
 
 /// So many updates wait for a slow reader before further ones are dropped.
 const UPDATES: usize = 16_384;
@@ -72,6 +72,11 @@ pub enum Update {
         /// What the run waits for.
         what: String,
     },
+    /// A signal or message was not taken.
+    Note {
+        /// Which, and why.
+        line: String,
+    },
     /// The run has ended, or nothing goes on until it is resumed. The last update.
     Ended,
 }
@@ -85,6 +90,7 @@ impl Update {
             Progress::Failed { task, path, failure, will_retry } => Self::Failed { task, path, failure, will_retry },
             Progress::Denied { path, denial } => Self::Denied { path, denial },
             Progress::Cancelled { task, path } => Self::Cancelled { task, path },
+            Progress::Note(line) => Self::Note { line },
         }
     }
 }
@@ -109,10 +115,12 @@ pub struct RunReport {
 pub enum RunEnd {
     /// The run has ended.
     Finished(RunOutcome),
-    /// Nothing goes on until somebody resumes the run, or decides about these steps.
+    /// Nothing goes on until somebody resumes the run, decides about these steps, or gives a signal.
     Paused {
         /// Steps with an unknown outcome.
         blocked: Vec<Blocked>,
+        /// What the flow waits for.
+        waiting: Vec<Waiting>,
     },
     /// The store failed, or another process owns the run now. What is durable is whole.
     StoreFailed(JournalError),
@@ -124,6 +132,7 @@ pub(super) enum Request {
     Resume,
     Cancel(String),
     Decide(TaskId, Decision),
+    Signal(Signal),
 }
 
 /// The task's ends of the channels.
@@ -205,6 +214,11 @@ impl RunHandle {
     /// Decides about a step whose outcome is not known. One that does not fit is told as [`Update::Waiting`].
     pub fn decide(&self, task: TaskId, decision: Decision) {
         self.ask(Request::Decide(task, decision));
+    }
+
+    /// Gives a signal. One that the run does not take is told as [`Update::Note`].
+    pub fn signal(&self, signal: Signal) {
+        self.ask(Request::Signal(signal));
     }
 
     fn ask(&self, request: Request) {

@@ -13,11 +13,12 @@ use std::task::Poll;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::handle::{Inlets, Outlets, Request, RunEnd, RunReport, Update, channels};
+use super::inbox::{Errand, Inbox};
 use super::timers::Timers;
 use super::{EngineError, Parts};
-use crate::core::{Action, Idle, Input, Run, StartAttempt};
+use crate::core::{Action, Blocked, Idle, Input, Run, StartAttempt};
 use crate::event::{Bill, Decision, Event, Failure, RunId, RunStarted, Seq, TaskId};
-use crate::ports::{Invocation, JournalError, Outcome};
+use crate::ports::{Invocation, JournalError, Mail, Outcome};
 
 /// So many appends are on their way at most; what happens meanwhile goes into the next one.
 const APPENDS: usize = 16;
@@ -44,6 +45,7 @@ pub(super) struct RunTask {
     running: BTreeMap<TaskId, (u32, AbortHandle, Arc<str>)>,
     appends: FuturesOrdered<BoxFuture<'static, Appended>>,
     timers: Timers,
+    inbox: Inbox,
     outlets: Outlets,
     listening: bool,
     /// Nothing is to begin, whatever was handed out.
@@ -57,6 +59,7 @@ impl RunTask {
     pub(super) fn new(parts: Arc<Parts>, plan: Arc<Plan>, mut run: Run) -> (Self, Inlets) {
         run.set_capacity(parts.config.capacity(&plan.classes));
         let (outlets, inlets) = channels();
+        let inbox = Inbox::new(Arc::clone(&parts.bus), run.id().clone(), &plan);
         let task = Self {
             parts,
             plan,
@@ -65,6 +68,7 @@ impl RunTask {
             running: BTreeMap::new(),
             appends: FuturesOrdered::new(),
             timers: Timers::default(),
+            inbox,
             outlets,
             listening: true,
             pausing: Arc::default(),
@@ -93,6 +97,11 @@ impl RunTask {
         Ok(self)
     }
 
+    /// Listens to the literal topics of the plan.
+    pub(super) async fn listen(&self) -> Result<(), EngineError> {
+        Ok(self.inbox.listen().await?)
+    }
+
     /// Accounts for what the last owner left.
     pub(super) fn recover(&mut self) {
         self.run.recover(self.parts.clock.now(), &mut self.actions);
@@ -107,7 +116,7 @@ impl RunTask {
 
     /// Goes on until the run ends or can go no further.
     pub(super) async fn drive(mut self) -> RunReport {
-        let outcome = loop {
+        let mut outcome = loop {
             self.perform().await;
             if let Some(end) = self.end.take() {
                 break end;
@@ -115,6 +124,11 @@ impl RunTask {
             self.take_inputs().await;
         };
         self.attempts.shutdown().await;
+        if let Err(error) = self.inbox.close(matches!(outcome, RunEnd::Finished(_))).await
+            && !matches!(outcome, RunEnd::Finished(_))
+        {
+            outcome = RunEnd::StoreFailed(error);
+        }
         self.outlets.tell(Update::Ended);
         let totals = self.run.totals();
         RunReport { id: self.run.id().clone(), outcome, bill: totals.bill, steps: totals.steps, attempts: totals.attempts }
@@ -146,6 +160,9 @@ impl RunTask {
             }
             Action::SetTimer { timer, at } => self.timers.set(timer, at),
             Action::ClearTimer { timer } => self.timers.clear(timer),
+            Action::Publish { task, message } => self.inbox.publish(task, *message),
+            Action::Listen { topic } => self.inbox.subscribe(topic),
+            Action::Unlisten { topic } => self.inbox.unsubscribe(topic),
             Action::Progress(progress) => self.outlets.tell(Update::of(progress)),
             Action::Idle(idle) => self.idle(idle),
             Action::Ended(outcome) => self.end = Some(RunEnd::Finished(outcome)),
@@ -173,7 +190,10 @@ impl RunTask {
 
     fn appended(&mut self, done: Appended) {
         match done {
-            Ok(through) => self.input(Input::Committed { through }),
+            Ok(through) => {
+                self.input(Input::Committed { through });
+                self.inbox.committed(through);
+            }
             // The first failure is the reason; appends behind it only miss what it would have written.
             Err(error) => drop(self.end.get_or_insert(RunEnd::StoreFailed(error))),
         }
@@ -208,11 +228,13 @@ impl RunTask {
     /// Waits for something to happen, then takes all that is at hand.
     async fn take_inputs(&mut self) {
         let sleep = sleep_for(self.timers.next().map(|at| at.0.saturating_sub(self.parts.clock.now().0)));
+        self.inbox.attend(&self.run);
         tokio::select! {
             biased;
             Some(done) = self.appends.next(), if !self.appends.is_empty() => self.appended(done),
             Some(done) = self.attempts.join_next(), if !self.attempts.is_empty() => self.attempt_done(done),
             request = self.outlets.requests.recv(), if self.listening => self.request(request),
+            done = self.inbox.next(), if self.inbox.is_attended() => self.errand_done(done),
             () = sleep => {}
         }
         for _ in 0..INPUTS {
@@ -231,6 +253,35 @@ impl RunTask {
         while let Some(timer) = self.timers.take_due(now) {
             self.input(Input::TimerDue(timer));
         }
+    }
+
+    fn errand_done(&mut self, done: Result<Errand, JournalError>) {
+        match done {
+            Ok(Errand::Published(task)) => self.input(Input::Published(task)),
+            Ok(Errand::Arrived) => self.collect_mail(),
+            Ok(Errand::Done) => {}
+            Err(error) => drop(self.end.get_or_insert(RunEnd::StoreFailed(error))),
+        }
+    }
+
+    /// Takes what is in the inbox.
+    fn collect_mail(&mut self) {
+        loop {
+            match self.inbox.collect() {
+                Ok(letters) if letters.is_empty() => break,
+                Ok(letters) => {
+                    for letter in letters {
+                        self.input(Input::Mail(letter.mail));
+                        self.inbox.handed(self.run.recorded(), letter.no);
+                    }
+                }
+                Err(error) => {
+                    self.end.get_or_insert(RunEnd::StoreFailed(error));
+                    return;
+                }
+            }
+        }
+        self.inbox.committed(self.run.applied());
     }
 
     fn attempt_done(&mut self, done: Result<(TaskId, u32, Done), JoinError>) {
@@ -272,6 +323,7 @@ impl RunTask {
                 self.input(Input::Resume);
             }
             Some(Request::Cancel(reason)) => self.input(Input::Cancel { reason }),
+            Some(Request::Signal(signal)) => self.input(Input::Mail(Mail::Signal(signal))),
             Some(Request::Decide(task, decision)) => {
                 self.decisions.push((task, decision));
                 self.decide();
@@ -300,7 +352,8 @@ impl RunTask {
         made
     }
 
-    /// Nothing can go on. A request that came meanwhile may change that; else the task is over.
+    /// Nothing goes on by itself. A request or mail that came meanwhile may change that; else, where only its operator
+    /// can move the run, the task is over.
     fn idle(&mut self, idle: Idle) {
         while let Ok(request) = self.outlets.requests.try_recv() {
             self.request(Some(request));
@@ -308,16 +361,26 @@ impl RunTask {
         if self.decide() || self.run.has_fresh() {
             return;
         }
-        for blocked in &idle.blocked {
-            let what =
-                format!("a decision about step {}, `{}`: whether it had its effect is not known", blocked.task.0, blocked.path);
+        if self.run.takes_mail() {
+            self.collect_mail();
+            if self.run.has_fresh() || self.end.is_some() {
+                return;
+            }
+        }
+        let mut lines: Vec<String> = idle.blocked.iter().map(undecided).collect();
+        lines.extend(idle.paused.iter().map(|reason| format!("being resumed; it was paused ({reason})")));
+        lines.extend(idle.waiting.iter().map(|waiting| format!("{} ({})", waiting.what, waiting.path)));
+        for what in self.inbox.news(lines, !idle.waiting.is_empty()) {
             self.outlets.tell(Update::Waiting { what });
         }
-        if let Some(reason) = &idle.paused {
-            self.outlets.tell(Update::Waiting { what: format!("being resumed; it was paused ({reason})") });
+        if !idle.moves() {
+            self.end = Some(RunEnd::Paused { blocked: idle.blocked, waiting: idle.waiting });
         }
-        self.end = Some(RunEnd::Paused { blocked: idle.blocked });
     }
+}
+
+fn undecided(blocked: &Blocked) -> String {
+    format!("a decision about step {}, `{}`: whether it had its effect is not known", blocked.task.0, blocked.path)
 }
 
 fn last_seq(events: &[Event]) -> Seq {

@@ -7,6 +7,10 @@ mod core_forms;
 #[cfg(test)]
 mod core_recovery;
 #[cfg(test)]
+mod core_wait;
+#[cfg(test)]
 mod script;
 #[cfg(test)]
 mod shell;
+#[cfg(test)]
+mod shell_mail;

@@ -231,7 +231,7 @@ async fn a_pause_begins_nothing_and_a_resumed_run_goes_on() {
         }
     }
     let report = within(handle.wait()).await;
-    assert_eq!(report.outcome, RunEnd::Paused { blocked: Vec::new() });
+    assert_eq!(report.outcome, RunEnd::Paused { blocked: Vec::new(), waiting: Vec::new() });
     assert!(report.steps < 100, "{} steps ran after all", report.steps);
     let second = engine(adder(), journal, EngineConfig::default());
     let report = within(second.resume(RunId("r1".into()), Arc::clone(&plan)).await.unwrap().wait()).await;
@@ -343,7 +343,7 @@ async fn an_unknown_outcome_waits_for_a_decision_made_before_or_after() {
     drop(first);
     let engine = engine(adder(), journal.clone(), EngineConfig::default());
     let report = within(engine.resume(id.clone(), Arc::clone(&plan)).await.unwrap().wait()).await;
-    let RunEnd::Paused { blocked } = report.outcome else { panic!("{report:?}") };
+    let RunEnd::Paused { blocked, .. } = report.outcome else { panic!("{report:?}") };
     assert_eq!((&*blocked[0].path, blocked[0].number), ("main/map[0]/work", 1));
     let handle = engine.resume(id.clone(), Arc::clone(&plan)).await.unwrap();
     handle.decide(blocked[0].task, Decision::Supply(Payload::Value(Value::U64(77))));

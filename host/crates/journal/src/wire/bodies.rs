@@ -84,7 +84,27 @@ pub(super) struct AttemptFailed {
     pub(super) bill: Bill,
 }
 
-/// `attempt-cancelled` and `outcome-unknown`.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignalReceived {
+    #[serde(rename = "v")]
+    _v: Current,
+    pub(super) name: String,
+    pub(super) id: String,
+    pub(super) payload: Payload,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MessageReceived {
+    #[serde(rename = "v")]
+    _v: Current,
+    pub(super) topic: String,
+    pub(super) id: String,
+    pub(super) payload: Payload,
+}
+
+/// `attempt-cancelled`, `outcome-unknown` and `message-sent`.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OnlyAttempt {

@@ -30,6 +30,9 @@ pub fn decode(
         kind::ATTEMPT_FAILED => read.attempt_failed(),
         kind::ATTEMPT_CANCELLED => read.only_attempt().map(|attempt| EventBody::AttemptCancelled { attempt }),
         kind::OUTCOME_UNKNOWN => read.only_attempt().map(|attempt| EventBody::OutcomeUnknown { attempt }),
+        kind::SIGNAL_RECEIVED => read.signal(),
+        kind::MESSAGE_RECEIVED => read.message(),
+        kind::MESSAGE_SENT => read.only_attempt().map(|attempt| EventBody::MessageSent { attempt }),
         kind::TIMER_FIRED => {
             let body: bodies::TimerFired = read.parse()?;
             Ok(EventBody::TimerFired { timer: TimerId(body.timer) })
@@ -96,6 +99,18 @@ impl Read<'_> {
     fn only_attempt(self) -> Result<Attempt, WireError> {
         let body: bodies::OnlyAttempt = self.parse()?;
         Ok(self.attempt(body.task, body.number))
+    }
+
+    fn signal(mut self) -> Result<EventBody, WireError> {
+        let body: bodies::SignalReceived = self.parse()?;
+        let payload = self.payload(body.payload)?;
+        Ok(EventBody::SignalReceived { name: body.name.into(), id: body.id.into(), payload })
+    }
+
+    fn message(mut self) -> Result<EventBody, WireError> {
+        let body: bodies::MessageReceived = self.parse()?;
+        let payload = self.payload(body.payload)?;
+        Ok(EventBody::MessageReceived { topic: body.topic.into(), id: body.id.into(), payload })
     }
 
     fn reason(self) -> Result<String, WireError> {

@@ -42,6 +42,9 @@ impl Writer {
             EventBody::AttemptFailed { attempt, failure, bill } => self.attempt_failed(attempt, failure, bill),
             EventBody::AttemptCancelled { attempt } => self.only_attempt(kind::ATTEMPT_CANCELLED, attempt),
             EventBody::OutcomeUnknown { attempt } => self.only_attempt(kind::OUTCOME_UNKNOWN, attempt),
+            EventBody::SignalReceived { name, id, payload } => self.mail(kind::SIGNAL_RECEIVED, ("name", name), id, payload),
+            EventBody::MessageReceived { topic, id, payload } => self.mail(kind::MESSAGE_RECEIVED, ("topic", topic), id, payload),
+            EventBody::MessageSent { attempt } => self.only_attempt(kind::MESSAGE_SENT, attempt),
             EventBody::TimerFired { timer } => {
                 self.body.number("timer", timer.0);
                 kind::TIMER_FIRED
@@ -129,6 +132,13 @@ impl Writer {
             RunOutcome::Cancelled => self.body.string("outcome", "cancelled"),
         }
         kind::RUN_ENDED
+    }
+
+    fn mail(&mut self, kind: &'static str, (key, name): (&str, &str), id: &str, payload: &Payload) -> &'static str {
+        self.body.string(key, name);
+        self.body.string("id", id);
+        self.payload("payload", payload);
+        kind
     }
 
     fn only_attempt(&mut self, kind: &'static str, attempt: &Attempt) -> &'static str {

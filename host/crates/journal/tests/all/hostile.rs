@@ -8,7 +8,7 @@ use catalog::Value;
 use engine::event::{Attempt, Bill, Event, EventBody, Payload, RunId, TaskId, Timestamp};
 use engine::ports::{Journal, JournalError};
 use journal::conformance::one_of_each;
-use journal::{Durability, Options, Reader, RunFilter, SqliteJournal};
+use journal::{Durability, FORMAT_VERSION, Options, Reader, RunFilter, SqliteJournal};
 use rusqlite::Connection;
 
 struct Store {
@@ -101,10 +101,13 @@ fn a_database_of_another_program_is_refused_and_kept() {
 #[tokio::test]
 async fn a_newer_version_is_refused_and_kept() {
     let store = store(3).await;
-    sql(&store.path, "PRAGMA user_version = 2");
+    let newer = FORMAT_VERSION + 1;
+    sql(&store.path, &format!("PRAGMA user_version = {newer}"));
     let before = std::fs::read(&store.path).unwrap();
-    let expected = "the store `PATH` was written by a newer version of this program (its format is 2, this program knows up to 1); \
-                    update this program";
+    let expected = format!(
+        "the store `PATH` was written by a newer version of this program (its format is {newer}, this program knows up to \
+         {FORMAT_VERSION}); update this program"
+    );
     assert_eq!(open_error(&store.path), expected);
     assert!(Reader::open(&store.path, Duration::ZERO).unwrap_err().to_string().contains("newer version"));
     assert_eq!(std::fs::read(&store.path).unwrap(), before);

@@ -133,7 +133,7 @@ async fn record(path: &Path, plan: &Arc<Plan>) -> Vec<Event> {
     drop(handle);
 
     let blocked = host("second", &shop, &journal).resume(id(), Arc::clone(plan)).await.unwrap().wait().await;
-    let RunEnd::Paused { blocked } = blocked.outcome else { panic!("{blocked:?}") };
+    let RunEnd::Paused { blocked, .. } = blocked.outcome else { panic!("{blocked:?}") };
     assert_eq!(blocked.len(), 1);
 
     let mut handle = host("third", &shop, &journal).resume(id(), Arc::clone(plan)).await.unwrap();
@@ -145,7 +145,7 @@ async fn record(path: &Path, plan: &Arc<Plan>) -> Vec<Event> {
     }
     shop.send.notify_one();
     let paused: RunReport = handle.wait().await;
-    assert_eq!(paused.outcome, RunEnd::Paused { blocked: Vec::new() });
+    assert_eq!(paused.outcome, RunEnd::Paused { blocked: Vec::new(), waiting: Vec::new() });
 
     let ended = host("fourth", &shop, &journal).resume(id(), Arc::clone(plan)).await.unwrap().wait().await;
     assert!(matches!(ended.outcome, RunEnd::Finished(_)), "{ended:?}");
@@ -172,7 +172,8 @@ fn every_golden_run_replays_to_the_same_commands() {
     let folder = tempfile::tempdir().unwrap();
     let versions = entries(&golden());
     assert!(!versions.is_empty());
-    for version in versions {
+    // A version of the format without a run of its own differs from the one before in its tables only.
+    for version in versions.into_iter().filter(|version| version.join("run.sql").exists()) {
         let path = folder.path().join(version.file_name().unwrap());
         restore(&version.join("run.sql"), &path);
         let events = SqliteJournal::open(&path, &Options::default()).unwrap().load(&id()).unwrap();

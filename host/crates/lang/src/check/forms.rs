@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use catalog::{Type, Value, failure_type};
-use grammar::ast::{Block, Expr, ExprKind, MatchArm, Pattern, PatternKind, Postfix, StatementKind, With};
+use grammar::ast::{Block, Expr, ExprKind, MatchArm, Postfix, StatementKind, With};
 use grammar::{Ident, Span};
 
 use super::expr::node;
 use super::flow::{FlowChecker, Origin, Place};
 use super::names::Target;
+use super::patterns::bound_names;
 use super::policy::Owner;
 use super::why::{Want, Why, broken, converts};
 use super::{exhaustive, library};
@@ -67,8 +68,10 @@ impl FlowChecker<'_, '_> {
             }
             ExprKind::Postfix(base, postfix) => self.postfix(base, postfix, span, want),
             ExprKind::Race { .. } | ExprKind::Any { .. } => self.later("`race`", span),
-            ExprKind::Wait(_) | ExprKind::Signal(..) | ExprKind::Message(..) => self.later("`wait`", span),
-            ExprKind::Emit { .. } => self.later("`emit`", span),
+            ExprKind::Wait(time) => self.wait_time(time, span),
+            ExprKind::Signal(name, ty) => self.wait_signal(name, ty.as_ref(), span),
+            ExprKind::Message(topic, ty) => self.wait_message(topic, ty.as_ref(), span),
+            ExprKind::Emit { topic, value } => self.emit(topic, value, span),
             ExprKind::Ask(..) => self.later("`ask`", span),
             ExprKind::RunPlan(_) => self.later("`run plan`", span),
             // All others are dispatched before.
@@ -514,6 +517,8 @@ impl FlowChecker<'_, '_> {
         match &written.kind {
             ExprKind::Call(callee, _) if !matches!(callee.kind, ExprKind::Name(_)) => Owner::Step,
             ExprKind::Map { .. } => Owner::Map,
+            ExprKind::Wait(_) | ExprKind::Signal(..) | ExprKind::Message(..) => Owner::Wait,
+            ExprKind::Emit { .. } => Owner::Emit,
             ExprKind::Postfix(base, _) => self.owner(base),
             _ => Owner::Block,
         }
@@ -560,30 +565,6 @@ fn diverges(block: &Block) -> bool {
             _ => false,
         },
         _ => false,
-    }
-}
-
-/// The names that a pattern may bind.
-fn bound_names(pattern: &Pattern) -> Vec<&str> {
-    let mut names = Vec::new();
-    collect_names(pattern, &mut names);
-    names
-}
-
-fn collect_names<'p>(pattern: &'p Pattern, names: &mut Vec<&'p str>) {
-    match &pattern.kind {
-        PatternKind::Name(name) => names.push(&name.name),
-        PatternKind::Case(_, Some(inner)) | PatternKind::TypeCase(_, _, Some(inner)) => collect_names(inner, names),
-        PatternKind::Tuple(members) => members.iter().for_each(|member| collect_names(member, names)),
-        PatternKind::Record(fields) => {
-            for (name, inner) in fields {
-                match inner {
-                    Some(inner) => collect_names(inner, names),
-                    None => names.push(&name.name),
-                }
-            }
-        }
-        _ => {}
     }
 }
 

@@ -33,6 +33,7 @@ mod forms;
 mod hooks;
 mod library;
 mod literals;
+mod messages;
 mod names;
 mod operators;
 mod patterns;
@@ -67,6 +68,7 @@ pub(crate) fn check(loaded: &Loaded, entry: Entry<'_>) -> Checked {
     let trigger = checker.instantiate_trigger(entry);
     let flows = checker.check_instances(0);
     let (functions, count) = (checker.functions.clone(), flows.len());
+    checker.compare_awaited();
     checker.instantiate_others();
     checker.check_instances(count);
     checker.check_recursion();
@@ -108,6 +110,8 @@ struct Checker<'a> {
     instance_ids: HashMap<(usize, caps::Key), FlowId>,
     /// Which flow calls which, by declaration, and where.
     flow_calls: Vec<(usize, usize, Span)>,
+    /// The signals and literal topics that flows wait for.
+    awaited: Vec<messages::Awaited>,
     diagnostics: Vec<Diagnostic>,
     errors: usize,
     suggestions: suggest::Budget,
@@ -143,6 +147,7 @@ impl<'a> Checker<'a> {
             instances: Vec::new(),
             instance_ids: HashMap::new(),
             flow_calls: Vec::new(),
+            awaited: Vec::new(),
             diagnostics: Vec::new(),
             errors: 0,
             suggestions: suggest::Budget::default(),

@@ -244,3 +244,27 @@ fn is_case(name: &str, ty: &Type) -> bool {
         _ => false,
     }
 }
+
+/// The names that a pattern may bind.
+pub(super) fn bound_names(pattern: &Pattern) -> Vec<&str> {
+    let mut names = Vec::new();
+    collect_names(pattern, &mut names);
+    names
+}
+
+fn collect_names<'p>(pattern: &'p Pattern, names: &mut Vec<&'p str>) {
+    match &pattern.kind {
+        PatternKind::Name(name) => names.push(&name.name),
+        PatternKind::Case(_, Some(inner)) | PatternKind::TypeCase(_, _, Some(inner)) => collect_names(inner, names),
+        PatternKind::Tuple(members) => members.iter().for_each(|member| collect_names(member, names)),
+        PatternKind::Record(fields) => {
+            for (name, inner) in fields {
+                match inner {
+                    Some(inner) => collect_names(inner, names),
+                    None => names.push(&name.name),
+                }
+            }
+        }
+        _ => {}
+    }
+}

@@ -18,6 +18,8 @@ pub(super) enum Owner {
     Step,
     Block,
     Map,
+    Wait,
+    Emit,
     Flow,
     Use,
     Import,
@@ -31,6 +33,8 @@ impl Owner {
             Self::Step => "a step",
             Self::Block => "this form",
             Self::Map => "a `map`",
+            Self::Wait => "a `wait`",
+            Self::Emit => "an `emit`",
             Self::Flow => "a flow",
             Self::Use => "a `use`",
             Self::Import => "an `import`",
@@ -48,6 +52,7 @@ impl Owner {
                 &["allow", "backoff", "class", "deadline", "fuel", "memory", "parallel", "retry", "timeout"]
             }
             Self::Map => &["allow", "backoff", "class", "deadline", "fuel", "memory", "on_error", "parallel", "retry", "timeout"],
+            Self::Wait | Self::Emit => &["deadline", "timeout"],
             Self::Import => &["allow"],
             Self::Class => &["fuel", "memory", "parallel", "timeout"],
         }

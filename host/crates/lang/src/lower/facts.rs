@@ -35,6 +35,10 @@ pub(crate) fn is_simple(expr: &Expr) -> bool {
             | ExprKind::Rescue(..)
             | ExprKind::After(..)
             | ExprKind::With(..)
+            | ExprKind::Wait(_)
+            | ExprKind::Signal(_)
+            | ExprKind::Message(_)
+            | ExprKind::Emit { .. }
     );
     !runs
         && parts(expr, &mut |part| match part {
@@ -135,7 +139,9 @@ fn exprs<'p>(exprs: impl IntoIterator<Item = &'p Expr>, f: Visit<'_, 'p>) -> Con
 
 fn parts<'p>(expr: &'p Expr, f: Visit<'_, 'p>) -> ControlFlow<()> {
     match &expr.kind {
-        ExprKind::Const(_) | ExprKind::Binding(_) => ControlFlow::Continue(()),
+        ExprKind::Const(_) | ExprKind::Binding(_) | ExprKind::Signal(_) => ControlFlow::Continue(()),
+        ExprKind::Wait(a) | ExprKind::Message(a) => exprs([&**a], f),
+        ExprKind::Emit { topic, value } => exprs([&**topic, &**value], f),
         ExprKind::Field(a, _) | ExprKind::TupleField(a, _) | ExprKind::Not(a) | ExprKind::Neg(a) => exprs([&**a], f),
         ExprKind::Some(a) | ExprKind::Convert(a) | ExprKind::After(a, _) | ExprKind::With(a, _) => exprs([&**a], f),
         ExprKind::Index(a, b) | ExprKind::Binary(_, a, b) | ExprKind::And(a, b) => exprs([&**a, &**b], f),

@@ -21,6 +21,8 @@ pub(crate) struct Summary {
     pub(crate) effect: Option<Effect>,
     /// Whether an expression or `require` of it may fail.
     pub(crate) risky: bool,
+    /// Whether it waits or sends.
+    pub(crate) gate: bool,
     /// What its steps are granted, and where.
     pub(crate) grants: BTreeMap<GrantKey, Span>,
     /// For each parameter the widest access that a step is granted through it.
@@ -132,6 +134,7 @@ impl<'p, 't> FlowLowering<'p, 't> {
         let closed = self.close(result);
         self.summary.effect = Some(closed.facts.effect);
         self.summary.risky = closed.facts.risky;
+        self.summary.gate = closed.facts.gate;
         self.report_unbound(&closed.after);
         let mut params = params(self.flow, &self.summary.access);
         for (param, default) in params.iter_mut().zip(defaults) {

@@ -6,6 +6,7 @@ use grammar::Span;
 use crate::graph::{Draft, Facts, Gate};
 use crate::ir::{self, BindingId, ExprKind, Policy};
 use crate::lower::flow::{Adding, Closed, FlowLowering};
+use crate::lower::messages;
 use crate::plan::{Arm, Child, Effect, Expr, NodeKind};
 use crate::policy::Limit;
 
@@ -36,9 +37,10 @@ pub(crate) struct Built {
     pub(crate) deadline: Option<Expr>,
 }
 
-/// How a node with these facts orders the others: where a `return` may end the flow, later effects wait.
+/// How a node with these facts orders the others: where a `return` may end the flow, and where the flow waits or
+/// sends, later effects wait.
 pub(crate) fn gate_of(facts: Facts) -> Gate {
-    if facts.returns { Gate::Effects } else { Gate::No }
+    if facts.returns || facts.gate { Gate::Effects } else { Gate::No }
 }
 
 impl<'p> FlowLowering<'p, '_> {
@@ -79,6 +81,8 @@ impl<'p> FlowLowering<'p, '_> {
             ExprKind::Map { list, .. } | ExprKind::Tree { list, .. } => vec![self.expr(list, None)],
             ExprKind::Fold { init, list, .. } => vec![self.expr(init, None), self.expr(list, None)],
             ExprKind::Loop { init, max, .. } => vec![self.expr(init, None), self.expr(max, None)],
+            ExprKind::Wait(operand) | ExprKind::Message(operand) => vec![self.expr(operand, None)],
+            ExprKind::Emit { topic, value } => vec![self.expr(topic, None), self.expr(value, None)],
             _ => Vec::new(),
         }
     }
@@ -96,7 +100,11 @@ impl<'p> FlowLowering<'p, '_> {
         };
         let own_limits = |limit: Limit| policies.iter().filter_map(move |policy| limit.of(policy));
         let is_call = matches!(built.kind, NodeKind::Call(_));
-        let deadline = if is_call { built.deadline } else { self.least(own_limits(Limit::Deadline)) };
+        let deadline = match &built.kind {
+            NodeKind::Call(_) => built.deadline,
+            NodeKind::Wait(_) | NodeKind::Emit { .. } => self.least(messages::bounds(&policies).into_iter()),
+            _ => self.least(own_limits(Limit::Deadline)),
+        };
         let parallel = if is_call { None } else { self.least(own_limits(Limit::Parallel)) };
         self.layers.truncate(own);
         after.extend(built.after);
@@ -178,6 +186,9 @@ impl<'p> FlowLowering<'p, '_> {
                 let body = self.child(&[], body, false);
                 let handler = self.child(&[*binding], handler, false);
                 self.attempt(body, handler)
+            }
+            ExprKind::Wait(_) | ExprKind::Signal(_) | ExprKind::Message(_) | ExprKind::Emit { .. } => {
+                messages::node(base, operand(), operand())
             }
             _ => {
                 let body = self.expr_child(0, None, base);

@@ -17,10 +17,13 @@ mod flow;
 mod form;
 mod hooks;
 pub(crate) mod invariants;
+mod messages;
 mod step;
 #[cfg(test)]
 mod tests;
 pub(crate) mod walk;
+
+pub(crate) use facts::holds_folder;
 
 use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
 use grammar::Diagnostic;

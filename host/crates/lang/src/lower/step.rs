@@ -127,12 +127,12 @@ impl<'p> FlowLowering<'p, '_> {
     pub(crate) fn flow_call(&mut self, flow: FlowId, args: Vec<Expr>, written: &'p [ir::Expr], own: usize, at: Span) -> Built {
         self.refuse_step_policy(own);
         let callee = &self.summaries[flow];
-        let (effect, risky) = (callee.effect.unwrap_or(Effect::Effectful), callee.risky);
+        let (effect, risky, gate) = (callee.effect.unwrap_or(Effect::Effectful), callee.risky, callee.gate);
         for (key, granted) in &callee.grants {
             self.take_over(key, *granted, written, at);
         }
         let name = self.program.flows.get(flow).map_or_else(|| "flow".into(), |flow| flow.name.clone());
-        let facts = Facts { effect, risky, ..Facts::NONE };
+        let facts = Facts { effect, risky, gate, ..Facts::NONE };
         Built { kind: NodeKind::Flow { flow, args }, name, facts, after: Vec::new(), deadline: None }
     }
 

@@ -1,6 +1,6 @@
 //! Walks over the expressions of a plan.
 
-use crate::plan::{Arm, Backoff, CallPlan, Expr, FlowPlan, Grant, LibraryFunction, NodeKind, Operator, Slot};
+use crate::plan::{Arm, Backoff, CallPlan, Expr, FlowPlan, Grant, LibraryFunction, NodeKind, Operator, Slot, WaitPlan};
 
 /// The parts of an expression, shared or to be changed: the patterns take the reference's own kind.
 macro_rules! visit_parts {
@@ -111,7 +111,12 @@ macro_rules! visit_node {
                 $f(a);
                 $f(b);
             }
-            NodeKind::Try { .. } | NodeKind::Block { .. } => {}
+            NodeKind::Try { .. } | NodeKind::Block { .. } | NodeKind::Wait(WaitPlan::Signal { .. }) => {}
+            NodeKind::Wait(WaitPlan::Time(expr) | WaitPlan::Message { topic: expr, .. }) => $f(expr),
+            NodeKind::Emit { topic, value } => {
+                $f(topic);
+                $f(value);
+            }
         }
     };
 }
@@ -158,6 +163,7 @@ fn captures_mut(kind: &mut NodeKind, f: &mut dyn FnMut(&mut Slot)) {
         NodeKind::Call(_) | NodeKind::Flow { .. } | NodeKind::Value(_) | NodeKind::Require { .. } | NodeKind::Return(_) => {
             ([None, None, None], None)
         }
+        NodeKind::Wait(_) | NodeKind::Emit { .. } => ([None, None, None], None),
     };
     let children = fixed.into_iter().flatten().chain(arms.into_iter().flatten().map(|arm| &mut arm.body));
     children.flat_map(|child| &mut child.captures).for_each(f);

@@ -48,6 +48,7 @@ const fn shape(node: &Node) -> &'static str {
         NodeKind::Value(_) => "ellipse",
         NodeKind::If { .. } | NodeKind::Match { .. } | NodeKind::Require { .. } => "diamond",
         NodeKind::Return(_) => "oval",
+        NodeKind::Wait(_) | NodeKind::Emit { .. } => "cds",
         _ => "folder",
     }
 }

@@ -135,7 +135,11 @@ impl Walk<'_> {
                 set("flow", json!(flow.to_string()));
                 set("args", json!(args.iter().map(|arg| names::expr(arg, frame)).collect::<Vec<_>>()));
             }
-            _ => {}
+            kind => {
+                if let Some(about) = names::about(kind, frame) {
+                    set("about", json!(about));
+                }
+            }
         }
         let children = names::children(&node.kind);
         let listed = children.iter().map(|(child, role, _)| json!({ "role": role, "region": child.region.to_string() }));

@@ -42,6 +42,7 @@ fn shape(plan: &Plan, node: &Node) -> String {
         NodeKind::Value(_) => format!("({label})"),
         NodeKind::If { .. } | NodeKind::Match { .. } | NodeKind::Require { .. } => format!("{{{label}}}"),
         NodeKind::Return(_) => format!("([{label}])"),
+        NodeKind::Wait(_) | NodeKind::Emit { .. } => format!(">{label}]"),
         _ => format!("[/{label}/]"),
     }
 }

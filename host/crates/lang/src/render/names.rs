@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use catalog::Value;
+use catalog::{Type, Value};
 use cranelift_entity::SecondaryMap;
 
 use super::critical::successors;
 use crate::lower::invariants::bound_by;
 use crate::plan::{
     Backoff, CallPlan, Child, Expr, FolderAccess, Grant, LibraryFunction, Node, NodeId, NodeKind, Operator, Pattern, Plan,
-    RegionId, Slot,
+    RegionId, Slot, WaitPlan,
 };
 use crate::policy;
 
@@ -47,6 +47,7 @@ pub(super) fn children(kind: &NodeKind) -> Vec<(&Child, String, Vec<String>)> {
         NodeKind::Call(_) | NodeKind::Flow { .. } | NodeKind::Value(_) | NodeKind::Require { .. } | NodeKind::Return(_) => {
             Vec::new()
         }
+        NodeKind::Wait(_) | NodeKind::Emit { .. } => Vec::new(),
     }
 }
 
@@ -102,7 +103,24 @@ pub(super) const fn word(kind: &NodeKind) -> &'static str {
         NodeKind::Block { .. } => "block",
         NodeKind::Require { .. } => "require",
         NodeKind::Return(_) => "return",
+        NodeKind::Wait(WaitPlan::Time(_)) => "wait",
+        NodeKind::Wait(WaitPlan::Signal { .. }) => "wait signal",
+        NodeKind::Wait(WaitPlan::Message { .. }) => "wait message",
+        NodeKind::Emit { .. } => "emit",
     }
+}
+
+/// What a wait or an `emit` is about.
+pub(super) fn about(kind: &NodeKind, frame: &Frame) -> Option<String> {
+    Some(match kind {
+        NodeKind::Wait(WaitPlan::Time(time)) => expr(time, frame),
+        NodeKind::Wait(WaitPlan::Signal { name, ty: Type::Unit }) => name.to_string(),
+        NodeKind::Wait(WaitPlan::Signal { name, ty }) => format!("{name}: {ty}"),
+        NodeKind::Wait(WaitPlan::Message { topic, ty: Type::Unit }) => expr(topic, frame),
+        NodeKind::Wait(WaitPlan::Message { topic, ty }) => format!("{}: {ty}", expr(topic, frame)),
+        NodeKind::Emit { topic, value } => format!("{} {}", expr(topic, frame), expr(value, frame)),
+        _ => return None,
+    })
 }
 
 /// For each node those that it waits for.

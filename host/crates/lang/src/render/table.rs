@@ -77,7 +77,10 @@ impl Rows<'_> {
                 format!("{} {}", names::word(&node.kind), names::expr(value, frame))
             }
             NodeKind::Require { condition, .. } => format!("require {}", names::expr(condition, frame)),
-            _ => names::kind(self.plan, node),
+            kind => match names::about(kind, frame) {
+                Some(about) => format!("{} {about}", names::word(kind)),
+                None => names::kind(self.plan, node),
+            },
         };
         self.rows.push([id.to_string(), role.to_owned(), path.clone(), kind, waits.join(", "), grants, policy.join(", ")]);
         for (child, role, params) in names::children(&node.kind) {

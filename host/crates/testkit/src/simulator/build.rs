@@ -5,7 +5,7 @@ use cranelift_entity::PrimaryMap;
 use grammar::Span;
 use lang::plan::{
     Backoff, CallPlan, Child, ComponentId, ComponentRef, Expr, FlowId, FlowPlan, FunctionId, FunctionRef, Grant, Node, NodeId,
-    NodeKind, Operator, ParamPlan, Plan, Region, RegionId, Slot,
+    NodeKind, Operator, ParamPlan, Plan, Region, RegionId, Slot, WaitPlan,
 };
 
 /// A region that is being made.
@@ -268,7 +268,9 @@ fn expressions(kind: &NodeKind, visit: &mut dyn FnMut(&Expr)) {
         NodeKind::Fold { init, list, .. } => [init, list].into_iter().for_each(visit),
         NodeKind::Loop { init, max, .. } => [init, max].into_iter().for_each(visit),
         NodeKind::Require { condition, message } => [condition, message].into_iter().for_each(visit),
-        NodeKind::Try { .. } | NodeKind::Block { .. } => {}
+        NodeKind::Wait(WaitPlan::Time(expr) | WaitPlan::Message { topic: expr, .. }) => visit(expr),
+        NodeKind::Emit { topic, value } => [topic, value].into_iter().for_each(visit),
+        NodeKind::Try { .. } | NodeKind::Block { .. } | NodeKind::Wait(WaitPlan::Signal { .. }) => {}
     }
 }
 

@@ -5,7 +5,7 @@
 
 use catalog::{Type, Value};
 use lang::plan::{
-    Backoff, CallPlan, Expr, FlowId, FolderAccess, FunctionId, Grant, NodeKind, Operator, Pattern, Plan, RegionId, Slot,
+    Backoff, CallPlan, Expr, FlowId, FolderAccess, FunctionId, Grant, NodeKind, Operator, Pattern, Plan, RegionId, Slot, WaitPlan,
 };
 
 use super::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, count, number, numbers, remainder_is, slot, step, wait};
@@ -108,7 +108,7 @@ impl Generator {
     fn form(&mut self, draft: &mut RegionDraft, slots: &[Slot], depth: u32) -> Slot {
         let (a, b) = (self.any(slots), self.any(slots));
         let deep = depth < 3 && self.weight < 24;
-        match self.random.u32(..if deep { 22 } else { 7 }) {
+        match self.random.u32(..if deep { 26 } else { 7 }) {
             0..=3 => self.any_step(draft, vec![slot(a)], &[]),
             4..=5 => {
                 let after = [self.any(slots)];
@@ -129,6 +129,9 @@ impl Generator {
             18 => self.block(draft, a, b, depth),
             19 => self.call_flow(draft, a, b, depth),
             20 => self.racy(draft, a),
+            22 => self.nap(draft, a),
+            23 => self.echo(draft, a, depth),
+            24 | 25 => self.post(draft, a, depth),
             _ => self.attempt(draft, a, b, depth),
         }
     }
@@ -335,6 +338,53 @@ impl Generator {
         let (body, handler) = (self.region(2, depth), self.builder.region(RegionDraft::new(1), number(0)));
         let name = self.name("try");
         draft.add(&name, NodeKind::Try { body: child(body, &[a, b]), handler: child(handler, &[]) })
+    }
+
+    /// A `wait` between two steps: the second must not begin too early.
+    fn nap(&mut self, draft: &mut RegionDraft, a: Slot) -> Slot {
+        self.names += 1;
+        let (number, time) = (self.names, self.random.u64(1..60));
+        let kind = self.step(vec![slot(a)]);
+        let slept = draft.add(&format!("slept{number}"), kind);
+        let policy = NodePolicy { ty: Type::Unit, ..NodePolicy::default() };
+        let nap = draft.node(&format!("nap{number}"), NodeKind::Wait(WaitPlan::Time(wait(time))), &[slept], policy);
+        let kind = self.step(vec![slot(slept)]);
+        draft.node(&format!("woken{number}_{time}"), kind, &[nap], NodePolicy::default())
+    }
+
+    /// Sends a message and, where it is the only one on its topic, waits for it.
+    fn echo(&mut self, draft: &mut RegionDraft, a: Slot, depth: u32) -> Slot {
+        let topic = Expr::Const(Value::string(self.name("echo.")));
+        let name = self.name("emit");
+        let policy = || NodePolicy { ty: Type::Unit, ..NodePolicy::default() };
+        let sent = draft.node(&name, NodeKind::Emit { topic: topic.clone(), value: slot(a) }, &[], policy());
+        if depth > 0 {
+            return a;
+        }
+        let name = self.name("heard");
+        draft.node(&name, NodeKind::Wait(WaitPlan::Message { topic, ty: Type::U64 }), &[sent], NodePolicy::default())
+    }
+
+    /// Waits twice for a signal or message of one name, which comes with another value each time.
+    fn post(&mut self, draft: &mut RegionDraft, a: Slot, depth: u32) -> Slot {
+        if depth > 0 {
+            return self.nap(draft, a);
+        }
+        let name = self.name("mail");
+        let signal = self.random.bool();
+        let mut before = a;
+        for turn in ["a", "b"] {
+            let wait = if signal {
+                WaitPlan::Signal { name: name.as_str().into(), ty: Type::U64 }
+            } else {
+                WaitPlan::Message { topic: Expr::Const(Value::string(name.as_str())), ty: Type::U64 }
+            };
+            let got = draft.node(&format!("{name}{turn}"), NodeKind::Wait(wait), &[before], NodePolicy::default());
+            let kind = self.step(vec![slot(got), slot(before)]);
+            let step = self.name("s");
+            before = draft.add(&step, kind);
+        }
+        before
     }
 
     /// A gate at the end that sometimes does not hold.

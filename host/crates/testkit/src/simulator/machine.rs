@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use catalog::{Digest, Value};
-use engine::core::{Action, Blocked, Capacity, Idle, Input, Run, StartAttempt};
+use engine::core::{Action, Blocked, Capacity, Idle, Input, Progress, Run, StartAttempt};
 use engine::event::{Decision, Event, Payload, RunId, RunStarted, TaskId, TimerId, Timestamp};
-use engine::ports::Outcome;
+use engine::ports::{Mail, Outcome};
 use lang::plan::SEMANTICS_VERSION;
 
 use super::outside::Outside;
@@ -32,6 +32,12 @@ enum Tick {
     /// The process hears of it.
     Told(u64),
     Timer(TimerId),
+    /// The n-th letter on this address comes, and with it the way for the next is free.
+    Letter(usize, usize),
+    /// One that has come comes again.
+    Again(usize, usize),
+    /// The bus answers.
+    Published(TaskId),
     Pause,
     Resume,
     Cancel,
@@ -91,6 +97,7 @@ impl Machine {
                 machine.at(3, Tick::Resume);
             }
         }
+        machine.expect_mail(outside);
         Ok(machine)
     }
 
@@ -107,6 +114,34 @@ impl Machine {
         if cancels {
             self.at(random.u64(1..=ticks.max(2)), Tick::Cancel);
         }
+    }
+
+    /// What is in the inbox comes in its order; what has come may come again.
+    fn expect_mail(&mut self, outside: &Outside) {
+        for address in 0..outside.inboxes.len() {
+            let next = outside.arrived(address);
+            let delay = self.random.u64(..600);
+            self.at(delay, Tick::Letter(address, next));
+            for before in 0..next {
+                if self.random.u32(..3) == 0 {
+                    let delay = self.random.u64(..300);
+                    self.at(delay, Tick::Again(address, before));
+                }
+            }
+        }
+    }
+
+    fn letter(&mut self, address: usize, number: usize, again: bool, outside: &Outside) -> Option<Mail> {
+        let mail = outside.letter(address, number)?;
+        if !again {
+            let delay = self.random.u64(1..200);
+            self.at(delay, Tick::Letter(address, number + 1));
+        }
+        if self.random.u32(..3) == 0 {
+            let delay = self.random.u64(..100);
+            self.at(delay, Tick::Again(address, number));
+        }
+        Some(mail)
     }
 
     fn at(&mut self, delay: u64, tick: Tick) {
@@ -167,6 +202,15 @@ impl Machine {
             Tick::Durable => return self.write(outside),
             Tick::Told(through) => Input::Committed { through },
             Tick::Timer(timer) => Input::TimerDue(timer),
+            Tick::Letter(address, number) => match self.letter(address, number, false, outside) {
+                Some(mail) => Input::Mail(mail),
+                None => return Ok(()),
+            },
+            Tick::Again(address, number) => match self.letter(address, number, true, outside) {
+                Some(mail) => Input::Mail(mail),
+                None => return Ok(()),
+            },
+            Tick::Published(task) => Input::Published(task),
             Tick::Pause => {
                 let delay = self.random.u64(20..200);
                 self.at(delay, Tick::Resume);
@@ -231,10 +275,20 @@ impl Machine {
                 let delay = at.0.saturating_sub(self.now);
                 self.at(delay, Tick::Timer(timer));
             }
+            Action::Publish { task, message } => {
+                if let Some(address) = outside.publish(&message)? {
+                    let delay = self.random.u64(1..50);
+                    self.at(delay, Tick::Letter(address, 0));
+                }
+                let delay = self.random.u64(1..20);
+                self.at(delay, Tick::Published(task));
+            }
             Action::Idle(idle) => self.decide(idle, outside)?,
             Action::Ended(_) => self.ended = true,
             Action::Broken(message) => return Err(message),
-            Action::Progress(_) | Action::ClearTimer { .. } => {}
+            Action::Progress(Progress::Note(text)) => return Err(text),
+            // All topics of the simulation are literal ones.
+            Action::Progress(_) | Action::ClearTimer { .. } | Action::Listen { .. } | Action::Unlisten { .. } => {}
         }
         Ok(())
     }
@@ -246,7 +300,7 @@ impl Machine {
         }
         self.check_stopped(&start.path)?;
         let (pure_step, repeatable) = kind_of(&start.path);
-        outside.begin(start, repeatable, pure_step)?;
+        outside.begin(start, repeatable, pure_step, self.now)?;
         if pure_step != start.grants.is_empty() && !start.path.contains("denied") {
             return Err(format!("`{}` has the wrong grants: {:?}", start.path, start.grants));
         }

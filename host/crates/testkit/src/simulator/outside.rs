@@ -8,6 +8,8 @@ use engine::core::{Bug, StartAttempt};
 use engine::event::{Decision, Event, EventBody, Payload, RunOutcome, TaskId};
 use lang::plan::Plan;
 
+use super::mail::{self, Inbox};
+
 /// The world around the processes that own a run.
 pub(super) struct Outside {
     pub(super) seed: u64,
@@ -19,6 +21,10 @@ pub(super) struct Outside {
     pub(super) supplied: Vec<(Arc<str>, Value)>,
     pub(super) decisions: usize,
     pub(super) most_open: usize,
+    /// What is sent to the run, by where it goes.
+    pub(super) inboxes: Vec<Inbox>,
+    /// What the run has sent, by id: topic and payload.
+    pub(super) published: BTreeMap<Arc<str>, (Arc<str>, Arc<str>)>,
     facts: BTreeMap<Arc<str>, Facts>,
     /// Steps about which the operator decided, and whether their attempt had begun; the decision may get lost.
     asked: BTreeMap<TaskId, (Arc<str>, bool)>,
@@ -45,12 +51,14 @@ impl Outside {
     pub(super) fn new(seed: u64, plan: Arc<Plan>) -> Self {
         Self {
             seed,
-            plan,
             bug: None,
             durable: Vec::new(),
             supplied: Vec::new(),
             decisions: 0,
             most_open: 0,
+            inboxes: mail::inboxes(&plan),
+            published: BTreeMap::new(),
+            plan,
             facts: BTreeMap::new(),
             asked: BTreeMap::new(),
         }
@@ -90,6 +98,15 @@ impl Outside {
                     facts.excused += 1;
                 }
                 EventBody::OperatorDecision { task, decision } => self.decided(*task, decision),
+                EventBody::MessageSent { attempt } => {
+                    let facts = self.facts_of(&attempt.path);
+                    if std::mem::replace(&mut facts.succeeded, true) {
+                        return Err(format!("`{}` was sent twice", attempt.path));
+                    }
+                    if !self.published.keys().any(|id| id.ends_with(&*attempt.path)) {
+                        return Err(format!("`{}` is said to be sent and was not", attempt.path));
+                    }
+                }
                 _ => {}
             }
             self.durable.push(event.clone());
@@ -107,7 +124,8 @@ impl Outside {
     }
 
     /// An attempt begins. Here the rules are checked.
-    pub(super) fn begin(&mut self, start: &StartAttempt, repeatable: bool, pure_step: bool) -> Result<(), String> {
+    pub(super) fn begin(&mut self, start: &StartAttempt, repeatable: bool, pure_step: bool, now: u64) -> Result<(), String> {
+        self.check_woken(&start.path, now)?;
         let facts = self.facts_of(&start.path);
         if facts.succeeded {
             return Err(format!("`{}` runs again though its result is durable", start.path));

@@ -44,7 +44,9 @@ impl State {
             (Form::Fold(_), Ok(value)) => self.fold_on(id, value),
             (Form::Tree(_), Ok(value)) => self.tree_child_done(id, role, value),
             (Form::Loop(_), Ok(value)) => self.loop_child_done(id, role, value),
-            (Form::Flow | Form::Single | Form::Try | Form::Call(_), Ok(value)) => self.complete(id, value),
+            (Form::Flow | Form::Single | Form::Try, Ok(value)) => self.complete(id, value),
+            // They have no children.
+            (Form::Call(_) | Form::Wait(_) | Form::Emit(_), Ok(_)) => {}
         }
     }
 

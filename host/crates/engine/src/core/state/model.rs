@@ -9,7 +9,9 @@ use lang::plan::{FunctionId, NodeId, RegionId};
 use crate::core::slab::Id;
 use crate::core::values::ListValue;
 use crate::event::{Failure, TaskId, TimerId, Timestamp};
-use crate::ports::GrantedCapability;
+use crate::ports::{GrantedCapability, Message};
+
+use super::mail::Address;
 
 pub(crate) type InstanceId = Id<Instance>;
 pub(crate) type ActivityId = Id<Activity>;
@@ -120,6 +122,27 @@ pub(crate) enum Form {
     Tree(Box<TreeForm>),
     Loop(Box<LoopForm>),
     Try,
+    Wait(Box<WaitForm>),
+    Emit(TaskId),
+}
+
+/// What a `wait` waits for.
+#[derive(Debug)]
+pub(crate) enum WaitForm {
+    /// A time; none until its timer is set.
+    Time(Option<TimerId>),
+    /// A signal or message, as the n-th wait of the run that opened.
+    Mail(Address, u64),
+}
+
+/// A message that is to be sent.
+#[derive(Debug)]
+pub(crate) struct Emit {
+    pub(crate) activity: ActivityId,
+    pub(crate) path: Arc<str>,
+    pub(crate) message: Message,
+    /// Whether it is handed out.
+    pub(crate) sending: bool,
 }
 
 #[derive(Debug)]
@@ -236,4 +259,6 @@ pub(crate) enum Due {
     Deadline(ActivityId),
     /// The step may be tried again.
     Retry(TaskId),
+    /// The time of a `wait` has come.
+    Wait(ActivityId),
 }

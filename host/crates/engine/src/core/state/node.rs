@@ -22,12 +22,12 @@ impl State {
     }
 
     /// Evaluates an expression over the frame of a region.
-    fn eval_in(&self, id: InstanceId, expr: &Expr) -> Result<Value, Failure> {
+    pub(super) fn eval_in(&self, id: InstanceId, expr: &Expr) -> Result<Value, Failure> {
         let frame = self.instances.get(id).map_or(&[][..], |instance| &instance.frame);
         evaluate(expr, frame)
     }
 
-    fn frame(&self, id: InstanceId) -> &[Option<Value>] {
+    pub(super) fn frame(&self, id: InstanceId) -> &[Option<Value>] {
         self.instances.get(id).map_or(&[], |instance| &instance.frame)
     }
 
@@ -47,6 +47,8 @@ impl State {
                 }
             }
             NodeKind::Call(call) => self.begin_call(id, node, call)?,
+            NodeKind::Wait(wait) => self.begin_wait(id, node, wait)?,
+            NodeKind::Emit { topic, value } => self.begin_emit(id, node, topic, value)?,
             NodeKind::Flow { flow, args } => {
                 let args = args.iter().map(|arg| self.eval_in(id, arg)).collect::<Result<Vec<_>, _>>()?;
                 if let (Some(shape), Some(activity)) = (plan.flows.get(*flow), self.begin_form(id, node, Form::Flow)?) {
@@ -140,7 +142,7 @@ impl State {
     }
 
     /// A structured node has begun: its deadline runs and its limit holds. The policy is over the frame around it.
-    fn begin_form(&mut self, id: InstanceId, node: NodeId, form: Form) -> Result<Option<ActivityId>, Failure> {
+    pub(super) fn begin_form(&mut self, id: InstanceId, node: NodeId, form: Form) -> Result<Option<ActivityId>, Failure> {
         let plan = self.plan();
         let Some(shape) = plan.nodes.get(node) else { return Ok(None) };
         let deadline = evaluate_duration(shape.deadline.as_ref(), self.frame(id))?;

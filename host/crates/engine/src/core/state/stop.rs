@@ -63,6 +63,14 @@ impl State {
         let waits_for_children = !activity.children.is_empty();
         let waits_for_attempt = match activity.form {
             Form::Call(task) => self.stop_task(task),
+            Form::Wait(_) => {
+                self.close_wait(id);
+                false
+            }
+            Form::Emit(task) => {
+                self.emits.remove(&task);
+                false
+            }
             _ => false,
         };
         if !waits_for_children && !waits_for_attempt {

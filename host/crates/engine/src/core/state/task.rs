@@ -91,6 +91,8 @@ impl State {
         for id in std::mem::take(&mut self.held) {
             if self.tasks.get(&id).is_some_and(|task| task.status == Status::Held) {
                 self.start(id);
+            } else {
+                self.send(id);
             }
         }
     }
@@ -194,6 +196,7 @@ impl State {
                 self.start(id);
             }
         }
+        self.send_again();
     }
 
     /// An operator decided about a step whose outcome is not known.

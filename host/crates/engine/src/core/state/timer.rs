@@ -50,12 +50,13 @@ impl State {
         let Some(timer) = self.timers.remove(&id) else { return Ok(()) };
         match timer.due {
             Due::Retry(task) => self.start(task),
+            Due::Wait(activity) => self.waited(activity),
             Due::Deadline(activity) => {
                 if let Some(activity) = self.activities.get_mut(activity) {
                     activity.deadline = None;
                 }
-                let path = self.path_of_activity(activity);
-                self.stop_and_fail(activity, failure(FailureKind::Timeout, "the deadline passed"), path);
+                let (path, message) = (self.path_of_activity(activity), self.overdue(activity));
+                self.stop_and_fail(activity, failure(FailureKind::Timeout, message), path);
             }
         }
         Ok(())

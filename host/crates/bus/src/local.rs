@@ -1,0 +1,88 @@
+//! The bus of one process over the inboxes of its store.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use engine::event::RunId;
+use engine::ports::{Bus, JournalError, Letter, MailStore, MailWrite, Message};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::Notify;
+
+/// How often a run that waits looks for mail of other processes.
+pub const POLL: Duration = Duration::from_millis(200);
+
+/// So many letters are read at once.
+const LETTERS: usize = 256;
+
+/// The bus.
+#[derive(Clone)]
+pub struct LocalBus {
+    store: Arc<dyn MailStore>,
+    wakes: Arc<Mutex<BTreeMap<RunId, Arc<Notify>>>>,
+}
+
+impl LocalBus {
+    /// A bus over the inboxes of this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn MailStore>) -> Self {
+        Self { store, wakes: Arc::default() }
+    }
+
+    fn wake(&self, run: &RunId) -> Arc<Notify> {
+        let mut wakes = self.wakes.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(wakes.entry(run.clone()).or_default())
+    }
+
+    fn write(&self, write: MailWrite) -> BoxFuture<'static, Result<(), JournalError>> {
+        self.store.write_mail(write)
+    }
+}
+
+impl Bus for LocalBus {
+    fn publish(&self, message: Message) -> BoxFuture<'static, Result<(), JournalError>> {
+        let (done, wakes) = (self.write(MailWrite::Publish(message)), Arc::clone(&self.wakes));
+        async move {
+            done.await?;
+            let wakes = wakes.lock().unwrap_or_else(PoisonError::into_inner);
+            wakes.values().for_each(|wake| wake.notify_one());
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn subscribe(&self, run: &RunId, topics: Vec<Arc<str>>) -> BoxFuture<'static, Result<(), JournalError>> {
+        self.write(MailWrite::Subscribe(run.clone(), topics))
+    }
+
+    fn unsubscribe(&self, run: &RunId, topic: Arc<str>) -> BoxFuture<'static, Result<(), JournalError>> {
+        self.write(MailWrite::Unsubscribe(run.clone(), topic))
+    }
+
+    fn mail(&self, run: &RunId, after: u64) -> Result<Vec<Letter>, JournalError> {
+        self.store.letters(run, after, LETTERS)
+    }
+
+    fn arrival(&self, run: &RunId) -> BoxFuture<'static, ()> {
+        let wake = self.wake(run);
+        async move {
+            // Either way it is time to look.
+            let _ = tokio::time::timeout(POLL, wake.notified()).await;
+        }
+        .boxed()
+    }
+
+    fn taken(&self, run: &RunId, letters: Vec<u64>) -> BoxFuture<'static, Result<(), JournalError>> {
+        self.write(MailWrite::Remove(run.clone(), letters))
+    }
+
+    fn note_waiting(&self, run: &RunId, what: Option<String>) -> BoxFuture<'static, Result<(), JournalError>> {
+        self.write(MailWrite::Waiting(run.clone(), what))
+    }
+
+    fn forget(&self, run: &RunId) -> BoxFuture<'static, Result<(), JournalError>> {
+        self.wakes.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+        self.write(MailWrite::Forget(run.clone()))
+    }
+}

@@ -1,0 +1,97 @@
+//! Inboxes in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use engine::core::mail::MAX_KEPT;
+use engine::event::RunId;
+use engine::ports::{JournalError, Letter, Mail, MailStore, MailWrite};
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
+
+/// The inboxes. Gone with the process; durable at once.
+#[derive(Debug, Default)]
+pub struct MemoryMail {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    next: u64,
+    inboxes: BTreeMap<RunId, Vec<Letter>>,
+    topics: BTreeSet<(Arc<str>, RunId)>,
+    waiting: BTreeMap<RunId, String>,
+}
+
+impl MemoryMail {
+    /// No inboxes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What a run waits for, as it was last noted.
+    #[must_use]
+    pub fn waiting(&self, run: &RunId) -> Option<String> {
+        self.kept().waiting.get(run).cloned()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // What is kept is never left half changed, so a panic elsewhere does not harm it.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn write(&mut self, write: MailWrite) {
+        match write {
+            MailWrite::Publish(message) => {
+                let listens = |(topic, run): &(Arc<str>, RunId)| (*topic == message.topic).then(|| run.clone());
+                let runs: Vec<RunId> = self.topics.iter().filter_map(listens).collect();
+                for run in runs {
+                    self.put(run, &message.id, Mail::Message(message.clone()));
+                }
+            }
+            MailWrite::Signal(run, signal) => self.put(run, &Arc::clone(&signal.id), Mail::Signal(signal)),
+            MailWrite::Subscribe(run, topics) => self.topics.extend(topics.into_iter().map(|topic| (topic, run.clone()))),
+            MailWrite::Unsubscribe(run, topic) => drop(self.topics.remove(&(topic, run))),
+            MailWrite::Remove(run, letters) => {
+                if let Some(inbox) = self.inboxes.get_mut(&run) {
+                    inbox.retain(|letter| !letters.contains(&letter.no));
+                }
+            }
+            MailWrite::Waiting(run, Some(what)) => drop(self.waiting.insert(run, what)),
+            MailWrite::Waiting(run, None) => drop(self.waiting.remove(&run)),
+            MailWrite::Forget(run) => {
+                self.inboxes.remove(&run);
+                self.waiting.remove(&run);
+                self.topics.retain(|(_, other)| *other != run);
+            }
+        }
+    }
+
+    fn put(&mut self, run: RunId, id: &str, mail: Mail) {
+        let inbox = self.inboxes.entry(run).or_default();
+        let same = |letter: &Letter| match &letter.mail {
+            Mail::Signal(signal) => *signal.id == *id,
+            Mail::Message(message) => *message.id == *id,
+        };
+        if inbox.len() < MAX_KEPT && (id.is_empty() || !inbox.iter().any(same)) {
+            self.next += 1;
+            inbox.push(Letter { no: self.next, mail });
+        }
+    }
+}
+
+impl MailStore for MemoryMail {
+    fn write_mail(&self, write: MailWrite) -> BoxFuture<'static, Result<(), JournalError>> {
+        self.kept().write(write);
+        ready(Ok(())).boxed()
+    }
+
+    fn letters(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Letter>, JournalError> {
+        let kept = self.kept();
+        let inbox = kept.inboxes.get(run).map_or(&[][..], Vec::as_slice);
+        Ok(inbox.iter().filter(|letter| letter.no > after).take(limit).cloned().collect())
+    }
+}

@@ -1,0 +1,75 @@
+//! Mail that comes to a run, and messages that it sends, until they are durable.
+
+use std::sync::Arc;
+
+use super::action::{Action, Progress};
+use super::bugs::Bug;
+use super::driver::Run;
+use crate::event::{Attempt, EventBody, Payload, TaskId, Timestamp};
+use crate::ports::Mail;
+
+impl Run {
+    /// Whether a wait for signals or messages is open.
+    #[must_use]
+    pub fn takes_mail(&self) -> bool {
+        self.state.takes_mail()
+    }
+
+    /// Whether any wait is open.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.state.is_waiting()
+    }
+
+    /// Records what is taken; what has come before is not, and why something else is not is told.
+    pub(super) fn receive(&mut self, mail: Mail, now: Timestamp, out: &mut Vec<Action>) {
+        if self.over() || self.last == 0 {
+            return;
+        }
+        let id = match &mail {
+            Mail::Signal(signal) => Arc::clone(&signal.id),
+            Mail::Message(message) => Arc::clone(&message.id),
+        };
+        if self.arriving.0.contains(&id) && !self.has_bug(Bug::DuplicateMessage) {
+            return;
+        }
+        match self.state.accepts(&mail, self.arriving.1) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(reason) => {
+                out.push(Action::Progress(Progress::Note(format!("not taken: {reason}"))));
+                return;
+            }
+        }
+        if !id.is_empty() {
+            self.arriving.0.insert(id);
+        }
+        self.arriving.1 += 1;
+        self.record(
+            now,
+            match mail {
+                Mail::Signal(signal) => {
+                    EventBody::SignalReceived { name: signal.name, id: signal.id, payload: Payload::Text(signal.payload) }
+                }
+                Mail::Message(message) => {
+                    EventBody::MessageReceived { topic: message.topic, id: message.id, payload: Payload::Text(message.payload) }
+                }
+            },
+        );
+    }
+
+    /// Mail is durable.
+    pub(super) fn arrived(&mut self, id: &Arc<str>) {
+        self.arriving.0.remove(id);
+        self.arriving.1 = self.arriving.1.saturating_sub(1);
+    }
+
+    /// The bus has a message.
+    pub(super) fn published(&mut self, task: TaskId, now: Timestamp) {
+        let Some(emit) = self.state.emit(task).filter(|emit| emit.sending) else { return };
+        let attempt = Attempt { task, number: 1, path: Arc::clone(&emit.path) };
+        if self.published.insert(task) {
+            self.record(now, EventBody::MessageSent { attempt });
+        }
+    }
+}

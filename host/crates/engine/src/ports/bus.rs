@@ -1,0 +1,155 @@
+//! Signals and messages: what is sent, who brings it, and where it is kept until its run takes it.
+
+use std::sync::Arc;
+
+use catalog::Name;
+use futures::FutureExt;
+use futures::future::{BoxFuture, pending, ready};
+
+use super::JournalError;
+use crate::event::RunId;
+
+/// A message for all runs that wait on its topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Exactly one topic.
+    pub topic: Arc<str>,
+    /// The same each time that the same message is sent: receivers take it once.
+    pub id: Arc<str>,
+    /// The JSON form of what it carries.
+    pub payload: Arc<str>,
+}
+
+/// A signal for one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signal {
+    /// Its name.
+    pub name: Name,
+    /// The same each time that the same signal is given; empty where it is given once only.
+    pub id: Arc<str>,
+    /// The JSON form of what it carries.
+    pub payload: Arc<str>,
+}
+
+/// What comes to a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mail {
+    /// For it alone.
+    Signal(Signal),
+    /// For all who wait on the topic.
+    Message(Message),
+}
+
+/// Mail in the inbox of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Rises with each letter of a store.
+    pub no: u64,
+    /// What it is.
+    pub mail: Mail,
+}
+
+/// Brings messages to runs. What it is given is durable when it says so.
+pub trait Bus: Send + Sync + 'static {
+    /// Gives a message to all who listen to its topic; the future ends when it is durable. Sending the same message
+    /// again is harmless.
+    fn publish(&self, message: Message) -> BoxFuture<'static, Result<(), JournalError>>;
+
+    /// From now on the run gets the messages on these topics.
+    fn subscribe(&self, run: &RunId, topics: Vec<Arc<str>>) -> BoxFuture<'static, Result<(), JournalError>>;
+
+    /// The run gets no more messages on this topic; what is in its inbox stays.
+    fn unsubscribe(&self, run: &RunId, topic: Arc<str>) -> BoxFuture<'static, Result<(), JournalError>>;
+
+    /// What is in the inbox of the run after the letter `after`, in order; not always all of it.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the store.
+    fn mail(&self, run: &RunId, after: u64) -> Result<Vec<Letter>, JournalError>;
+
+    /// Ends when there may be more mail for the run.
+    fn arrival(&self, run: &RunId) -> BoxFuture<'static, ()>;
+
+    /// Takes letters out of the inbox: the run's journal has them.
+    fn taken(&self, run: &RunId, letters: Vec<u64>) -> BoxFuture<'static, Result<(), JournalError>>;
+
+    /// Notes what the run waits for, for people; none: nothing.
+    fn note_waiting(&self, run: &RunId, what: Option<String>) -> BoxFuture<'static, Result<(), JournalError>>;
+
+    /// The run has ended: its inbox and its topics are removed.
+    fn forget(&self, run: &RunId) -> BoxFuture<'static, Result<(), JournalError>>;
+}
+
+/// Keeps inboxes and topics: the part of a store that a bus works on.
+pub trait MailStore: Send + Sync + 'static {
+    /// Writes; the future ends when it is durable.
+    fn write_mail(&self, write: MailWrite) -> BoxFuture<'static, Result<(), JournalError>>;
+
+    /// Up to `limit` letters in the inbox of a run after the letter `after`, in order.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the store.
+    fn letters(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Letter>, JournalError>;
+}
+
+/// A change of inboxes and topics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailWrite {
+    /// Puts a message into the inbox of each run that listens to its topic and has not ended.
+    Publish(Message),
+    /// Puts a signal into the inbox of a run.
+    Signal(RunId, Signal),
+    /// A run listens to these topics.
+    Subscribe(RunId, Vec<Arc<str>>),
+    /// A run does not listen to this topic any more.
+    Unsubscribe(RunId, Arc<str>),
+    /// Takes letters out of the inbox of a run.
+    Remove(RunId, Vec<u64>),
+    /// What a run waits for, for people.
+    Waiting(RunId, Option<String>),
+    /// Removes all of this that concerns a run.
+    Forget(RunId),
+}
+
+/// No bus: nothing comes, and nothing can be sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoBus;
+
+fn done() -> BoxFuture<'static, Result<(), JournalError>> {
+    ready(Ok(())).boxed()
+}
+
+impl Bus for NoBus {
+    fn publish(&self, message: Message) -> BoxFuture<'static, Result<(), JournalError>> {
+        let what = format!("the message on `{}` cannot be sent: this host has no bus", message.topic);
+        ready(Err(JournalError::Unavailable(what))).boxed()
+    }
+
+    fn subscribe(&self, _: &RunId, _: Vec<Arc<str>>) -> BoxFuture<'static, Result<(), JournalError>> {
+        done()
+    }
+
+    fn unsubscribe(&self, _: &RunId, _: Arc<str>) -> BoxFuture<'static, Result<(), JournalError>> {
+        done()
+    }
+
+    fn mail(&self, _: &RunId, _: u64) -> Result<Vec<Letter>, JournalError> {
+        Ok(Vec::new())
+    }
+
+    fn arrival(&self, _: &RunId) -> BoxFuture<'static, ()> {
+        pending().boxed()
+    }
+
+    fn taken(&self, _: &RunId, _: Vec<u64>) -> BoxFuture<'static, Result<(), JournalError>> {
+        done()
+    }
+
+    fn note_waiting(&self, _: &RunId, _: Option<String>) -> BoxFuture<'static, Result<(), JournalError>> {
+        done()
+    }
+
+    fn forget(&self, _: &RunId) -> BoxFuture<'static, Result<(), JournalError>> {
+        done()
+    }
+}

@@ -1,0 +1,87 @@
+//! Signals and messages of the simulation: what is sent to a run, and what it sends.
+
+use std::sync::Arc;
+
+use engine::core::mail::{signals, topics};
+use engine::event::EventBody;
+use engine::ports::{Mail, Message, Signal};
+use lang::plan::Plan;
+
+use super::outside::Outside;
+use super::steps::hash;
+
+/// What comes on one name, in order.
+pub(super) struct Inbox {
+    name: Arc<str>,
+    signal: bool,
+    letters: Vec<Arc<str>>,
+    /// Whether the run sends it itself.
+    echo: bool,
+}
+
+/// The inboxes of a plan: two letters for each name that is waited for, or what the run sends itself.
+pub(super) fn inboxes(plan: &Plan) -> Vec<Inbox> {
+    let inbox = |name: Arc<str>, signal| {
+        let echo = name.starts_with("echo");
+        let letters = (0..if echo { 0 } else { 2_u64 }).map(|n| (hash(n, &[&name]) % 1000).to_string().into()).collect();
+        Inbox { name, signal, letters, echo }
+    };
+    let signals = signals(plan).into_keys().map(|name| inbox(name, true));
+    signals.chain(topics(plan).into_keys().map(|topic| inbox(topic, false))).collect()
+}
+
+impl Outside {
+    /// How many letters of an inbox the journal has.
+    pub(super) fn arrived(&self, address: usize) -> usize {
+        let Some(inbox) = self.inboxes.get(address) else { return 0 };
+        let of_it = |body: &EventBody| match body {
+            EventBody::SignalReceived { name, .. } => inbox.signal && *name == inbox.name,
+            EventBody::MessageReceived { topic, .. } => !inbox.signal && *topic == inbox.name,
+            _ => false,
+        };
+        self.durable.iter().filter(|event| of_it(&event.body)).count()
+    }
+
+    /// A letter.
+    pub(super) fn letter(&self, address: usize, number: usize) -> Option<Mail> {
+        let inbox = self.inboxes.get(address)?;
+        let (name, payload) = (inbox.name.clone(), inbox.letters.get(number)?.clone());
+        let id = format!("{name}/{number}").into();
+        Some(if inbox.signal {
+            Mail::Signal(Signal { name, id, payload })
+        } else {
+            Mail::Message(Message { topic: name, id, payload })
+        })
+    }
+
+    /// The run sends a message, maybe not for the first time. Gives the inbox that it comes to.
+    pub(super) fn publish(&mut self, message: &Message) -> Result<Option<usize>, String> {
+        let sent = (message.topic.clone(), message.payload.clone());
+        let before = self.published.entry(message.id.clone()).or_insert_with(|| sent.clone());
+        if *before != sent {
+            return Err(format!("`{}` was sent with another content: {before:?}, {sent:?}", message.id));
+        }
+        let Some(address) = self.inboxes.iter().position(|inbox| inbox.echo && inbox.name == message.topic) else {
+            return Ok(None);
+        };
+        if let Some(inbox) = self.inboxes.get_mut(address).filter(|inbox| inbox.letters.is_empty()) {
+            inbox.letters.push(message.payload.clone());
+        }
+        Ok(Some(address))
+    }
+
+    /// A step that follows a `wait` begins not earlier than so long after what the `wait` followed.
+    pub(super) fn check_woken(&self, path: &str, now: u64) -> Result<(), String> {
+        let Some((around, name)) = path.rsplit_once('/') else { return Ok(()) };
+        let Some((number, time)) = name.strip_prefix("woken").and_then(|name| name.split_once('_')) else { return Ok(()) };
+        let slept = format!("{around}/slept{number}");
+        let at = self.durable.iter().find_map(|event| match &event.body {
+            EventBody::AttemptSucceeded { attempt, .. } if *attempt.path == *slept => Some(event.at.0),
+            _ => None,
+        });
+        match (at, time.parse::<u64>()) {
+            (Some(at), Ok(time)) if now >= at + time => Ok(()),
+            _ => Err(format!("`{path}` began at {now}, before its wait was over")),
+        }
+    }
+}

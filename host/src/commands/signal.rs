@@ -1,0 +1,82 @@
+//! `host signal`: gives a run a signal through its inbox, where its owner finds it.
+
+use engine::core::mail::{self, MAX_KEPT, SignalError};
+use engine::event::EventBody;
+use engine::ports::{Journal, MailStore, MailWrite, Signal};
+use journal::SqliteJournal;
+use lang::Entry;
+use lang::plan::Plan;
+use serde_json::json;
+
+use crate::cli::{Global, SignalArgs};
+use crate::commands::{run, session};
+use crate::config::Config;
+use crate::exit::{Exit, Problem};
+use crate::output::Output;
+use crate::program;
+
+/// Checks the signal against the run's plan and puts it into the inbox.
+pub(crate) fn run(output: Output, global: &Global, args: &SignalArgs) -> Result<Exit, Problem> {
+    let config = Config::load(global)?;
+    let row = session::open_reader(&config)?.find(&args.run)?;
+    if row.status.is_end() {
+        return Err(Problem::usage(format!("run `{}` has ended", row.id)).help(format!("`host show {}` prints how", row.id)));
+    }
+    let journal = session::open_store(&config, None)?;
+    let started = journal.load(&row.id)?.into_iter().next().map(|event| event.body);
+    let Some(EventBody::RunStarted(started)) = started else {
+        return Err(Problem::new(Exit::Store, format!("the journal of run `{}` does not begin with its start", row.id)));
+    };
+    let plan = plan(&journal, &started)?;
+    let payload = check(&plan, &args.name, args.value.as_deref())?;
+    if journal.letters(&row.id, 0, MAX_KEPT)?.len() >= MAX_KEPT {
+        return Err(Problem::new(Exit::Input, SignalError::Full.to_string()));
+    }
+    let signal = Signal { name: args.name.as_str().into(), id: run::new_id().0, payload: payload.into() };
+    futures::executor::block_on(journal.write_mail(MailWrite::Signal(row.id.clone(), signal)))?;
+    output.document(&json!({ "run": &*row.id.0, "signal": args.name }), String::new);
+    output.note(&format!(
+        "the signal `{}` is kept for run {}; where it does not run now, go on with `host resume {}`",
+        args.name, row.id, row.id
+    ));
+    Ok(Exit::Done)
+}
+
+/// The plan that a run was started with.
+fn plan(journal: &SqliteJournal, started: &engine::event::RunStarted) -> Result<Plan, Problem> {
+    let program = program::unpack(journal, started.program)?;
+    let entry = program.entry.as_deref().map_or(Entry::Default, Entry::Named);
+    lang::compile(&program.world, &program.root, entry)
+        .plan
+        .ok_or_else(|| Problem::new(Exit::Store, "the program of this run does not compile with this version of `host`"))
+}
+
+/// The JSON text of what a signal carries, if the plan waits for such a one.
+pub(crate) fn check(plan: &Plan, name: &str, value: Option<&str>) -> Result<String, Problem> {
+    let signals = mail::signals(plan);
+    let text = value.unwrap_or("null");
+    mail::check_signal(&signals, name, text).map_err(|error| {
+        let problem = Problem::new(Exit::Input, error.to_string());
+        match (&error, signals.get(name)) {
+            (SignalError::Payload { .. }, Some(ty)) => problem.help(format!("such as `{name} {}`", example(ty))),
+            _ => problem,
+        }
+    })?;
+    Ok(text.to_owned())
+}
+
+/// Something that a signal of this type may carry, as it is written in a shell.
+pub(crate) fn example(ty: &catalog::Type) -> String {
+    use catalog::Type;
+    match ty {
+        Type::Unit => String::new(),
+        Type::Bool => "true".to_owned(),
+        Type::String | Type::Char => "'\"…\"'".to_owned(),
+        Type::Duration => "'\"10m\"'".to_owned(),
+        Type::F32 | Type::F64 => "0.5".to_owned(),
+        number if number.is_number() => "1".to_owned(),
+        Type::List(_) | Type::Tuple(_) => "'[…]'".to_owned(),
+        Type::Enum(cases) => format!("'\"{}\"'", cases.cases.first().map_or("…", |case| &**case)),
+        _ => "'{…}'".to_owned(),
+    }
+}
