@@ -161,6 +161,10 @@ impl<'p> Build<'p> {
         whole_characters(self.file, self.text, base + start, base + end)
     }
 
+    fn within_text(&self, span: Span) -> Span {
+        whole_characters(self.file, self.text, span.start as usize, span.end as usize)
+    }
+
     fn parts<'i>(&self, pair: Pair<'i>) -> Parts<'i> {
         let span = self.span(&pair);
         Parts { pairs: pair.into_inner(), span }

@@ -30,7 +30,8 @@ impl Build<'_> {
         let rule = pair.as_rule();
         if rule == Rule::hole {
             let hole = self.piece.hole(self.base + offset(pair.as_span().start()));
-            let (span, binds) = hole.unwrap_or((span, None));
+            // A hole in an unclosed block reaches the braces that `scan` added behind the text.
+            let (span, binds) = hole.map_or((span, None), |(cut, binds)| (self.within_text(cut), binds));
             return Statement { kind: StatementKind::Error { binds }, span };
         }
         let mut parts = self.parts(pair);

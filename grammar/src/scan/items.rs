@@ -11,7 +11,7 @@ impl Scanner<'_> {
         if !begins {
             return;
         }
-        let mut word = ItemWord::of(self.slice(start, self.skip_word(start)));
+        let mut word = self.item_word(start);
         if self.next_sign(self.skip_word(start)) == b':' {
             word = ItemWord::Stray;
         }
@@ -24,6 +24,14 @@ impl Scanner<'_> {
         self.end_item();
         let indent = self.indent;
         self.out.items.push(RawItem { word, start: offset(start), end: offset(start), indent, body: None, refused: false });
+    }
+
+    /// What the word at `start` begins. Names that are written as elsewhere (`on-error`, `oné`) are one word in the clean text.
+    fn item_word(&self, start: usize) -> ItemWord {
+        let rest = self.clean.get(start..).unwrap_or_default();
+        let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_' || **byte >= 0x80).count();
+        let word = rest.get(..length).and_then(|word| str::from_utf8(word).ok());
+        word.map_or(ItemWord::Stray, ItemWord::of)
     }
 
     /// Indented lines and lines that begin no item belong to what stands before them.
@@ -72,10 +80,10 @@ impl Scanner<'_> {
     pub(super) fn skip_item(&mut self) {
         self.skipped += 1;
         let rest = self.source.get(self.pos..).unwrap_or_default();
-        let next = rest.match_indices('\n').map(|(at, _)| self.pos + at).find(|at| {
-            let word = self.slice(at + 1, self.skip_word(at + 1));
-            !matches!(ItemWord::of(word), ItemWord::Stray | ItemWord::Foreign)
-        });
+        let next = rest
+            .match_indices('\n')
+            .map(|(at, _)| self.pos + at)
+            .find(|at| !matches!(self.item_word(at + 1), ItemWord::Stray | ItemWord::Foreign));
         let resume = next.unwrap_or(self.text.len());
         if let Some(item) = self.out.items.last_mut() {
             item.refused = true;
