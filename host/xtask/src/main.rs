@@ -1,9 +1,10 @@
-//! Developer tasks: `cargo xtask demo | test | simulate | bench | plugins | tidy`.
+//! Developer tasks: `cargo xtask demo | test | simulate | fuzz | bench | plugins | tidy`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks on standard streams")]
 
 mod bench;
 mod coverage;
 mod demo;
+mod fuzz;
 mod plugins;
 mod process;
 mod simulate;
@@ -20,6 +21,9 @@ usage: cargo xtask TASK
                   installs what is missing, builds plugins, and passes every test; ARGS go to `cargo test`;
                   measured line by line with --coverage, which fails below the bound
   simulate [SEEDS] runs the engine under the seeded simulator, then finds each planted bug; 10,000 seeds unless stated
+  fuzz [SECONDS] [TARGET]
+                  installs what is missing, and lets the fuzzer look for inputs that break the parser, the compiler or the
+                  component reader, for 60 seconds each unless stated; with --keep it takes what was found into the corpus
   bench [--json]  measures against floors of the same run; a table, or one JSON object
   plugins         builds the shipped plugins into plugins/dist
   tidy            checks the layout and the invariants of host/ARCHITECTURE.md
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
         "demo" => demo::run(&rest),
         "test" => test::run(&rest),
         "simulate" => simulate::run(&rest),
+        "fuzz" => fuzz::run(&rest),
         "bench" => bench::run(&rest),
         "plugins" => plugins::build(),
         "tidy" => tidy::run(),

@@ -20,3 +20,43 @@ pub fn component_from_wit(wit: &str) -> Result<Vec<u8>, String> {
 fn chain(error: impl std::fmt::Debug) -> String {
     format!("{error:?}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::component_from_wit;
+
+    /// The components of `grammar/fuzz/world` and what they are made from. The fuzzers read them as files, so that they need not
+    /// be built with all that makes components.
+    const FUZZED: [(&str, &str); 10] = [
+        ("text", "host/crates/lang/tests/cases/valid_forms/text.wit"),
+        ("two", "host/crates/lang/tests/cases/ambiguous_function/two.wit"),
+        ("tools", "grammar/fuzz/world/tools.wit"),
+        ("shop", "host/crates/catalog/tests/cases/types.wit"),
+        ("plugins/documents", "wit/documents/documents.wit"),
+        ("plugins/text", "wit/text/text.wit"),
+        ("plugins/keywords", "wit/keywords/keywords.wit"),
+        ("plugins/summary", "wit/summary/summary.wit"),
+        ("plugins/critic", "wit/critic/critic.wit"),
+        ("plugins/report", "wit/report/report.wit"),
+    ];
+
+    /// `BLESS=1` writes them anew.
+    #[test]
+    fn the_fuzzers_have_the_components_of_their_wit() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+        let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+        // A package within the text of another stands in braces.
+        let failure = read("wit/plugin/failure.wit");
+        let (head, body) = failure.split_once(';').unwrap();
+        for (name, wit) in FUZZED {
+            let made = component_from_wit(&format!("{}\n{head} {{{body}}}\n", read(wit))).unwrap();
+            let path = root.join("grammar/fuzz/world").join(name).with_extension("wasm");
+            if std::env::var_os("BLESS").is_some() {
+                std::fs::write(&path, &made).unwrap();
+            }
+            assert!(std::fs::read(&path).is_ok_and(|kept| kept == made), "{} is not made from {wit}", path.display());
+        }
+    }
+}
