@@ -6,6 +6,7 @@
 pub(crate) mod calls;
 pub(crate) mod files;
 pub(crate) mod forms;
+pub(crate) mod generics;
 pub(crate) mod hooks;
 pub(crate) mod messages;
 pub(crate) mod names;

@@ -66,9 +66,11 @@ pub struct Hook {
 pub struct Flow {
     /// Its name.
     pub name: Name,
+    /// The names of the components and flows that it was compiled with.
+    pub arguments: Vec<Name>,
     /// Documentation lines.
     pub docs: Vec<Box<str>>,
-    /// Parameters in order.
+    /// Parameters in order, without those for components and flows.
     pub params: Vec<Param>,
     /// What it gives.
     pub result: Type,
@@ -82,6 +84,17 @@ pub struct Flow {
     pub bindings: PrimaryMap<BindingId, Binding>,
     /// Its name in the source.
     pub span: Span,
+}
+
+impl Flow {
+    /// Its name with what it was compiled with: `supervise(writer)`.
+    #[must_use]
+    pub fn title(&self) -> Name {
+        if self.arguments.is_empty() {
+            return self.name.clone();
+        }
+        format!("{}({})", self.name, self.arguments.join(", ")).into()
+    }
 }
 
 /// A parameter of a flow.
@@ -436,6 +449,7 @@ impl Flow {
     pub(crate) fn empty(span: Span) -> Self {
         Self {
             name: "".into(),
+            arguments: Vec::new(),
             docs: Vec::new(),
             params: Vec::new(),
             result: Type::Unit,

@@ -2,24 +2,28 @@
 
 use std::rc::Rc;
 
-use catalog::{Name, Type};
+use catalog::{Name, Signature as WitSignature, Type};
 use grammar::ast::{Arg, Expr, ExprKind};
 use grammar::{Ident, Span};
 
 use super::expr::node;
 use super::flow::FlowChecker;
+use super::generics::{Argument, Generic};
+use super::interfaces::Member;
 use super::names::Target;
-use super::signatures::{Default, Signature, Step};
+use super::signatures::{Default, Param, Signature, Step};
 use super::types::builtin;
 use super::why::{Want, Why, broken};
 use super::{caps, library};
-use crate::diagnostics::calls as say;
+use crate::diagnostics::{calls as say, generics as say_generic};
 use crate::ir;
 
 /// What is called, for arguments.
 #[derive(Clone, Copy)]
-enum Callee<'x> {
+pub(super) enum Callee<'x> {
     Step(&'x Step<'x>),
+    /// A function of an interface, as it is called here.
+    Member(&'x Name, &'x Member, &'x WitSignature),
     Flow(&'x Signature),
 }
 
@@ -27,6 +31,7 @@ impl<'x> Callee<'x> {
     const fn count(self) -> usize {
         match self {
             Self::Step(step) => step.signature.params.len(),
+            Self::Member(_, _, signature) => signature.params.len(),
             Self::Flow(flow) => flow.params.len(),
         }
     }
@@ -34,6 +39,7 @@ impl<'x> Callee<'x> {
     fn name_of(self, param: usize) -> Option<&'x Name> {
         match self {
             Self::Step(step) => step.signature.params.get(param).map(|(name, _)| name),
+            Self::Member(_, _, signature) => signature.params.get(param).map(|(name, _)| name),
             Self::Flow(flow) => flow.params.get(param).map(|param| &param.name),
         }
     }
@@ -41,6 +47,7 @@ impl<'x> Callee<'x> {
     fn type_of(self, param: usize) -> Option<&'x Type> {
         match self {
             Self::Step(step) => step.signature.params.get(param).map(|(_, ty)| ty),
+            Self::Member(_, _, signature) => signature.params.get(param).map(|(_, ty)| ty),
             Self::Flow(flow) => flow.params.get(param).and_then(|param| param.ty.as_ref()),
         }
     }
@@ -48,15 +55,23 @@ impl<'x> Callee<'x> {
     const fn why(self, param: usize) -> Why<'x> {
         match self {
             Self::Step(step) => Why::Step(step, param),
+            Self::Member(name, member, signature) => Why::Member(name, member, signature, param),
             Self::Flow(flow) => Why::Flow(flow, param),
         }
     }
 
     fn default_of(self, param: usize) -> Option<&'x Default> {
         match self {
-            Self::Step(_) => None,
+            Self::Step(_) | Self::Member(..) => None,
             Self::Flow(flow) => flow.params.get(param).map(|param| &param.default),
         }
+    }
+
+    /// The parameter, where it takes a component or a flow.
+    fn generic_of(self, param: usize) -> Option<(&'x Param, &'x Generic)> {
+        let Self::Flow(flow) = self else { return None };
+        let param = flow.params.get(param)?;
+        Some((param, param.generic.as_ref()?))
     }
 
     fn described(self) -> say::Callee {
@@ -66,6 +81,12 @@ impl<'x> Callee<'x> {
                 signature: format!("{}: {}", step.function.wit_name, step.signature),
                 declared: step.declared,
                 note: format!("`{}` is this component", step.alias),
+            },
+            Self::Member(name, member, _) => say::Callee {
+                name: name.to_string(),
+                signature: member.text(),
+                declared: member.span,
+                note: "declared here".to_owned(),
             },
             Self::Flow(flow) => say::Callee {
                 name: flow.name.to_string(),
@@ -95,7 +116,7 @@ impl FlowChecker<'_, '_> {
     }
 
     /// Looks at the arguments of a call of which nothing else is known.
-    fn give_up(&mut self, args: &[Arg]) -> Option<ir::Expr> {
+    pub(super) fn give_up(&mut self, args: &[Arg]) -> Option<ir::Expr> {
         for arg in args {
             self.visit(&arg.value);
         }
@@ -110,6 +131,9 @@ impl FlowChecker<'_, '_> {
     }
 
     fn call_name(&mut self, name: &Ident, args: &[Arg], span: Span, want: Want<'_>) -> Option<ir::Expr> {
+        if let Some((param, Generic::Flow(wanted))) = self.generic(&name.name) {
+            return self.call_flow_parameter(param, &wanted, name, args, span);
+        }
         if matches!(&*name.name, "some" | "ok" | "err") {
             return self.wrapped(name, args, span, want);
         }
@@ -129,8 +153,14 @@ impl FlowChecker<'_, '_> {
         }
         let local = self.find(&name.name);
         match (found.map(|found| found.target), local) {
-            (_, Some(binding)) => {
-                self.use_binding(binding);
+            (_, Some(_)) if let Some((_, Generic::Component(wanted))) = self.generic(&name.name) => {
+                let function = wanted.functions.first().map_or("function", |member| &*member.name);
+                let help = format!("call one of its functions: `{}.{function}(…)`", name.name);
+                self.g.report(say::not_callable(&format!("the component `{}`", name.name), help, name.span));
+            }
+            // What it is was not known, which was reported.
+            (_, Some(binding)) if self.use_binding(binding).is_none() => {}
+            (_, Some(_)) => {
                 let help = "functions are called by the name of a flow, or as `component.function(…)`";
                 self.g.report(say::not_callable(&format!("the value `{}`", name.name), help, name.span));
             }
@@ -164,6 +194,9 @@ impl FlowChecker<'_, '_> {
 
     /// `plugin.function(…)` or `type.case(…)`. Values have no functions, so that a local name does not matter.
     fn call_member(&mut self, base: &Ident, function: &Ident, args: &[Arg], span: Span) -> Option<ir::Expr> {
+        if let Some((param, Generic::Component(wanted))) = self.generic(&base.name) {
+            return self.call_component_parameter((param, &wanted), base, function, args, span);
+        }
         match self.g.lookup(self.file, &base.name).map(|found| found.target) {
             Some(Target::Use(index)) => self.call_step(index, None, function, args, span),
             Some(Target::Type(index)) => match self.g.declared_type(index, base.span) {
@@ -182,8 +215,10 @@ impl FlowChecker<'_, '_> {
             None if let Some(ty) = builtin(&base.name) => self.case(&ty, function, Some(args), span),
             None => {
                 match self.find(&base.name) {
-                    Some(binding) => {
-                        self.use_binding(binding);
+                    Some(_) if self.refuse_generic(base) => {}
+                    // What it is was not known, which was reported.
+                    Some(binding) if self.use_binding(binding).is_none() => {}
+                    Some(_) => {
                         let help = if library::find(&function.name).is_some() {
                             format!("write `{}({})`", function.name, base.name)
                         } else {
@@ -200,6 +235,11 @@ impl FlowChecker<'_, '_> {
 
     /// `plugin.interface.function(…)` or `plugin.type.case(…)`.
     fn call_qualified(&mut self, alias: &Ident, middle: &Ident, last: &Ident, args: &[Arg], span: Span) -> Option<ir::Expr> {
+        if let Some((_, Generic::Component(wanted))) = self.generic(&alias.name) {
+            let at = middle.span.to(last.span);
+            self.g.report(say_generic::member_path(&alias.name, &wanted.name, at, wanted.declared));
+            return self.give_up(args);
+        }
         match self.g.lookup(self.file, &alias.name).map(|found| found.target) {
             Some(Target::Use(index)) => {
                 let component = self.g.uses.get(index).and_then(|item| item.component);
@@ -253,10 +293,13 @@ impl FlowChecker<'_, '_> {
         self.steps += 1;
         let signature: Rc<Signature> = self.g.flows.get(flow)?.signature.clone();
         if let Some(caller) = self.instance.clone() {
-            self.g.flow_calls.push((caller.flow, flow, name.span));
             let cap = import.and_then(|import| self.g.imports.get(import)).and_then(|import| import.cap.clone());
             let cap = caps::intersection(caller.cap.as_ref(), cap.as_ref());
-            let id = self.g.instance(flow, cap);
+            if signature.is_generic() {
+                return self.call_generic(flow, cap, name, args, span);
+            }
+            self.g.flow_calls.push((caller.node, flow, name.span));
+            let id = self.plain_instance(flow, cap);
             let args = self.arguments(Callee::Flow(&signature), args, span);
             let result = signature.result.clone()?;
             let Some(args) = args else { return Some(broken(result, span)) };
@@ -266,12 +309,32 @@ impl FlowChecker<'_, '_> {
     }
 
     /// One value for each parameter; none when something is wrong with one of them.
-    fn arguments(&mut self, callee: Callee<'_>, args: &[Arg], span: Span) -> Option<Vec<ir::Expr>> {
+    pub(super) fn arguments(&mut self, callee: Callee<'_>, args: &[Arg], span: Span) -> Option<Vec<ir::Expr>> {
+        self.all_arguments(callee, None, args, span).map(|(values, _)| values)
+    }
+
+    /// The same with what is passed for parameters that take a component or a flow, of the flow with this number.
+    pub(super) fn all_arguments(
+        &mut self,
+        callee: Callee<'_>,
+        flow: Option<usize>,
+        args: &[Arg],
+        span: Span,
+    ) -> Option<(Vec<ir::Expr>, Vec<Argument>)> {
         let errors = self.g.errors;
         let given = self.assign(callee, args);
         let mut values = Vec::with_capacity(given.len());
+        let mut passed = Vec::new();
         let mut missing = Vec::new();
         for (param, arg) in given.iter().enumerate() {
+            if let Some((declared, generic)) = callee.generic_of(param) {
+                match (arg, callee.default_of(param)) {
+                    (Some(arg), _) => passed.push(self.argument(declared, generic, &arg.value)),
+                    (None, Some(Default::Generic)) => passed.push(flow.and_then(|flow| self.g.flow_default(flow, param))),
+                    (None, _) => missing.push(format!("{}: {generic}", declared.name)),
+                }
+                continue;
+            }
             let value = match (arg, callee.type_of(param), callee.default_of(param)) {
                 (Some(arg), Some(ty), _) => self.check(&arg.value, ty, callee.why(param)),
                 (Some(arg), None, _) => {
@@ -279,10 +342,14 @@ impl FlowChecker<'_, '_> {
                     None
                 }
                 (None, _, Some(Default::Some(default))) => Some(default.clone()),
-                (None, _, Some(Default::Broken)) => None,
+                (None, _, Some(Default::Broken | Default::Generic)) => None,
                 (None, ty, _) => {
                     let name = callee.name_of(param).map_or("", |name| &**name);
-                    missing.push(ty.map_or_else(|| name.to_owned(), |ty| format!("{name}: {ty}")));
+                    missing.push(match ty {
+                        Some(ty) if name.is_empty() => ty.to_string(),
+                        Some(ty) => format!("{name}: {ty}"),
+                        None => name.to_owned(),
+                    });
                     None
                 }
             };
@@ -293,7 +360,10 @@ impl FlowChecker<'_, '_> {
             let diagnostic = say::missing_arguments(&callee.described(), &missing, span);
             self.g.report(diagnostic);
         }
-        if self.g.errors > errors { None } else { values.into_iter().collect() }
+        if self.g.errors > errors {
+            return None;
+        }
+        Some((values.into_iter().collect::<Option<_>>()?, passed.into_iter().collect::<Option<_>>()?))
     }
 
     /// The argument for each parameter.

@@ -97,6 +97,9 @@ impl FlowChecker<'_, '_> {
     }
 
     fn name(&mut self, name: &Ident, want: Want<'_>) -> Option<ir::Expr> {
+        if self.refuse_generic(name) {
+            return None;
+        }
         if let Some(binding) = self.find(&name.name) {
             let ty = self.use_binding(binding)?;
             return Some(node(ir::ExprKind::Binding(binding), ty, name.span));
@@ -115,6 +118,7 @@ impl FlowChecker<'_, '_> {
                     Target::Type(_) => {
                         format!("make a value of it: `{} {{ … }}` for a record, `{}.case` for a case", name.name, name.name)
                     }
+                    Target::Interface(_) => format!("it is the type of a parameter: `flow name(part: {})`", name.name),
                     Target::Class | Target::Broken => "a class stands in `with { class: … }`".to_owned(),
                 };
                 self.g.report(say_name::not_a_value(&name.name, target.what(), help, name.span));

@@ -92,6 +92,8 @@ struct Local {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     Parameter,
+    /// A parameter that has no value, with its place among the parameters.
+    Generic(usize),
     /// A `let` of an expression without steps.
     PureLet,
     Other,
@@ -132,6 +134,7 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
         let errors = g.errors;
         let mut checker = Self::new(g, file);
         let cap = instance.cap.as_ref().map(|cap| cap.to_vec());
+        let arguments = checker.g.argument_names(&instance);
         checker.instance = Some(instance);
         checker.signature = Some(signature.clone());
         let params = checker.parameters(ast, &signature);
@@ -147,6 +150,7 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
         }
         ir::Flow {
             name: signature.name.clone(),
+            arguments,
             docs: ast.docs.clone(),
             params,
             result: signature.result.clone().unwrap_or(Type::Unit),
@@ -160,7 +164,11 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
 
     fn parameters(&mut self, ast: &grammar::ast::Flow, signature: &Signature) -> Vec<ir::Param> {
         let mut params = Vec::new();
-        for (written, param) in ast.params.iter().zip(&signature.params) {
+        for (index, (written, param)) in ast.params.iter().zip(&signature.params).enumerate() {
+            if param.generic.is_some() {
+                self.bind(&written.name, None, Origin::Generic(index));
+                continue;
+            }
             let binding = self.bind(&written.name, param.ty.as_ref(), Origin::Parameter);
             let default = if let Default::Some(default) = &param.default { Some(default.clone()) } else { None };
             params.push(ir::Param { binding, default, docs: written.docs.clone() });
@@ -242,6 +250,19 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
     pub(super) fn origin(&self, id: BindingId) -> Option<(Span, Origin)> {
         let local = self.locals.get(cranelift_entity::EntityRef::index(id))?;
         Some((self.bindings.get(id)?.span, local.origin))
+    }
+
+    /// The place among the parameters of a component or flow parameter.
+    pub(super) fn generic_index(&self, name: &str) -> Option<usize> {
+        match self.origin(self.find(name)?)?.1 {
+            Origin::Generic(index) => Some(index),
+            _ => None,
+        }
+    }
+
+    /// Of the flow that is checked.
+    pub(super) fn signature(&self) -> Option<&Signature> {
+        self.signature.as_deref()
     }
 
     /// Names in scope, for suggestions.

@@ -465,6 +465,7 @@ impl FlowChecker<'_, '_> {
         let mut bindings = Vec::new();
         for name in names {
             match self.find(&name.name) {
+                Some(_) if self.refuse_generic(name) => {}
                 Some(binding) => {
                     self.use_binding(binding);
                     bindings.push(binding);

@@ -4,9 +4,10 @@
 //!
 //! 1. `names` collects what each file declares and links imports.
 //! 2. `types` expands written types, on demand.
-//! 3. `signatures` checks parameters, defaults, classes, and the `with` of each `use` and `import`.
+//! 3. `interfaces` and `signatures` check parameters, defaults, classes, and the `with` of each `use` and `import`.
 //! 4. `flow` checks bodies: those of the root file and what they call become the program; the other flows of
 //!    imported files are checked for their diagnostics only.
+//!    `generics` are flows with parameters that are components or flows.
 //! 5. `recursion` refuses flows that call each other in a cycle.
 //!
 //! An expression whose type is not known because of an error that was already reported is `None`, and agrees with everything.
@@ -30,12 +31,15 @@ mod exhaustive;
 mod expr;
 mod flow;
 mod forms;
+mod generics;
 mod hooks;
+mod interfaces;
 mod library;
 mod literals;
 mod messages;
 mod names;
 mod operators;
+mod passing;
 mod patterns;
 mod policy;
 mod recursion;
@@ -45,6 +49,7 @@ mod types;
 mod why;
 
 use flow::FlowChecker;
+use interfaces::InterfaceDecl;
 use names::FileNames;
 use signatures::{FlowDecl, Signature, UseDecl};
 use types::TypeDecl;
@@ -98,6 +103,7 @@ struct Checker<'a> {
     loaded: &'a Loaded,
     files: Vec<FileNames>,
     types: Vec<TypeDecl<'a>>,
+    interfaces: Vec<InterfaceDecl<'a>>,
     flows: Vec<FlowDecl<'a>>,
     uses: Vec<UseDecl<'a>>,
     imports: Vec<ImportDecl<'a>>,
@@ -105,10 +111,15 @@ struct Checker<'a> {
     components: PrimaryMap<ComponentId, ComponentRef>,
     component_ids: BTreeMap<Digest, ComponentId>,
     functions: PrimaryMap<FunctionId, FunctionRef>,
-    /// Flows with the cap under which they are called; the index is the [`FlowId`].
+    /// Flows with the cap and the arguments with which they are called; the index is the [`FlowId`].
     instances: Vec<Instance>,
-    instance_ids: HashMap<(usize, caps::Key), FlowId>,
-    /// Which flow calls which, by declaration, and where.
+    instance_ids: HashMap<(usize, caps::Key, Vec<generics::Key>), FlowId>,
+    /// The flow of each instance of a generic one.
+    generic_nodes: Vec<usize>,
+    /// Generic flows that were checked by themselves, and whether they are right.
+    open_checks: HashMap<usize, bool>,
+    too_many_instances: bool,
+    /// Which flow calls which by [`Instance::node`], and where.
     flow_calls: Vec<(usize, usize, Span)>,
     /// The signals and literal topics that flows wait for.
     awaited: Vec<messages::Awaited>,
@@ -117,11 +128,14 @@ struct Checker<'a> {
     suggestions: suggest::Budget,
 }
 
-/// A flow under one cap.
+/// A flow under one cap, with the components and flows that it was passed.
 #[derive(Clone)]
 struct Instance {
     flow: usize,
     cap: Option<Rc<[ir::Grant]>>,
+    arguments: Rc<[generics::Argument]>,
+    /// Whom calls are from: the flow's number, or of an instance of a generic flow a further one.
+    node: usize,
 }
 
 /// An `import` of a file.
@@ -137,6 +151,7 @@ impl<'a> Checker<'a> {
             loaded,
             files: loaded.files.iter().map(|_| FileNames::default()).collect(),
             types: Vec::new(),
+            interfaces: Vec::new(),
             flows: Vec::new(),
             uses: Vec::new(),
             imports: Vec::new(),
@@ -146,6 +161,9 @@ impl<'a> Checker<'a> {
             functions: PrimaryMap::new(),
             instances: Vec::new(),
             instance_ids: HashMap::new(),
+            generic_nodes: Vec::new(),
+            open_checks: HashMap::new(),
+            too_many_instances: false,
             flow_calls: Vec::new(),
             awaited: Vec::new(),
             diagnostics: Vec::new(),
@@ -170,23 +188,23 @@ impl<'a> Checker<'a> {
         self.file(file).is_none_or(|file| file.broken)
     }
 
-    /// The id under which a flow is called with a cap.
+    /// The id under which a flow that is not generic is called with a cap.
     fn instance(&mut self, flow: usize, cap: Option<Rc<[ir::Grant]>>) -> FlowId {
         let next = FlowId::new(self.instances.len());
-        let id = *self.instance_ids.entry((flow, caps::key(cap.as_deref()))).or_insert(next);
+        let id = *self.instance_ids.entry((flow, caps::key(cap.as_deref()), Vec::new())).or_insert(next);
         if id == next {
-            self.instances.push(Instance { flow, cap });
+            self.instances.push(Instance { flow, cap, arguments: Rc::new([]), node: flow });
         }
         id
     }
 
-    /// The flows of the root file in order.
+    /// The flows of the root file in order, but for the generic ones.
     fn instantiate_roots(&mut self) -> Vec<(FlowId, Rc<Signature>)> {
         let roots: Vec<(usize, Rc<Signature>)> = self
             .flows
             .iter()
             .enumerate()
-            .filter(|(_, flow)| flow.file == 0 && flow.trigger.is_none())
+            .filter(|(_, flow)| flow.file == 0 && flow.trigger.is_none() && !flow.signature.is_generic())
             .map(|(n, flow)| (n, flow.signature.clone()))
             .collect();
         roots.into_iter().map(|(index, signature)| (self.instance(index, None), signature)).collect()
@@ -200,7 +218,7 @@ impl<'a> Checker<'a> {
         Some(self.instance(index, None))
     }
 
-    /// Triggers, and flows of imported files that nothing calls: they must be right as well.
+    /// Triggers, and flows that nothing calls: they must be right as well.
     fn instantiate_others(&mut self) {
         let mut seen = vec![false; self.flows.len()];
         for instance in &self.instances {
@@ -209,8 +227,11 @@ impl<'a> Checker<'a> {
             }
         }
         for (index, _) in seen.iter().enumerate().filter(|(_, seen)| !**seen) {
+            let Some(flow) = self.flows.get(index) else { continue };
+            if flow.signature.is_generic() {
+                self.check_open(index);
             // What a broken trigger starts is not known, which was reported.
-            if self.flows.get(index).is_some_and(|flow| flow.trigger.is_none() || flow.signature.result.is_some()) {
+            } else if flow.trigger.is_none() || flow.signature.result.is_some() {
                 self.instance(index, None);
             }
         }
@@ -221,7 +242,11 @@ impl<'a> Checker<'a> {
         let mut flows = PrimaryMap::new();
         let mut next = from;
         while let Some(instance) = self.instances.get(next).cloned() {
-            flows.push(FlowChecker::check_flow(self, instance));
+            flows.push(if instance.arguments.is_empty() {
+                FlowChecker::check_flow(self, instance)
+            } else {
+                self.check_closed(instance)
+            });
             next += 1;
         }
         flows
@@ -242,6 +267,10 @@ impl<'a> Checker<'a> {
             self.loaded.sources.iter().next().is_none_or(|root| root.text.is_empty()) && !self.loaded.diagnostics.is_empty();
         if found.is_some() || self.is_broken(0) || unread {
             return found;
+        }
+        if let Some(diagnostic) = self.generic_entry(entry) {
+            self.report(diagnostic);
+            return None;
         }
         let diagnostic = match entry {
             Entry::Trigger(number) => say::unknown_trigger(number),

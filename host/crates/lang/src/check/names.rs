@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use grammar::ast::{FunctionDef, InterfaceDef, Item, TestDef};
+use grammar::ast::{self, FunctionDef, Item, TestDef};
 use grammar::{Ident, Span};
 
+use super::interfaces::InterfaceDecl;
 use super::signatures::{FlowDecl, UseDecl};
 use super::types::{TypeDecl, TypeDef, builtin};
 use super::{Checker, ImportDecl, library};
@@ -34,6 +35,7 @@ pub(super) struct Declared {
 pub(super) enum Target {
     Type(usize),
     Class,
+    Interface(usize),
     Flow(usize),
     Use(usize),
     /// An import that could not be resolved; already reported.
@@ -46,6 +48,7 @@ impl Target {
         match self {
             Self::Type(_) => "a type",
             Self::Class => "a class",
+            Self::Interface(_) => "an interface",
             Self::Flow(_) => "a flow",
             Self::Use(_) => "a component",
             Self::Broken => "an import",
@@ -106,9 +109,13 @@ impl<'a> Checker<'a> {
                 Item::Enum(def) => self.declare_type(index, &def.name, TypeDef::Enum(def)),
                 Item::Variant(def) => self.declare_type(index, &def.name, TypeDef::Variant(def)),
                 Item::Class(def) => self.declare(index, &def.name, Target::Class, None),
-                Item::Interface(InterfaceDef { span, .. })
-                | Item::Role(FunctionDef { span, .. })
-                | Item::Test(TestDef { span, .. }) => self.report(crate::diagnostics::forms::later("this item", *span)),
+                Item::Interface(def) => {
+                    self.interfaces.push(InterfaceDecl::new(index, def));
+                    self.declare(index, &def.name, Target::Interface(self.interfaces.len() - 1), None);
+                }
+                Item::Role(FunctionDef { span, .. }) | Item::Test(TestDef { span, .. }) => {
+                    self.report(crate::diagnostics::forms::later("this item", *span));
+                }
                 // It has no name by which others could call it.
                 Item::Trigger(item) => {
                     self.flows.extend(triggers.next().map(|flow| FlowDecl::of_trigger(index, flow, item)));
@@ -128,7 +135,7 @@ impl<'a> Checker<'a> {
 
     fn declare(&mut self, file: usize, name: &Ident, target: Target, import: Option<usize>) {
         let reserved = match target {
-            Target::Type(_) if builtin(&name.name).is_some() => Some("a built-in type"),
+            Target::Type(_) | Target::Interface(_) if builtin(&name.name).is_some() => Some("a built-in type"),
             Target::Flow(_) if library::is_reserved(&name.name) => Some("a function of the library"),
             _ => None,
         };
@@ -172,6 +179,10 @@ impl<'a> Checker<'a> {
             }
             Some(declared) if declared.import.is_none() => declared.target,
             _ if self.is_broken(from) => Target::Broken,
+            _ if let Some(origin) = self.imports_it(from, &name.name) => {
+                self.report(say::imported_import(&name.name, path, origin, name.span));
+                Target::Broken
+            }
             _ => {
                 let known: Vec<&str> = self.exported(from);
                 let close = self.suggestions.closest(&name.name, &known);
@@ -180,6 +191,14 @@ impl<'a> Checker<'a> {
                 Target::Broken
             }
         }
+    }
+
+    /// The path from which a file imports a name.
+    fn imports_it(&self, file: usize, name: &str) -> Option<&'a str> {
+        let here = |import: &&ast::Import| {
+            import.names.iter().any(|written| *written.alias.as_ref().unwrap_or(&written.name).name == *name)
+        };
+        self.file(file)?.import_items().find(here).map(|import| &*import.path.value)
     }
 
     fn exported(&self, file: usize) -> Vec<&'a str> {
@@ -192,6 +211,7 @@ impl<'a> Checker<'a> {
                 Item::Enum(def) => Some(&*def.name.name),
                 Item::Variant(def) => Some(&*def.name.name),
                 Item::Class(def) => Some(&*def.name.name),
+                Item::Interface(def) => Some(&*def.name.name),
                 Item::Flow(def) => Some(&*def.name.name),
                 _ => None,
             })
@@ -218,7 +238,7 @@ impl<'a> Checker<'a> {
                         found.push(say::unused_use(name, declared.span));
                     }
                     // A class that is imported is known to the program without being named.
-                    Target::Type(_) | Target::Flow(_) if declared.import.is_some() => {
+                    Target::Type(_) | Target::Interface(_) | Target::Flow(_) if declared.import.is_some() => {
                         found.push(say::unused_import(name, declared.span));
                     }
                     _ => {}

@@ -319,6 +319,9 @@ impl FlowChecker<'_, '_> {
             self.g.report(crate::diagnostics::names::unknown(&name.name, close.as_deref(), name.span));
             return None;
         };
+        if self.refuse_generic(name) {
+            return None;
+        }
         let ty = self.use_binding(binding)?;
         let (declared, origin) = self.origin(binding)?;
         if ty != Type::Dir {

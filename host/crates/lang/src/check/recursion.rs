@@ -1,5 +1,7 @@
 //! Flows that call each other in a cycle.
 
+use std::collections::BTreeSet;
+
 use super::Checker;
 use crate::diagnostics::names as say;
 
@@ -16,15 +18,28 @@ impl Checker<'_> {
         let mut calls = std::mem::take(&mut self.flow_calls);
         calls.sort_unstable_by_key(|(caller, callee, at)| (*caller, *callee, at.start));
         calls.dedup_by_key(|(caller, callee, _)| (*caller, *callee));
-        let mut state = vec![Visit::New; self.flows.len()];
-        for root in 0..self.flows.len() {
+        let nodes = self.flows.len() + self.generic_nodes.len();
+        let mut state = vec![Visit::New; nodes];
+        let mut reported = BTreeSet::new();
+        for root in 0..nodes {
             if state.get(root) == Some(&Visit::New) {
-                self.visit(root, &calls, &mut state);
+                self.visit(root, &calls, &mut state, &mut reported);
             }
         }
     }
 
-    fn visit(&mut self, root: usize, calls: &[(usize, usize, grammar::Span)], state: &mut [Visit]) {
+    /// The flow that calls or is called as a node.
+    fn flow_of(&self, node: usize) -> usize {
+        node.checked_sub(self.flows.len()).map_or(node, |generic| self.generic_nodes.get(generic).copied().unwrap_or(node))
+    }
+
+    fn visit(
+        &mut self,
+        root: usize,
+        calls: &[(usize, usize, grammar::Span)],
+        state: &mut [Visit],
+        reported: &mut BTreeSet<Vec<usize>>,
+    ) {
         let first = |flow: usize| calls.partition_point(|(caller, _, _)| *caller < flow);
         let mut stack = vec![(root, first(root))];
         while let Some((flow, next)) = stack.last_mut() {
@@ -40,9 +55,15 @@ impl Checker<'_> {
                 Some(Visit::New) => stack.push((*callee, first(*callee))),
                 Some(Visit::Open) => {
                     let from = stack.iter().position(|(flow, _)| flow == callee).unwrap_or(0);
-                    let cycle = stack.iter().skip(from).map(|(flow, _)| *flow).chain([*callee]);
-                    let names: Vec<&str> =
-                        cycle.filter_map(|flow| self.flows.get(flow)).map(|flow| &*flow.ast.name.name).collect();
+                    let cycle: Vec<usize> = stack.iter().skip(from).map(|(node, _)| self.flow_of(*node)).collect();
+                    let mut key = cycle.clone();
+                    key.sort_unstable();
+                    // Instances of generic flows repeat the cycle of their flows.
+                    if !reported.insert(key) {
+                        continue;
+                    }
+                    let names = cycle.iter().chain(cycle.first()).filter_map(|flow| self.flows.get(*flow));
+                    let names: Vec<&str> = names.map(|flow| &*flow.ast.name.name).collect();
                     let diagnostic = say::recursion(&names, *at);
                     self.report(diagnostic);
                 }

@@ -9,6 +9,7 @@ use grammar::{Ident, Span, ast};
 
 use super::Checker;
 use super::flow::{FlowChecker, Place};
+use super::generics::Generic;
 use super::policy::Owner;
 use crate::diagnostics::calls as say;
 use crate::diagnostics::settings as say_setting;
@@ -38,15 +39,21 @@ pub(super) struct Signature {
 /// A parameter of a flow.
 pub(super) struct Param {
     pub(super) name: Name,
-    /// None: could not be resolved.
+    /// Of its name.
+    pub(super) span: Span,
+    /// None: could not be resolved, or it has none.
     pub(super) ty: Option<Type>,
     pub(super) default: Default,
+    /// What it takes when it is known only while compiling.
+    pub(super) generic: Option<Generic>,
 }
 
 /// The default of a parameter.
 pub(super) enum Default {
     None,
     Some(ir::Expr),
+    /// Of a flow parameter: the name of a flow.
+    Generic,
     /// Already reported.
     Broken,
 }
@@ -68,7 +75,13 @@ impl Signature {
     /// `name(a: string, b: u32 = …) -> report`.
     pub(super) fn text(&self) -> String {
         let params = self.params.iter().map(|param| {
-            let ty = param.ty.as_ref().map_or_else(|| "_".to_owned(), ToString::to_string);
+            let ty = match &param.generic {
+                Some(generic) => generic.to_string(),
+                None => param.ty.as_ref().map_or_else(|| "_".to_owned(), ToString::to_string),
+            };
+            if param.name.is_empty() {
+                return ty;
+            }
             let default = if matches!(param.default, Default::None) { "" } else { " = …" };
             format!("{}: {ty}{default}", param.name)
         });
@@ -113,6 +126,7 @@ impl<'a> Checker<'a> {
     /// Checks what stands outside of bodies.
     pub(super) fn check_signatures(&mut self) {
         self.check_classes();
+        self.check_interfaces();
         for index in 0..self.uses.len() {
             self.check_use(index);
         }
@@ -127,6 +141,7 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+        self.check_flow_defaults();
     }
 
     fn check_use(&mut self, index: usize) {
@@ -170,6 +185,11 @@ impl<'a> Checker<'a> {
     }
 
     fn check_param(&mut self, file: usize, param: &ast::Param) -> Param {
+        let (name, span) = (Arc::from(&*param.name.name), param.name.span);
+        if let Some(generic) = self.generic_type(file, &param.name, &param.ty) {
+            let default = if param.default.is_some() { Default::Generic } else { Default::None };
+            return Param { name, span, ty: None, default, generic };
+        }
         let ty = self.parameter_type(file, &param.ty);
         let default = match &param.default {
             None => Default::None,
@@ -180,7 +200,7 @@ impl<'a> Checker<'a> {
                 checked.map_or(Default::Broken, Default::Some)
             }
         };
-        Param { name: Arc::from(&*param.name.name), ty, default }
+        Param { name, span, ty, default, generic: None }
     }
 
     /// The function that `alias.function` or `alias.interface.function` names.
@@ -232,24 +252,34 @@ impl<'a> Checker<'a> {
         signature: &'a WitSignature,
         key: &str,
     ) -> Option<Step<'a>> {
+        let id = self.function(loaded, function, signature)?;
+        let output = unwrapped(&signature.result);
+        let name = format!("{}.{key}", item.alias.name).into();
+        Some(Step { id, function, signature, output, name, declared: item.alias.span, alias: &item.alias.name })
+    }
+
+    /// The id of a function of a `use`.
+    pub(super) fn function_id(&mut self, index: usize, function: &Function) -> Option<FunctionId> {
+        let loaded = self.uses.get(index)?.component?;
+        self.function(loaded, function, function.signature.as_ref().ok()?)
+    }
+
+    fn function(&mut self, loaded: &LoadedComponent, function: &Function, signature: &WitSignature) -> Option<FunctionId> {
         let component = *self.component_ids.get(&loaded.component.digest)?;
         let same = |known: &FunctionRef| {
             known.component == component && known.interface == function.interface && known.wit_name == function.wit_name
         };
-        let output = unwrapped(&signature.result);
         let known = self.functions.iter().find(|(_, known)| same(known)).map(|(id, _)| id);
-        let id = known.unwrap_or_else(|| {
+        Some(known.unwrap_or_else(|| {
             self.functions.push(FunctionRef {
                 component,
                 interface: function.interface.clone(),
                 wit_name: function.wit_name.clone(),
                 params: signature.params.clone(),
                 result: signature.result.clone(),
-                output: output.clone(),
+                output: unwrapped(&signature.result),
             })
-        });
-        let name = format!("{}.{key}", item.alias.name).into();
-        Some(Step { id, function, signature, output, name, declared: item.alias.span, alias: &item.alias.name })
+        }))
     }
 
     fn unknown_function(&mut self, item: &ast::Use, loaded: &LoadedComponent, interface: Option<&Ident>, name: &Ident) {
@@ -290,7 +320,7 @@ fn same_limits(a: &Class, b: &Class) -> bool {
     (a.parallel, a.memory, a.fuel, a.timeout) == (b.parallel, b.memory, b.fuel, b.timeout)
 }
 
-fn fits(function: &Function, interface: Option<&str>, name: &str) -> bool {
+pub(super) fn fits(function: &Function, interface: Option<&str>, name: &str) -> bool {
     &*function.name == name && interface.is_none_or(|wanted| function.interface_name().as_deref() == Some(wanted))
 }
 
@@ -309,7 +339,7 @@ fn callable(loaded: &LoadedComponent) -> Vec<String> {
     functions().map(written).collect()
 }
 
-fn path_of(alias: &str, function: &Function) -> String {
+pub(super) fn path_of(alias: &str, function: &Function) -> String {
     match function.interface_name() {
         Some(interface) => format!("{alias}.{interface}.{}", function.name),
         None => format!("{alias}.{}", function.name),
@@ -317,7 +347,7 @@ fn path_of(alias: &str, function: &Function) -> String {
 }
 
 /// What a step gives: a top-level result is unwrapped.
-fn unwrapped(result: &Type) -> Type {
+pub(super) fn unwrapped(result: &Type) -> Type {
     match result {
         Type::Result(Some(ok), _) => (**ok).clone(),
         Type::Result(None, _) => Type::Unit,

@@ -8,7 +8,7 @@ use grammar::{Ident, Span};
 
 use super::Checker;
 use super::names::Target;
-use crate::diagnostics::names as say;
+use crate::diagnostics::{generics as say_generic, names as say};
 
 /// Levels of a type when all names are expanded.
 const MAX_DEPTH: u32 = 100;
@@ -272,7 +272,7 @@ impl Checker<'_> {
         let found = match &written.kind {
             TypeKind::Error => return None,
             TypeKind::Flow(..) => {
-                self.report(crate::diagnostics::forms::later("a `flow` type", written.span));
+                self.report(say_generic::compile_time_type("a `flow` type", written.span, None));
                 return None;
             }
             TypeKind::Named(name) => self.named(file, name, level)?,
@@ -317,6 +317,11 @@ impl Checker<'_> {
         match self.lookup(file, &name.name).map(|found| (found.target, found.span)) {
             Some((Target::Type(index), _)) => self.declared(index, name.span, level + 1),
             Some((Target::Broken, _)) => None,
+            Some((Target::Interface(_), declared)) => {
+                let what = format!("the interface `{}`", name.name);
+                self.report(say_generic::compile_time_type(&what, name.span, Some(declared)));
+                None
+            }
             Some((other, declared)) => {
                 self.report(say::not_a_type(&name.name, other.what(), name.span, declared));
                 None
@@ -362,6 +367,9 @@ impl Checker<'_> {
         let types = &component.component.types;
         if let Some(ty) = types.get(&*name.name) {
             return Some(ty.clone());
+        }
+        if self.refuse_interface_type(file, alias, name) {
+            return None;
         }
         let known: Vec<&str> = types.keys().map(|name| &**name).filter(|name| !name.contains('.')).collect();
         let close = self.suggestions.closest(&name.name, &known);

@@ -1,9 +1,10 @@
 //! What is wanted of an expression and why; conversions, and the answer when the type does not fit.
 
-use catalog::{Name, RecordType, Type};
+use catalog::{Name, RecordType, Signature as WitSignature, Type};
 use grammar::{Diagnostic, Span};
 
 use super::flow::FlowChecker;
+use super::interfaces::Member;
 use super::signatures::{Signature, Step};
 use super::types::{difference, long, widens};
 use crate::diagnostics::types as say;
@@ -51,6 +52,8 @@ impl<'x> Want<'x> {
 pub(super) enum Why<'x> {
     /// The n-th parameter of a step.
     Step(&'x Step<'x>, usize),
+    /// The n-th parameter of a function of an interface, as it is called here.
+    Member(&'x Name, &'x Member, &'x WitSignature, usize),
     /// The n-th parameter of a flow.
     Flow(&'x Signature, usize),
     /// A field of a record literal.
@@ -86,6 +89,15 @@ impl Why<'_> {
                 let name = step.signature.params.get(param).map_or("", |(name, _)| &**name);
                 help.push(format!("signature: `{}: {}`", step.function.wit_name, step.signature));
                 diagnostic.and(step.declared, format!("`{name}` is a parameter of `{}`, exported by this component", step.name))
+            }
+            Self::Member(called, member, signature, param) => {
+                let name = signature.params.get(param).map_or("", |(name, _)| &**name);
+                help.push(format!("signature: `{}`", member.text()));
+                diagnostic.and(member.span, format!("`{name}` is a parameter of `{called}`"))
+            }
+            Self::Flow(flow, param) if flow.params.get(param).is_some_and(|param| param.name.is_empty()) => {
+                help.push(format!("signature: `{}`", flow.text()));
+                diagnostic.and(flow.span, format!("the type of `{}` says so", flow.name))
             }
             Self::Flow(flow, param) => {
                 let name = flow.params.get(param).map_or("", |param| &*param.name);
@@ -168,7 +180,7 @@ pub(super) const fn broken(ty: Type, span: Span) -> ir::Expr {
 
 /// Whether a value that only flows have is passed to a component in the form in which it crosses the border.
 fn crosses(found: &Type, expected: &Type, why: Why<'_>) -> bool {
-    matches!(why, Why::Step(..))
+    matches!(why, Why::Step(..) | Why::Member(..))
         && matches!((found, expected), (Type::Dir | Type::Json, Type::String) | (Type::Duration, Type::U64))
 }
 

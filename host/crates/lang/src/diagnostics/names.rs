@@ -104,6 +104,12 @@ pub(crate) fn imported_use(name: &str, at: Span, declared: Span) -> Diagnostic {
     .help("write a `use` of your own, or import a flow that calls it")
 }
 
+pub(crate) fn imported_import(name: &str, path: &str, from: &str, at: Span) -> Diagnostic {
+    let message = format!("`{path}` does not declare `{name}`, it imports it");
+    Diagnostic::error("flow::unknown_import", message, at, "not declared in that file")
+        .help(format!("import it from where `{path}` does: `{from}`, seen from there"))
+}
+
 pub(crate) fn recursive_type(name: &str, at: Span, declared: Span) -> Diagnostic {
     Diagnostic::error("flow::recursive_type", format!("the type `{name}` contains itself"), at, "here it is part of itself")
         .and(declared, "declared here")

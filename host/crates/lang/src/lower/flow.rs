@@ -141,7 +141,7 @@ impl<'p, 't> FlowLowering<'p, 't> {
             param.default = default;
         }
         let plan = FlowPlan {
-            name: self.flow.name.clone(),
+            name: self.flow.title(),
             docs: self.flow.docs.clone(),
             params,
             result: self.flow.result.clone(),

@@ -86,7 +86,7 @@ fn empty(flow: &Flow, tables: &mut Tables) -> FlowPlan {
     let result = crate::plan::Expr::Const(catalog::Value::Unit);
     let body = tables.regions.push(Region { inputs: flow.params.len() as u32, nodes: end..end, result });
     FlowPlan {
-        name: flow.name.clone(),
+        name: flow.title(),
         docs: flow.docs.clone(),
         params: params(flow, &[]),
         result: flow.result.clone(),

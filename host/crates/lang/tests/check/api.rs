@@ -113,3 +113,53 @@ fn a_trigger_is_an_entry_of_its_own() {
     assert!(compiled(text, Entry::Trigger(2)).has_errors());
     assert_eq!(entry_of(text, Entry::Default).as_deref(), Ok("main"));
 }
+
+const GENERIC: &str =
+    "interface worker { f(x: string) -> string }\nflow lead(w: worker, s: flow(u8)) -> string { s(1)\nw.f(\"x\") }\n";
+
+#[test]
+fn a_generic_flow_cannot_be_started() {
+    let plain = format!(
+        "{GENERIC}use \"p.wasm\" as p\nflow start() -> string {{ lead(p, quiet) }}\nflow quiet(n: u8) {{ require n > 0 }}\n"
+    );
+    let refusal = "`lead` cannot be started: it takes `w: worker` and `s: flow(u8)` when it is compiled; start a flow that \
+                   calls it: `flow main(…) { lead(…) }`";
+    for (text, entry, expected) in [
+        (GENERIC, Entry::Default, Err(refusal)),
+        (GENERIC, Entry::Named("lead"), Err(refusal)),
+        (&*plain, Entry::Named("lead"), Err(refusal)),
+        (&*plain, Entry::Named("start"), Ok("start")),
+        (&*plain, Entry::None, Ok("start")),
+    ] {
+        let found = entry_of(text, entry);
+        assert_eq!(found.as_deref().map_err(String::as_str), expected, "{text} {entry:?}");
+    }
+    let library = compiled(GENERIC, Entry::None);
+    assert!(library.diagnostics.is_empty() && library.plan.is_none(), "{:?}", library.diagnostics);
+}
+
+#[test]
+fn instances_of_generic_flows_are_bounded() {
+    let mut text = "flow many(f: flow(u8) -> u8, g: flow(u8) -> u8) -> u8 { f(g(1)) }\n".to_owned();
+    let names: Vec<String> = (0..40).map(|n| format!("f{n}")).collect();
+    for name in &names {
+        text.push_str(&format!("flow {name}(n: u8) -> u8 {{ n }}\n"));
+    }
+    text.push_str("flow main() -> u8 {\n");
+    for f in &names {
+        let calls: Vec<String> = names.iter().map(|g| format!("many({f}, {g})")).collect();
+        text.push_str(&format!("    require sum([{}]) > 0\n", calls.join(", ")));
+    }
+    text.push_str("    1\n}\n");
+    let compilation = compiled(&text, Entry::Default);
+    let codes: Vec<&str> = compilation.diagnostics.iter().map(|found| found.code).collect();
+    assert_eq!(codes, ["flow::too_many_instances"]);
+    let fewer: String = text
+        .lines()
+        .filter(|line| !line.contains("many(f2") && !line.contains("many(f3"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let plan = compiled(&fewer, Entry::Default).plan.unwrap();
+    assert_eq!(plan.flows.values().filter(|flow| &*flow.name == "many(f0, f7)").count(), 1);
+    assert_eq!(plan.flows.len(), 40 + 1 + 18 * 40);
+}

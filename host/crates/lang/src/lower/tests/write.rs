@@ -52,6 +52,7 @@ impl Write {
     pub(super) fn flow(self, name: &str, statements: Vec<Statement>) -> Flow {
         Flow {
             name: name.into(),
+            arguments: Vec::new(),
             docs: Vec::new(),
             params: self.params,
             result: Type::S64,
