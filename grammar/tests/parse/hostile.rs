@@ -190,7 +190,7 @@ fn random_texts_are_answered() {
 /// What fuzzing found: each of these texts once gave a panic, or a tree with places outside of the text.
 #[test]
 fn texts_that_once_broke_the_parser_are_answered() {
-    for text in ["flow t(){if 1{{", "oné", "record r {}\non-error: x"] {
+    for text in ["flow t(){if 1{{", "oné", "record r {}\non-error: x", "flow f() { a.01 }"] {
         let parsed = parse(FileId(0), text);
         crate::dump::dump(text, &parsed.file);
         assert!(!parsed.diagnostics.is_empty(), "{text:?}");
