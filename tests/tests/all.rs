@@ -22,5 +22,8 @@ mod messages;
 #[path = "all/plugins.rs"]
 mod plugins;
 #[cfg(test)]
+#[path = "all/rules.rs"]
+mod rules;
+#[cfg(test)]
 #[path = "all/store.rs"]
 mod store;

@@ -177,9 +177,14 @@ impl Build<'_> {
                 }
                 Rule::grants => value = Some(SettingValue::Grants(self.grants(part))),
                 Rule::nested => {
-                    let at = self.span(&part);
+                    let (at, whole) = (self.span(&part), !has_hole(&part));
                     let parts = self.parts(part);
-                    value = Some(SettingValue::Settings(self.settings(parts), at));
+                    let settings = self.settings(parts);
+                    value = Some(if whole {
+                        SettingValue::Settings(settings, at)
+                    } else {
+                        SettingValue::Expr(Expr { kind: ExprKind::Error, span: at })
+                    });
                 }
                 Rule::expr => value = Some(SettingValue::Expr(self.expr(part))),
                 _ => {}
@@ -201,4 +206,10 @@ impl Build<'_> {
         let subject: Option<Expr> = parts.next().map(|subject| self.expr(subject));
         GrantExpr { capability, subject, span }
     }
+}
+
+/// Whether recovery cut a setting out of these.
+fn has_hole(settings: &Pair<'_>) -> bool {
+    let inner = settings.clone().into_inner();
+    inner.flat_map(Pair::into_inner).any(|part| part.as_rule() == Rule::hole)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::event::{Decision, RunId, RunOutcome, TaskId};
 use engine::ports::Signal;
-use engine::shell::{Awaited, Blocked, EngineError, NewRun, RunEnd, RunHandle, RunReport, Waiting};
+use engine::shell::{Awaited, Blocked, BlockedBy, EngineError, NewRun, RunEnd, RunHandle, RunReport, Waiting};
 use lang::plan::Plan;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -158,7 +158,17 @@ fn document(report: &RunReport, status: &str, compiled: u32) -> Value {
 }
 
 fn blocked_document(blocked: &Blocked) -> Value {
-    json!({ "task": blocked.task.0, "path": &*blocked.path, "attempt": blocked.number, "waits_for": "decision" })
+    let because = match &blocked.by {
+        BlockedBy::Unknown => json!({ "reason": "outcome-unknown" }),
+        BlockedBy::Exhausted { kind, message } => json!({ "reason": "exhausted", "kind": kind.name(), "message": message }),
+    };
+    json!({
+        "task": blocked.task.0,
+        "path": &*blocked.path,
+        "attempt": blocked.number,
+        "waits_for": "decision",
+        "because": because,
+    })
 }
 
 fn waiting_document(waiting: &Waiting) -> Value {
@@ -212,7 +222,16 @@ fn answer_needed(report: &RunReport, waiting: &Waiting) -> Problem {
 
 fn decision_needed(report: &RunReport, step: &Blocked) -> Problem {
     let (run, task) = (&report.id, step.task.0);
-    Problem::new(Exit::Waiting, format!("whether `{}` had its effect is not known: it was running when its host died", step.path)).help(format!(
-        "look at the outside world, then `host resume {run} --retry {task}` to run it again, `--supply {task}=JSON` to state its result, or `--fail {task}=MESSAGE`"
+    let (message, look) = match &step.by {
+        BlockedBy::Unknown => (
+            format!("whether `{}` had its effect is not known: it was running when its host died", step.path),
+            "look at the outside world",
+        ),
+        BlockedBy::Exhausted { kind, message } => {
+            (format!("all attempts of `{}` have failed: {kind}: {message}", step.path), "mend what it needs")
+        }
+    };
+    Problem::new(Exit::Waiting, message).help(format!(
+        "{look}, then `host resume {run} --retry {task}` to run it again, `--supply {task}=JSON` to state its result, or `--fail {task}=MESSAGE`"
     ))
 }

@@ -1,6 +1,6 @@
 //! `host show`: one run, with each attempt and what it used.
 
-use engine::event::{EventBody, RunOutcome};
+use engine::event::{CacheNote, EventBody, RunOutcome};
 use journal::{AttemptRow, Reader, RunRow};
 use serde_json::{Value, json};
 
@@ -56,6 +56,7 @@ fn attempt_document(row: &AttemptRow) -> Value {
         "ended": row.ended.map(output::time),
         "bill": row.bill.as_ref().map(documents::bill),
         "failure": row.failure.as_ref().map(documents::failure),
+        "cache": row.cache.map(CacheNote::name),
     })
 }
 
@@ -90,7 +91,14 @@ fn text(row: &RunRow, waiting: Option<&str>, input: &Value, outcome: Option<&Run
 
 fn attempt_line(row: &AttemptRow) -> [String; 8] {
     let bill = row.bill.unwrap_or_default();
-    let failure = row.failure.as_ref().map_or_else(String::new, |failure| format!("{}: {}", failure.kind, failure.message));
+    let cache = match row.cache {
+        None => "",
+        Some(CacheNote::Hit) => "out of the cache",
+        Some(CacheNote::NoEntry) => "not in the cache: no entry",
+        Some(CacheNote::Expired) => "not in the cache: expired",
+    };
+    let failure = row.failure.as_ref().map(|failure| format!("{}: {}", failure.kind, failure.message));
+    let remark = failure.unwrap_or_else(|| cache.to_owned());
     [
         row.attempt.task.0.to_string(),
         row.attempt.path.to_string(),
@@ -99,6 +107,6 @@ fn attempt_line(row: &AttemptRow) -> [String; 8] {
         bill.fuel.to_string(),
         format!("{} KiB", bill.peak_memory >> 10),
         format!("{:.1} ms", bill.wall as f64 / 1e3),
-        failure.chars().take(100).collect(),
+        remark.chars().take(100).collect(),
     ]
 }

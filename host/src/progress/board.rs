@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use engine::event::{Failure, TaskId};
+use engine::event::{CacheNote, Failure, TaskId};
 use engine::shell::Update;
 
 /// Messages that the tree shows.
@@ -44,6 +44,9 @@ pub(super) struct Group {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) done: u64,
+    /// Of those: how many results came out of the cache, and how many were too old there.
+    pub(super) cached: u64,
+    pub(super) expired: u64,
     pub(super) running: u64,
     pub(super) failed: u64,
     /// Attempts that failed and are made again.
@@ -57,6 +60,8 @@ impl Counts {
     pub(super) fn describe(self) -> String {
         let parts = [
             (self.done, "done"),
+            (self.cached, "out of the cache"),
+            (self.expired, "expired in the cache"),
             (self.running, "running"),
             (self.failed, "failed"),
             (self.retried, "retried"),
@@ -132,7 +137,11 @@ impl Board {
     pub(super) fn on(&mut self, update: &Update, now: Instant) {
         match update {
             Update::Started { task, path, .. } => self.start(*task, path, now),
-            Update::Succeeded { task, path, .. } => self.stop(*task, path, now, |counts| counts.done += 1),
+            Update::Succeeded { task, path, cache, .. } => self.stop(*task, path, now, |counts| {
+                counts.done += 1;
+                counts.cached += u64::from(*cache == Some(CacheNote::Hit));
+                counts.expired += u64::from(*cache == Some(CacheNote::Expired));
+            }),
             Update::Failed { task, path, failure, will_retry } => self.fail(*task, path, failure, *will_retry, now),
             Update::Cancelled { task, path } => {
                 // One that was cancelled before it began was never shown.

@@ -17,7 +17,7 @@ fn started(task: u64, path: &str) -> Update {
 }
 
 fn succeeded(task: u64, path: &str) -> Update {
-    Update::Succeeded { task: TaskId(task), path: path.into(), bill: Bill::default() }
+    Update::Succeeded { task: TaskId(task), path: path.into(), bill: Bill::default(), cache: None }
 }
 
 fn failed(task: u64, path: &str, message: &str, will_retry: bool) -> Update {

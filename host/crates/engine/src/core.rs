@@ -12,6 +12,7 @@ mod action;
 mod attempts;
 mod bugs;
 mod driver;
+mod line;
 pub mod mail;
 mod receive;
 mod recover;
@@ -20,7 +21,9 @@ mod slab;
 mod state;
 mod values;
 
-pub use action::{Action, Awaited, Blocked, Idle, Input, Progress, ReplayError, StartAttempt, Totals, Waiting, Wishes};
+pub use action::{
+    Action, Awaited, Blocked, BlockedBy, CacheUse, Idle, Input, Progress, ReplayError, StartAttempt, Totals, Waiting, Wishes,
+};
 pub use attempts::Capacity;
 #[cfg(feature = "planted-bugs")]
 pub use bugs::Bug;

@@ -88,8 +88,10 @@ pub enum EventBody {
         attempt: Attempt,
         /// The step's value, unwrapped.
         output: Payload,
-        /// What it used.
+        /// What it used; nothing when the value comes out of the cache.
         bill: Bill,
+        /// What the cache said, where it was asked.
+        cache: Option<CacheNote>,
     },
     /// An attempt failed.
     AttemptFailed {
@@ -237,6 +239,35 @@ pub struct Denial {
     pub capability: String,
     /// The path, host or name that was asked for, where known.
     pub subject: String,
+}
+
+/// What the store's cache said before an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheNote {
+    /// It had the result, and nothing was run.
+    Hit,
+    /// It had none.
+    NoEntry,
+    /// What it had was too old.
+    Expired,
+}
+
+impl CacheNote {
+    /// Its name in stored events and for programs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::NoEntry => "no-entry",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The note with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Hit, Self::NoEntry, Self::Expired].into_iter().find(|note| note.name() == name)
+    }
 }
 
 /// What an attempt used.

@@ -7,8 +7,8 @@ use catalog::Digest;
 use futures::future::{self, BoxFuture};
 use sha2::{Digest as _, Sha256};
 
-use crate::event::{Event, RunId, Seq};
-use crate::ports::{Journal, JournalError};
+use crate::event::{Event, RunId, Seq, Timestamp};
+use crate::ports::{Cached, Journal, JournalError};
 
 /// The journal. Gone with the process; durable at once.
 #[derive(Debug, Default)]
@@ -20,6 +20,7 @@ pub struct MemoryJournal {
 struct Kept {
     runs: BTreeMap<RunId, Vec<Event>>,
     blobs: BTreeMap<Digest, Vec<u8>>,
+    cache: BTreeMap<Digest, Cached>,
 }
 
 impl MemoryJournal {
@@ -69,5 +70,17 @@ impl Journal for MemoryJournal {
 
     fn blob(&self, digest: Digest) -> Result<Vec<u8>, JournalError> {
         self.kept().blobs.get(&digest).cloned().ok_or(JournalError::NoSuchBlob(digest))
+    }
+
+    fn cached(&self, key: Digest) -> Result<Option<Cached>, JournalError> {
+        Ok(self.kept().cache.get(&key).cloned())
+    }
+
+    fn put_cached(&self, key: Digest, payload: &str, at: Timestamp) -> Result<(), JournalError> {
+        let mut kept = self.kept();
+        if kept.cache.get(&key).is_none_or(|before| before.at <= at) {
+            kept.cache.insert(key, Cached { payload: payload.to_owned(), at });
+        }
+        Ok(())
     }
 }

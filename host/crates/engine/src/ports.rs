@@ -11,7 +11,7 @@ use lang::plan::FolderAccess;
 
 pub use bus::{Bus, Letter, Mail, MailStore, MailWrite, Message, NoBus, Signal};
 
-use crate::event::{Bill, Denial, Event, Failure, RunId, Seq, Timestamp};
+use crate::event::{Bill, CacheNote, Denial, Event, Failure, RunId, Seq, Timestamp};
 
 /// Runs one attempt of a step in a sandbox.
 pub trait Invoker: Send + Sync + 'static {
@@ -114,6 +114,8 @@ pub struct Outcome {
     pub denials: Vec<Denial>,
     /// What it logged, for people; not journaled.
     pub log: Vec<String>,
+    /// What the cache said, where the shell asked it. An invoker leaves it empty.
+    pub cache: Option<CacheNote>,
 }
 
 /// Keeps the events of runs.
@@ -148,6 +150,33 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// [`JournalError::NoSuchBlob`], or whatever is wrong with the store.
     fn blob(&self, digest: Digest) -> Result<Vec<u8>, JournalError>;
+
+    /// The result that an earlier attempt, of whatever run, left under this key. A journal without a cache has none.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the store.
+    fn cached(&self, key: Digest) -> Result<Option<Cached>, JournalError> {
+        let _none_is_kept = key;
+        Ok(None)
+    }
+
+    /// Keeps a result for later attempts, in place of an older one. It may get lost when the process dies.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the store.
+    fn put_cached(&self, key: Digest, payload: &str, at: Timestamp) -> Result<(), JournalError> {
+        let _none_is_kept = (key, payload, at);
+        Ok(())
+    }
+}
+
+/// A result in the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cached {
+    /// The JSON form of the value.
+    pub payload: String,
+    /// When it was put there.
+    pub at: Timestamp,
 }
 
 /// Why the journal did not do what was asked.

@@ -7,6 +7,7 @@
 //! 3. Attempts are tasks of their own, which wait for places (`places`) that all runs share.
 //! 4. A [`RunHandle`] steers the run and gives its updates and report.
 
+mod cache;
 mod config;
 mod handle;
 mod inbox;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use catalog::{Digest, Value};
 use lang::plan::{Plan, SEMANTICS_VERSION};
 
-pub use crate::core::{Awaited, Blocked, Waiting};
+pub use crate::core::{Awaited, Blocked, BlockedBy, Waiting};
 pub use config::{ClassLimits, EngineConfig};
 pub use handle::{RunEnd, RunHandle, RunReport, Update};
 

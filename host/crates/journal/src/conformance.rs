@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use catalog::{Digest, FailureKind, Value};
 use engine::event::{
-    Attempt, Bill, Decision, Denial, Event, EventBody, Failure, Payload, RunId, RunOutcome, RunStarted, TaskId, TimerId,
-    Timestamp,
+    Attempt, Bill, CacheNote, Decision, Denial, Event, EventBody, Failure, Payload, RunId, RunOutcome, RunStarted, TaskId,
+    TimerId, Timestamp,
 };
-use engine::ports::{Journal, JournalError};
+use engine::ports::{Cached, Journal, JournalError};
 use futures::future::join_all;
 
 /// Opens the store with this name.
@@ -42,6 +42,7 @@ pub async fn check_all(open: Open<'_>) -> Vec<Violation> {
     note("idle", idle(open).await);
     note("large payload", large_payload(open).await);
     note("blobs", blobs(open).await);
+    note("cache", cache(open).await);
     note("unknown", unknown(open).await);
     note("many runs", many_runs(open).await);
     violations
@@ -69,8 +70,13 @@ pub fn one_of_each() -> Vec<Event> {
         },
         EventBody::AttemptFailed { attempt: attempt(0, 1), failure: failure.clone(), bill },
         EventBody::TimerFired { timer: TimerId(0) },
-        EventBody::AttemptSucceeded { attempt: attempt(0, 2), output: value.clone(), bill },
-        EventBody::AttemptSucceeded { attempt: attempt(1, 1), output: Payload::Value(Value::Unit), bill: Bill::default() },
+        EventBody::AttemptSucceeded { attempt: attempt(0, 2), output: value.clone(), bill, cache: None },
+        EventBody::AttemptSucceeded {
+            attempt: attempt(1, 1),
+            output: Payload::Value(Value::Unit),
+            bill: Bill::default(),
+            cache: None,
+        },
         EventBody::AttemptCancelled { attempt: attempt(2, 1) },
         EventBody::OutcomeUnknown { attempt: attempt(3, 1) },
         EventBody::Paused { reason: "the outcome of a step is unknown".to_owned() },
@@ -120,6 +126,7 @@ fn run_of(count: u64) -> Vec<Event> {
         attempt: Attempt { task: TaskId(task), number: 1, path: format!("main/step[{task}]").into() },
         output: Payload::Value(Value::string(format!("result {task}"))),
         bill: Bill::default(),
+        cache: (task == 1).then_some(CacheNote::Hit),
     };
     numbered(1, std::iter::once(started("steps")).chain((0..count.saturating_sub(1)).map(step)))
 }
@@ -135,8 +142,8 @@ fn body_as_loaded(body: EventBody) -> EventBody {
             started.input = started.input.into_iter().map(|(name, value)| (name, text(&value))).collect();
             EventBody::RunStarted(started)
         }
-        EventBody::AttemptSucceeded { attempt, output, bill } => {
-            EventBody::AttemptSucceeded { attempt, output: text(&output), bill }
+        EventBody::AttemptSucceeded { attempt, output, bill, cache } => {
+            EventBody::AttemptSucceeded { attempt, output: text(&output), bill, cache }
         }
         EventBody::SignalReceived { name, id, payload } => EventBody::SignalReceived { name, id, payload: text(&payload) },
         EventBody::MessageReceived { topic, id, payload } => EventBody::MessageReceived { topic, id, payload: text(&payload) },
@@ -313,7 +320,7 @@ async fn large_payload(open: Open<'_>) -> Result<(), String> {
         2,
         [
             EventBody::AttemptFailed { attempt: attempt.clone(), failure: failure.clone(), bill: Bill::default() },
-            EventBody::AttemptSucceeded { attempt, output: large.clone(), bill: Bill::default() },
+            EventBody::AttemptSucceeded { attempt, output: large.clone(), bill: Bill::default(), cache: None },
             EventBody::RunEnded { outcome: RunOutcome::Succeeded(large) },
         ],
     ));
@@ -338,6 +345,24 @@ async fn blobs(open: Open<'_>) -> Result<(), String> {
     match journal.put_blob(b"abc") {
         Ok(digest) if digest.to_string() == abc => Ok(()),
         other => Err(format!("the digest is not the sha256: {other:?}")),
+    }
+}
+
+async fn cache(open: Open<'_>) -> Result<(), String> {
+    let journal = open("cache");
+    let (key, other) = (Digest([7; 32]), Digest([8; 32]));
+    let put = |payload: &str, at| {
+        let kept = journal.put_cached(key, payload, Timestamp(at));
+        // What is queued after it is written after it.
+        kept.and_then(|()| journal.put_blob(payload.as_bytes())).map_err(|error| error.to_string())
+    };
+    put("1", 10)?;
+    put("[2]", 20)?;
+    put("3", 15)?;
+    let found = |key| open("cache").cached(key).map_err(|error| error.to_string());
+    match (found(key)?, found(other)?) {
+        (Some(Cached { payload, at: Timestamp(20) }), None) if payload == "[2]" => Ok(()),
+        other => Err(format!("the cache does not hold the latest result: {other:?}")),
     }
 }
 

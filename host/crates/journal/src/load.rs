@@ -4,7 +4,7 @@ use std::path::Path;
 
 use catalog::Digest;
 use engine::event::{Event, RunId, Seq, Timestamp};
-use engine::ports::JournalError;
+use engine::ports::{Cached, JournalError};
 use rusqlite::{Connection, OptionalExtension, Row};
 use sha2::{Digest as _, Sha256};
 
@@ -176,4 +176,15 @@ pub(crate) fn read_blob(connection: &Connection, path: &Path, digest: Digest) ->
             format_args!("is damaged: the blob {digest} was changed; restore it from a backup"),
         ))
     }
+}
+
+/// What the cache holds under this key.
+pub(crate) fn read_cache(connection: &Connection, path: &Path, key: Digest) -> Result<Option<Cached>, JournalError> {
+    let sqlite = |error| from_sqlite(path, &error);
+    let mut statement = connection.prepare_cached("SELECT at, data FROM cache WHERE key = ?1").map_err(sqlite)?;
+    let entry = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?));
+    let found = statement.query_row([key.to_string()], entry).optional().map_err(sqlite)?;
+    Ok(found.and_then(|(at, data)| {
+        Some(Cached { payload: String::from_utf8(data).ok()?, at: Timestamp(u64::try_from(at).unwrap_or_default()) })
+    }))
 }

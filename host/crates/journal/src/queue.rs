@@ -58,6 +58,8 @@ pub(crate) enum Work {
     Blob { digest: Digest, bytes: Vec<u8> },
     /// Inboxes.
     Mail(MailWrite),
+    /// A result for later runs.
+    Cache { key: Digest, text: String, at: u64 },
 }
 
 /// Who is told.
@@ -160,6 +162,12 @@ impl Queue {
         };
         self.push(Job { work: Work::Mail(write), reply: Reply::Future(sender), idle: false, events: 1, bytes });
         receiver
+    }
+
+    /// Queues a result for later runs. Nobody waits for it.
+    pub(crate) fn cache(&self, key: Digest, text: String, at: u64) {
+        let (bytes, (sender, _)) = (text.len(), oneshot::channel());
+        self.push(Job { work: Work::Cache { key, text, at }, reply: Reply::Future(sender), idle: false, events: 1, bytes });
     }
 
     fn note_full(&self, state: &State) {
@@ -292,7 +300,7 @@ mod tests {
         let seq = |work: Work| match work {
             Work::Append { events, .. } => (events[0].seq, false),
             Work::Waiting { events, .. } => (events[0].seq, true),
-            Work::Blob { .. } | Work::Mail(_) => (0, false),
+            Work::Blob { .. } | Work::Mail(_) | Work::Cache { .. } => (0, false),
         };
         group.into_iter().map(|job| seq(job.work)).collect()
     }

@@ -12,8 +12,9 @@ use crate::problem::{from_sqlite, unavailable};
 /// The `application_id` in the header of a store: "flwh".
 pub const APPLICATION_ID: i32 = 0x666c_7768;
 
-/// The `user_version` of stores that this program writes, and the latest that it reads.
-pub const FORMAT_VERSION: i32 = 2;
+/// The `user_version` of stores that this program writes, and the latest that it reads. An older store gets the tables
+/// that it lacks when it is opened for writing; whoever only reads does without them.
+pub const FORMAT_VERSION: i32 = 3;
 
 /// The tables of version 1. They are described in `host/docs/journal.md`.
 ///
@@ -66,7 +67,10 @@ CREATE TABLE blobs (
 ///
 /// Version 2: what was sent to a run stands in `inbox` until its journal has it; `listens` says which messages a run
 /// gets; `waiting` is what a run waits for, for people.
-const MIGRATIONS: [&str; 1] = ["
+///
+/// Version 3: `cache` has results that later runs may use again.
+const MIGRATIONS: [&str; 2] = [
+    "
 CREATE TABLE inbox (
     no INTEGER PRIMARY KEY AUTOINCREMENT,
     run TEXT NOT NULL,
@@ -88,7 +92,15 @@ CREATE TABLE waiting (
     run TEXT PRIMARY KEY,
     what TEXT NOT NULL
 ) WITHOUT ROWID;
-"];
+",
+    "
+CREATE TABLE cache (
+    key TEXT NOT NULL UNIQUE,
+    at INTEGER NOT NULL,
+    data BLOB NOT NULL
+);
+",
+];
 
 /// WAL pages after which a commit also moves them into the main file. Larger than SQLite's 1,000, because
 /// many commits rewrite the same last page.

@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use catalog::Digest;
-use engine::event::{Event, RunId};
-use engine::ports::{Journal, JournalError};
+use engine::event::{Event, RunId, Timestamp};
+use engine::ports::{Cached, Journal, JournalError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::OptionalExtension;
@@ -145,6 +145,16 @@ impl Journal for SqliteJournal {
 
     fn blob(&self, digest: Digest) -> Result<Vec<u8>, JournalError> {
         self.readers.with(|connection| load::read_blob(connection, &self.path, digest))
+    }
+
+    fn cached(&self, key: Digest) -> Result<Option<Cached>, JournalError> {
+        self.readers.with(|connection| load::read_cache(connection, &self.path, key))
+    }
+
+    /// Returns at once; what is lost when the process dies now is computed again.
+    fn put_cached(&self, key: Digest, payload: &str, at: Timestamp) -> Result<(), JournalError> {
+        self.queue()?.queue.cache(key, payload.to_owned(), at.0);
+        Ok(())
     }
 }
 

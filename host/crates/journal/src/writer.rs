@@ -75,6 +75,7 @@ struct Statements<'c> {
     data_version: Statement<'c>,
     event: Statement<'c>,
     blob: Statement<'c>,
+    cache: Statement<'c>,
     new_run: Statement<'c>,
     find_run: Statement<'c>,
     head: Statement<'c>,
@@ -96,6 +97,10 @@ impl<'c> Statements<'c> {
             blob: c.prepare(
                 "INSERT INTO blobs (digest, size, at, data) VALUES (?1, ?2, ?3, ?4) \
                  ON CONFLICT (digest) DO UPDATE SET at = max(at, excluded.at)",
+            )?,
+            cache: c.prepare(
+                "INSERT INTO cache (key, at, data) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (key) DO UPDATE SET at = excluded.at, data = excluded.data WHERE excluded.at >= at",
             )?,
             new_run: c.prepare(
                 "INSERT INTO runs (id, flow, plan, program, status, owner, created, updated, labels) \
@@ -190,6 +195,7 @@ impl<'c> Writer<'c> {
                     mail::write(self.connection, write, now())?;
                     Ok(())
                 }
+                Work::Cache { key, text, at } => self.cache(*key, text, *at)?,
                 // Encoded before it came here.
                 Work::Waiting { .. } => Err(unavailable(&self.path, "was given an event that is not encoded")),
             });
@@ -200,6 +206,11 @@ impl<'c> Writer<'c> {
 
     fn blob(&mut self, digest: Digest, bytes: &[u8]) -> rusqlite::Result<Answer> {
         self.statements.blob.execute(params![digest.to_string(), integer(bytes.len()), now(), bytes])?;
+        Ok(Ok(()))
+    }
+
+    fn cache(&mut self, key: Digest, text: &str, at: u64) -> rusqlite::Result<Answer> {
+        self.statements.cache.execute(params![key.to_string(), integer(at), text.as_bytes()])?;
         Ok(Ok(()))
     }
 

@@ -14,12 +14,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::lower::walk;
 use crate::plan::{
-    Backoff, CallPlan, Child, Class, Expr, FlowPlan, FolderAccess, FunctionRef, Grant, HookPhase, HookPlan, HookTarget, Node,
-    NodeKind, Pattern, Plan, SEMANTICS_VERSION, WaitPlan,
+    Backoff, Breaker, Budget, CallPlan, Child, Class, Expr, FlowPlan, FolderAccess, FunctionRef, Grant, HookPhase, HookPlan,
+    HookTarget, Node, NodeKind, Pattern, Plan, Rate, Rules, SEMANTICS_VERSION, WaitPlan,
 };
 
 /// Raised when the bytes that are digested change, so that old digests are not mistaken for new ones.
 const FORMAT: u64 = 1;
+
+/// Stands where a flag would, before what plans of the first version do not have.
+const LATER: u8 = 2;
 
 impl Plan {
     /// The sha256 of all that decides how a run goes.
@@ -153,6 +156,7 @@ impl Writer {
         });
         self.ty(&flow.result);
         self.id(flow.body);
+        self.budget(&flow.budget);
         self.option(flow.deadline.as_ref(), Self::expr);
         self.option(flow.parallel.as_ref(), Self::expr);
     }
@@ -177,6 +181,7 @@ impl Writer {
         self.ty(&node.ty);
         let range = node.successors.start as usize..node.successors.end as usize;
         self.all(plan.successors.get(range).unwrap_or(&[]).iter(), |w, later| w.id(*later));
+        self.budget(&node.budget);
         self.option(node.deadline.as_ref(), Self::expr);
         self.option(node.parallel.as_ref(), Self::expr);
         self.kind(&node.kind);
@@ -250,6 +255,7 @@ impl Writer {
         self.id(call.function);
         self.number(call.args.len() as u64);
         self.all(call.grants.iter(), Self::grant);
+        self.rules(&call.rules);
         self.flag(call.idempotent);
         for own in [&call.retry, &call.timeout, &call.memory, &call.fuel] {
             self.flag(own.is_some());
@@ -261,6 +267,36 @@ impl Writer {
             Backoff::Exponential { max: Some(_), .. } => 3,
         });
         self.option(call.class.as_deref(), Self::text);
+    }
+
+    /// Written only where there is one, with a tag that no flag has: plans without it keep the digests that they had before.
+    fn budget(&mut self, budget: &Budget) {
+        if !budget.is_empty() {
+            self.tag(LATER);
+            for expr in budget.exprs() {
+                self.option(expr.as_ref(), Self::expr);
+            }
+        }
+    }
+
+    /// Likewise.
+    fn rules(&mut self, rules: &Rules) {
+        if rules.is_empty() {
+            return;
+        }
+        let Rules { priority, key, rate, breaker, cache, pauses } = rules;
+        self.tag(LATER);
+        self.flag(priority.is_some());
+        self.flag(key.is_some());
+        self.option(rate.as_ref(), |w, Rate { count, per }| {
+            w.number(u64::from(*count));
+            w.number(*per);
+        });
+        self.option(breaker.as_ref(), |w, Breaker { failures, within, cooldown }| {
+            [u64::from(*failures), *within, *cooldown].into_iter().for_each(|part| w.number(part));
+        });
+        self.option(cache.as_ref(), |w, cache| w.flag(cache.ttl.is_some()));
+        self.flag(*pauses);
     }
 
     fn grant(&mut self, grant: &Grant) {

@@ -52,7 +52,8 @@ impl Tables {
         self.nodes.reserve(order.len());
         for (position, node) in order.iter().enumerate() {
             let Some(mut draft) = drafts.get_mut(node.index()).and_then(Option::take) else { continue };
-            walk::node_slots_mut(&mut draft.kind, [&mut draft.deadline, &mut draft.parallel], &mut |slot| final_slot(slot));
+            let policy = [&mut draft.deadline, &mut draft.parallel].into_iter().chain(draft.budget.exprs_mut());
+            walk::node_slots_mut(&mut draft.kind, policy, &mut |slot| final_slot(slot));
             let first = self.successors.len() as u32;
             self.successors.extend(edges.after(position).iter().map(|later| NodeId::new((start + later) as usize)));
             self.nodes.push(Node {
@@ -64,6 +65,7 @@ impl Tables {
                 successors: first..self.successors.len() as u32,
                 deadline: draft.deadline,
                 parallel: draft.parallel,
+                budget: draft.budget,
                 ty: draft.ty,
             });
         }
@@ -121,7 +123,7 @@ fn unused(nodes: &Drafts, result: &Expr) -> Vec<bool> {
     };
     walk::slots(result, &mut count);
     for draft in nodes.node_weights() {
-        walk::node_slots(&draft.kind, [&draft.deadline, &draft.parallel], &mut count);
+        walk::node_slots(&draft.kind, draft.policy(), &mut count);
     }
     let mut dropped = vec![false; nodes.node_count()];
     for node in nodes.node_indices().rev() {

@@ -13,7 +13,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::ir::BindingId;
 use crate::lower::walk;
-use crate::plan::{Effect, Expr, NodeKind, Slot};
+use crate::plan::{Budget, Effect, Expr, NodeKind, Slot};
 
 /// Marks a provisional slot that is a node's result.
 const NODE: u32 = 1 << 31;
@@ -36,6 +36,7 @@ pub(crate) struct Draft {
     pub(crate) span: Span,
     pub(crate) deadline: Option<Expr>,
     pub(crate) parallel: Option<Expr>,
+    pub(crate) budget: Budget,
     pub(crate) ty: Type,
     /// Whether a later node waits for it.
     followed: bool,
@@ -43,7 +44,12 @@ pub(crate) struct Draft {
 
 impl Draft {
     pub(crate) fn new(kind: NodeKind, name: Name, span: Span, ty: Type) -> Self {
-        Self { kind, name, span, deadline: None, parallel: None, ty, followed: false }
+        Self { kind, name, span, deadline: None, parallel: None, budget: Budget::default(), ty, followed: false }
+    }
+
+    /// The expressions of its policy.
+    pub(crate) fn policy(&self) -> impl Iterator<Item = &Option<Expr>> {
+        [&self.deadline, &self.parallel].into_iter().chain(self.budget.exprs())
     }
 }
 
@@ -168,7 +174,7 @@ impl RegionGraph {
     pub(crate) fn add(&mut self, mut draft: Draft, facts: Facts, gate: Gate) -> NodeIndex {
         draft.name = self.unique(&draft.name);
         let mut before = Vec::new();
-        walk::node_slots(&draft.kind, [&draft.deadline, &draft.parallel], &mut |slot| before.extend(node_of(slot)));
+        walk::node_slots(&draft.kind, draft.policy(), &mut |slot| before.extend(node_of(slot)));
         let node = NodeIndex::new(self.nodes.node_count());
         self.order(node, facts, gate, &mut before);
         let node = self.nodes.add_node(Box::new(draft));

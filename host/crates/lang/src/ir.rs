@@ -8,8 +8,8 @@ use cranelift_entity::{PrimaryMap, entity_impl};
 use grammar::Span;
 
 use crate::plan::{
-    Class, ComponentId, ComponentRef, FlowId, FolderAccess, FunctionId, FunctionRef, HookEvent, HookInput, HookPhase, HookTarget,
-    HookVerdict, LibraryFunction, Operator,
+    Breaker, Class, ComponentId, ComponentRef, FlowId, FolderAccess, FunctionId, FunctionRef, HookEvent, HookInput, HookPhase,
+    HookTarget, HookVerdict, LibraryFunction, Operator, Rate,
 };
 
 /// A name bound in a flow: a parameter, `let`, item, accumulator, pattern binding, … Unique in its flow.
@@ -406,6 +406,20 @@ pub struct Policy {
     pub idempotent: Option<bool>,
     /// `allow`.
     pub allow: Option<Vec<Grant>>,
+    /// `s32`.
+    pub priority: Option<Expr>,
+    /// A `string`.
+    pub key: Option<Expr>,
+    /// `rate: at_most(…)`.
+    pub rate: Option<(Rate, Span)>,
+    /// `breaker: trip(…)`.
+    pub breaker: Option<(Breaker, Span)>,
+    /// `cache`.
+    pub cache: Option<Cache>,
+    /// `on_exhausted: pause` (true) or `on_exhausted: fail` (false).
+    pub pauses: Option<(bool, Span)>,
+    /// `budget`.
+    pub budget: Budget,
     /// The whole `with`; none for an empty policy.
     pub span: Option<Span>,
 }
@@ -417,6 +431,28 @@ pub enum Backoff {
     Constant(Expr),
     /// `exponential(first, max: most)`.
     Exponential(Expr, Option<Expr>),
+}
+
+/// A checked `cache`.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    /// Not with `cache: false`.
+    pub on: bool,
+    /// A duration.
+    pub ttl: Option<Expr>,
+    /// Its value.
+    pub span: Span,
+}
+
+/// A checked `budget`; empty when there is none.
+#[derive(Clone, Debug, Default)]
+pub struct Budget {
+    /// `u64`.
+    pub steps: Option<Expr>,
+    /// `u64`.
+    pub fuel: Option<Expr>,
+    /// A duration.
+    pub time: Option<Expr>,
 }
 
 /// A checked capability of an `allow`.

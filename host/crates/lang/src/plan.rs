@@ -9,6 +9,7 @@
 //! engine finds what is ready by counting down and never by scanning.
 
 mod expr;
+mod rules;
 
 use std::ops::Range;
 
@@ -17,6 +18,7 @@ use cranelift_entity::{PrimaryMap, entity_impl};
 use grammar::Span;
 
 pub use expr::{Expr, LibraryFunction, Operator, Pattern};
+pub use rules::{Backoff, Breaker, Budget, Cache, Class, Rate, Rules};
 
 /// The version of the meaning of plans and journals. Raised when the same plan and events would give other commands.
 pub const SEMANTICS_VERSION: u32 = 1;
@@ -118,6 +120,8 @@ pub struct FlowPlan {
     pub deadline: Option<Expr>,
     /// At most so many steps of the flow run at once. Over the body's inputs; `u32`.
     pub parallel: Option<Expr>,
+    /// What all in the flow may use together. Over the body's inputs.
+    pub budget: Budget,
     /// Where it was declared.
     pub span: Span,
 }
@@ -176,6 +180,8 @@ pub struct Node {
     pub deadline: Option<Expr>,
     /// For a map: so many items at once; for any other structured node: so many steps inside at once. `u32`.
     pub parallel: Option<Expr>,
+    /// What all in a structured node may use together; empty for a call.
+    pub budget: Budget,
     /// What it gives.
     pub ty: Type,
 }
@@ -363,6 +369,8 @@ pub struct CallPlan {
     pub memory: Option<Expr>,
     /// Units of fuel; likewise.
     pub fuel: Option<Expr>,
+    /// Its order among others, how often it starts, and what is done with results and failures.
+    pub rules: Rules,
 }
 
 impl CallPlan {
@@ -370,6 +378,12 @@ impl CallPlan {
     #[must_use]
     pub fn effect(&self) -> Effect {
         self.grants.iter().map(Grant::effect).max().unwrap_or(Effect::Pure)
+    }
+
+    /// Whether an earlier result may stand for running it.
+    #[must_use]
+    pub fn cacheable(&self) -> bool {
+        self.idempotent || self.effect() == Effect::Pure
     }
 
     /// Whether it may simply run again when the outcome of an attempt is not known.
@@ -414,38 +428,6 @@ impl Grant {
             Self::Folder(FolderAccess::ReadWrite, _) | Self::Http(_) => Effect::Effectful,
         }
     }
-}
-
-/// How long to wait before a further attempt. All durations.
-#[derive(Clone, Debug, Default)]
-pub enum Backoff {
-    /// At once.
-    #[default]
-    None,
-    /// Always the same.
-    Constant(Expr),
-    /// `first`, then twice as long each time, up to `max`, each with up to a quarter of jitter taken off.
-    Exponential {
-        /// Before the first further attempt.
-        first: Expr,
-        /// Never more.
-        max: Option<Expr>,
-    },
-}
-
-/// A class declared in a flow file. Steps that name it share its places.
-#[derive(Clone, Debug)]
-pub struct Class {
-    /// Its name.
-    pub name: Name,
-    /// Steps of the class that run at once on one host.
-    pub parallel: Option<u32>,
-    /// Most memory of a step in bytes.
-    pub memory: Option<u64>,
-    /// Most fuel of an attempt.
-    pub fuel: Option<u64>,
-    /// Longest attempt in nanoseconds.
-    pub timeout: Option<u64>,
 }
 
 /// A function that is called before or after events of the run.

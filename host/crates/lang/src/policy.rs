@@ -8,9 +8,9 @@ use catalog::{Name, Value};
 use cranelift_entity::PrimaryMap;
 use grammar::{Diagnostic, Span};
 
-use crate::ir::{Backoff, Binding, BindingId, Expr, ExprKind, Grant, GrantKind, Policy};
+use crate::ir::{Backoff, Binding, BindingId, Cache, Expr, ExprKind, Grant, GrantKind, Policy};
 use crate::lower::diagnostics::{self, Cap};
-use crate::plan::FolderAccess;
+use crate::plan::{Breaker, FolderAccess, Rate};
 
 /// The keys that only narrow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +167,12 @@ impl<'p> Layers<'p> {
             memory: self.limits(Limit::Memory, through),
             fuel: self.limits(Limit::Fuel, through),
             deadline: deadlines.collect(),
+            priority: self.decided(through, |policy| policy.priority.as_ref()),
+            key: self.decided(through, |policy| policy.key.as_ref()),
+            rate: self.decided(through, |policy| policy.rate).map(|(rate, _)| rate),
+            breaker: self.decided(through, |policy| policy.breaker).map(|(breaker, _)| breaker),
+            cache: self.decided(through, |policy| policy.cache.as_ref()).filter(|cache| cache.on),
+            pauses: self.decided(through, |policy| policy.pauses).is_some_and(|(pauses, _)| pauses),
             grants: match cap {
                 Some(cap) => meet(granted, cap, same),
                 None => granted,
@@ -220,6 +226,12 @@ pub(crate) struct StepPolicy<'p> {
     pub(crate) fuel: Vec<&'p Expr>,
     pub(crate) deadline: Vec<&'p Expr>,
     pub(crate) grants: Vec<GrantKind>,
+    pub(crate) priority: Option<&'p Expr>,
+    pub(crate) key: Option<&'p Expr>,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) breaker: Option<Breaker>,
+    pub(crate) cache: Option<&'p Cache>,
+    pub(crate) pauses: bool,
 }
 
 fn widened<'e>(limit: Limit, inner: &Expr, outer: impl Iterator<Item = &'e Expr>) -> Option<Diagnostic> {

@@ -34,6 +34,7 @@ impl Invoker for Sandbox {
                     bill: Bill { bytes_in, ..Bill::default() },
                     denials: Vec::new(),
                     log: Vec::new(),
+                    cache: None,
                 },
             }
         })
@@ -110,7 +111,13 @@ impl Call {
             bytes_in,
             bytes_out: result.as_ref().map_or(0, Value::size),
         };
-        Outcome { result, bill, denials: denied.iter().map(crate::denials::Denied::event).collect(), log: state.log.take() }
+        Outcome {
+            result,
+            bill,
+            denials: denied.iter().map(crate::denials::Denied::event).collect(),
+            log: state.log.take(),
+            cache: None,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub mod generate;
 mod machine;
 mod mail;
 mod outside;
+mod rules;
 mod steps;
 
 use std::collections::BTreeMap;

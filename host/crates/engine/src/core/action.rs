@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use catalog::{Name, Type, Value};
+use catalog::{FailureKind, Name, Type, Value};
 
-use crate::event::{Bill, Decision, Denial, Event, Failure, RunOutcome, RunStarted, Seq, TaskId, TimerId, Timestamp};
+use crate::event::{Bill, CacheNote, Decision, Denial, Event, Failure, RunOutcome, RunStarted, Seq, TaskId, TimerId, Timestamp};
 use crate::ports::{Callee, GrantedCapability, Mail, Message, Outcome};
 
 /// What happens to a run.
@@ -131,12 +131,25 @@ pub struct StartAttempt {
     pub grants: Vec<GrantedCapability>,
     /// What the plan asks of its limits.
     pub wishes: Wishes,
+    /// Those with a higher one get a place first.
+    pub priority: i32,
+    /// Whether its result may come out of the cache.
+    pub cache: Option<CacheUse>,
     /// Its class.
     pub class: Option<Name>,
     /// The run and the path.
     pub idempotency_key: Arc<str>,
     /// Why the attempt before it failed.
     pub previous_failure: Option<Failure>,
+}
+
+/// How an attempt may use the cache.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CacheUse {
+    /// How old an entry may be in nanoseconds; none: of any age.
+    pub ttl: Option<u64>,
+    /// The type of the step's value.
+    pub output: Type,
 }
 
 /// What the plan asks of the limits of an attempt, itself or through a class that it declares.
@@ -170,6 +183,8 @@ pub enum Progress {
         path: Arc<str>,
         /// What it used.
         bill: Bill,
+        /// What the cache said, where it was asked.
+        cache: Option<CacheNote>,
     },
     /// An attempt failed, durably.
     Failed {
@@ -267,15 +282,41 @@ impl fmt::Display for Awaited {
     }
 }
 
-/// A step whose outcome is not known and which must not simply run again.
+/// A step about which an operator has to decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
     /// The step.
     pub task: TaskId,
     /// Its path.
     pub path: Arc<str>,
-    /// The attempt that began and left no trace of its end.
+    /// Its last attempt.
     pub number: u32,
+    /// Why it waits.
+    pub by: BlockedBy,
+}
+
+/// Why an operator has to decide about a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlockedBy {
+    /// The last attempt began and left no trace of its end, and the step must not simply run again.
+    Unknown,
+    /// All its attempts failed, and the flow asks for a pause then.
+    Exhausted {
+        /// Of the last failure.
+        kind: FailureKind,
+        /// Of the last failure.
+        message: String,
+    },
+}
+
+impl fmt::Display for BlockedBy {
+    /// As the end of a sentence, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("whether it had its effect is not known"),
+            Self::Exhausted { kind, message } => write!(f, "its attempts are used up, the last one failed ({kind}): {message}"),
+        }
+    }
 }
 
 /// What a run has used so far, over all its owners.

@@ -3,14 +3,16 @@
 //! Of an attempt that had begun when a crash came, nobody knows the outcome. So a step that is not pure begins only
 //! when it may expect to run soon: as many at once as there are places for them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::Name;
 
-use super::action::{Action, Progress, StartAttempt, Wishes};
+use super::action::{Action, CacheUse, Progress, StartAttempt, Wishes};
 use super::bugs::Bug;
 use super::driver::Run;
+use super::line::Line;
 use crate::event::{Attempt, Denial, EventBody, TaskId, Timestamp};
 use crate::permit;
 use crate::ports::GrantedCapability;
@@ -35,7 +37,7 @@ pub(super) struct Effects {
 #[derive(Debug, Default)]
 struct Class {
     begun: u32,
-    waiting: VecDeque<TaskId>,
+    waiting: Line,
 }
 
 impl Effects {
@@ -53,8 +55,10 @@ impl Effects {
             let bound = name.as_ref().and_then(|name| bounds.get(name));
             !class.waiting.is_empty() && bound.is_none_or(|bound| class.begun < (*bound).max(1))
         };
-        let (name, class) = self.classes.iter_mut().find(|(name, class)| room(name, class))?;
-        let next = class.waiting.pop_front()?;
+        // The highest priority, and among equals the first class.
+        let open = self.classes.iter_mut().filter(|(name, class)| room(name, class));
+        let (name, class) = open.min_by_key(|(_, class)| Reverse(class.waiting.first()))?;
+        let next = class.waiting.pop()?;
         class.begun += 1;
         self.begun += 1;
         Some((next, name.clone()))
@@ -118,9 +122,9 @@ impl Run {
             }
             return;
         }
-        let class = of.class.clone();
+        let (class, priority) = (of.class.clone(), of.priority());
         self.flights.insert(task, Flight { number, phase: Phase::Waiting, counted: false });
-        self.effects.classes.entry(class).or_default().waiting.push_back(task);
+        self.effects.classes.entry(class).or_default().waiting.push(priority, task);
     }
 
     /// Begins steps that are not pure while there is room.
@@ -208,6 +212,8 @@ impl Run {
             return;
         };
         let path = Arc::clone(&of.path);
+        let output = self.state.plan().functions.get(of.function).map(|function| function.output.clone());
+        let cache = of.cache().zip(output).map(|(ttl, output)| CacheUse { ttl, output });
         out.push(Action::Progress(Progress::Started { task, path: Arc::clone(&path), number: of.number }));
         out.push(Action::Invoke(Box::new(StartAttempt {
             task,
@@ -216,6 +222,8 @@ impl Run {
             args: of.args.clone(),
             grants: if of.pure_step { Vec::new() } else { self.agreed(task).0 },
             wishes: Wishes { timeout: of.wishes.timeout, memory: of.wishes.memory, fuel: of.wishes.fuel },
+            priority: of.priority(),
+            cache,
             class: of.class.clone(),
             idempotency_key: [&*self.id.0, "/", &path].concat().into(),
             previous_failure: of.previous.clone(),

@@ -34,12 +34,18 @@ pub enum Bug {
     DuplicateMessage,
     /// A `wait` is over too early.
     WaitEarly,
+    /// A step that has failed keeps its key when it is over.
+    KeyNotReleased,
+    /// Attempts start however many have started.
+    RateIgnored,
+    /// Retries do not count for budgets.
+    BudgetNotCounted,
 }
 
 #[cfg(feature = "planted-bugs")]
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::DroppedEvent,
         Self::UsedBeforeDurable,
         Self::DoubleStart,
@@ -55,6 +61,9 @@ impl Bug {
         Self::SignalLost,
         Self::DuplicateMessage,
         Self::WaitEarly,
+        Self::KeyNotReleased,
+        Self::RateIgnored,
+        Self::BudgetNotCounted,
     ];
 }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use catalog::Value;
 use lang::plan::{FunctionId, Plan};
 
-use super::action::{Action, Blocked, Idle, Input, Progress, Totals};
+use super::action::{Action, Blocked, BlockedBy, Idle, Input, Progress, Totals};
 use super::attempts::{Capacity, Effects, Flight};
 use super::bugs::{Bug, Bugs};
-use super::state::{Command, State};
-use crate::event::{Attempt, Event, EventBody, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp};
+use super::state::{Command, State, Task};
+use crate::event::{Attempt, Event, EventBody, Failure, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp};
 use crate::ports::{Callee, Outcome};
 
 /// A run. Its owner gives it inputs, carries out its actions, and calls [`Run::flush`] when it has no more inputs at hand.
@@ -173,7 +173,13 @@ impl Run {
     #[must_use]
     pub fn blocked(&self) -> Vec<Blocked> {
         let undecided = self.state.unknown().filter(|(id, _)| !self.decided.contains(id));
-        undecided.map(|(task, of)| Blocked { task, path: Arc::clone(&of.path), number: of.number }).collect()
+        let why = |of: &Task| match &of.previous {
+            Some(Failure { kind, message, .. }) if of.is_exhausted() => {
+                BlockedBy::Exhausted { kind: *kind, message: message.clone() }
+            }
+            _ => BlockedBy::Unknown,
+        };
+        undecided.map(|(task, of)| Blocked { task, path: Arc::clone(&of.path), number: of.number, by: why(of) }).collect()
     }
 
     /// Whether a decision can be taken: the step waits for one, and a supplied value is of its type.
@@ -284,11 +290,11 @@ impl Run {
         for denial in outcome.denials {
             self.record(now, EventBody::Denied { attempt: attempt.clone(), denial });
         }
-        let bill = outcome.bill;
+        let (bill, cache) = (outcome.bill, outcome.cache);
         self.record(
             now,
             match outcome.result {
-                Ok(value) => EventBody::AttemptSucceeded { attempt, output: Payload::Value(value), bill },
+                Ok(value) => EventBody::AttemptSucceeded { attempt, output: Payload::Value(value), bill, cache },
                 Err(failure) => EventBody::AttemptFailed { attempt, failure, bill },
             },
         );
@@ -335,7 +341,7 @@ impl Run {
         self.state.apply(event).map_err(|misfit| format!("event {}: {}", event.seq, misfit.0))?;
         self.applied = event.seq;
         if let Some((progress, task)) = failed {
-            let will_retry = self.state.tasks().contains_key(&task);
+            let will_retry = self.state.tasks().get(&task).is_some_and(|task| !task.is_exhausted());
             out.push(Action::Progress(match progress {
                 Progress::Failed { task, path, failure, .. } => Progress::Failed { task, path, failure, will_retry },
                 other => other,
@@ -364,10 +370,10 @@ impl Run {
         let task_path = |attempt: &Attempt| (attempt.task, Arc::clone(&attempt.path));
         match &event.body {
             EventBody::AttemptStarted { attempt, .. } => return (Some(attempt.task), None),
-            EventBody::AttemptSucceeded { attempt, bill, .. } => {
+            EventBody::AttemptSucceeded { attempt, bill, cache, .. } => {
                 self.remove_flight(attempt.task);
                 let (task, path) = task_path(attempt);
-                out.push(Action::Progress(Progress::Succeeded { task, path, bill: *bill }));
+                out.push(Action::Progress(Progress::Succeeded { task, path, bill: *bill, cache: *cache }));
             }
             EventBody::AttemptFailed { attempt, failure, .. } => {
                 self.remove_flight(attempt.task);
@@ -413,6 +419,10 @@ impl Run {
         match command {
             Command::Start(task, number) => self.start(task, number, out),
             Command::Stop(task, number) => self.stop(task, number, now, out),
+            Command::Refused(task, path, failure) => {
+                let will_retry = self.state.tasks().get(&task).is_some_and(|task| !task.is_exhausted());
+                out.push(Action::Progress(Progress::Failed { task, path, failure, will_retry }));
+            }
             Command::SetTimer(timer, at) => out.push(Action::SetTimer { timer, at }),
             Command::ClearTimer(timer) => out.push(Action::ClearTimer { timer }),
             Command::Publish(task) => {

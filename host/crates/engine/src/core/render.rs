@@ -48,8 +48,9 @@ pub fn render_event(event: &Event) -> String {
         EventBody::Denied { attempt, denial } => {
             format!("denied {}#{} {} {}", attempt.path, attempt.number, denial.capability, denial.subject)
         }
-        EventBody::AttemptSucceeded { attempt, output, .. } => {
-            format!("attempt-succeeded {}#{} {}", attempt.path, attempt.number, render_payload(output))
+        EventBody::AttemptSucceeded { attempt, output, cache, .. } => {
+            let cache = cache.map_or_else(String::new, |cache| format!(" (cache: {})", cache.name()));
+            format!("attempt-succeeded {}#{} {}{cache}", attempt.path, attempt.number, render_payload(output))
         }
         EventBody::AttemptFailed { attempt, failure, .. } => {
             format!("attempt-failed {}#{} {}: {}", attempt.path, attempt.number, failure.kind, failure.message)
@@ -105,6 +106,7 @@ impl Run {
             Command::Stop(id, number) => {
                 format!("stop {}#{number}", self.state.tasks().get(id).map_or("?", |task| &task.path))
             }
+            Command::Refused(_, path, failure) => format!("refuse {path}: {}", failure.message),
             Command::SetTimer(timer, at) => format!("set timer {} at {}", timer.0, at.0),
             Command::ClearTimer(timer) => format!("clear timer {}", timer.0),
             Command::Publish(task) => {

@@ -6,13 +6,18 @@
 //! 2. What follows from it is done from a queue of work, so that no chain of nodes is deep on the stack:
 //!    `region` opens and closes regions, `node` begins nodes, `form` goes on with structured ones,
 //!    `task` runs steps, `wait` waits and sends, `mail` takes what comes, `stop` ends what is no longer wanted,
-//!    `scope` counts places, `timer` keeps deadlines.
+//!    `timer` keeps deadlines. What a step may have to wait for is in `keys`, `breaker`, `rate` and `scope`, in this
+//!    order; `budget` ends what has used too much.
 //! 3. What the outside has to do comes out as [`Command`]s, in an order that follows from the events.
 
+mod breaker;
+mod budget;
 mod form;
+mod keys;
 mod mail;
 mod model;
 mod node;
+mod rate;
 mod region;
 mod scope;
 mod stop;
@@ -25,16 +30,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use catalog::{FailureKind, Type, Value};
-use lang::plan::{FunctionId, Plan};
+use lang::plan::{FunctionId, Node, NodeId, NodeKind, Plan};
 
 use crate::core::bugs::Bugs;
+use crate::core::line::Line;
 use crate::core::slab::Slab;
 use crate::core::values::{decode, failure};
-use crate::event::{Attempt, Event, EventBody, Payload, RunId, RunOutcome, RunStarted, TaskId, TimerId, Timestamp};
+use crate::event::{Attempt, Event, EventBody, Failure, Payload, RunId, RunOutcome, RunStarted, TaskId, TimerId, Timestamp};
 use crate::permit::Permit;
+use breaker::{Fuse, FuseId, Verdict};
+use keys::Key;
 use mail::{Address, Mailbox};
 use model::{Activity, ActivityId, Emit, Instance, Scope, Timer, Work};
 pub(crate) use model::{Status, Task};
+use rate::Pace;
 
 /// So many things may follow from one event before the run fails: it bounds loops without steps.
 const MAX_WORK: u64 = 10_000_000;
@@ -46,6 +55,8 @@ pub(crate) enum Command {
     Start(TaskId, u32),
     /// Stop an attempt and say when it has ended.
     Stop(TaskId, u32),
+    /// An attempt at this path failed without being started.
+    Refused(TaskId, Arc<str>, Failure),
     /// Say when this time has come.
     SetTimer(TimerId, Timestamp),
     /// Nobody waits for it any more.
@@ -90,8 +101,15 @@ pub(crate) struct State {
     /// Messages that are to be sent.
     emits: BTreeMap<TaskId, Emit>,
     mail: Mailbox,
+    /// Whether some step has a priority.
+    prioritized: bool,
+    /// Steps that became ready by the event that is being applied, when some step has a priority.
+    soon: Line,
     /// Steps and messages that are not started because nothing starts now.
-    held: VecDeque<TaskId>,
+    held: Line,
+    keys: BTreeMap<Arc<str>, Key>,
+    rates: BTreeMap<NodeId, Pace>,
+    fuses: BTreeMap<FuseId, Fuse>,
     /// Steps whose outcome is not known and that must not simply run again.
     unknown: BTreeSet<TaskId>,
     paused: Option<String>,
@@ -124,7 +142,9 @@ impl State {
     /// Nothing has happened.
     pub(crate) fn new(plan: Arc<Plan>, id: RunId, bugs: Bugs) -> Self {
         let mail = Mailbox::new(&plan);
+        let has_priority = |node: &Node| matches!(&node.kind, NodeKind::Call(call) if call.rules.priority.is_some());
         Self {
+            prioritized: plan.nodes.values().any(has_priority),
             program: Program(plan),
             id,
             now: Timestamp(0),
@@ -138,7 +158,11 @@ impl State {
             root: None,
             emits: BTreeMap::new(),
             mail,
-            held: VecDeque::new(),
+            soon: Line::new(),
+            held: Line::new(),
+            keys: BTreeMap::new(),
+            rates: BTreeMap::new(),
+            fuses: BTreeMap::new(),
             unknown: BTreeSet::new(),
             paused: None,
             cancelled: false,
@@ -236,21 +260,27 @@ impl State {
             EventBody::Denied { attempt, .. } => {
                 self.running(attempt)?;
             }
-            EventBody::AttemptSucceeded { attempt, output, .. } => {
+            EventBody::AttemptSucceeded { attempt, output, bill, .. } => {
                 let function = self.running(attempt)?.function;
                 let value = self.output(function, output)?;
+                self.bill(attempt.task, bill.fuel);
+                self.judge(attempt.task, Verdict::Works);
                 self.attempt_succeeded(attempt.task, value);
             }
-            EventBody::AttemptFailed { attempt, failure, .. } => {
+            EventBody::AttemptFailed { attempt, failure, bill } => {
                 self.running(attempt)?;
+                self.bill(attempt.task, bill.fuel);
+                self.judge(attempt.task, Verdict::of(failure.kind));
                 self.attempt_failed(attempt.task, failure.clone());
             }
             EventBody::AttemptCancelled { attempt } => {
                 self.running(attempt)?;
+                self.judge(attempt.task, Verdict::Unknown);
                 self.attempt_cancelled(attempt.task);
             }
             EventBody::OutcomeUnknown { attempt } => {
                 self.running(attempt)?;
+                self.judge(attempt.task, Verdict::Unknown);
                 self.outcome_unknown(attempt.task);
             }
             EventBody::SignalReceived { name, id, payload } => {
@@ -350,7 +380,12 @@ impl State {
 
     /// Does everything that follows.
     fn run_work(&mut self) {
-        while let Some(work) = self.work.pop_front() {
+        loop {
+            let Some(work) = self.work.pop_front() else {
+                let Some(task) = self.soon.pop() else { return };
+                self.start(task);
+                continue;
+            };
             self.worked += 1;
             if self.worked == self.most_work {
                 self.too_much_work();
@@ -360,6 +395,8 @@ impl State {
                 Work::Finish(instance) => self.finish_region(instance),
                 Work::Settle(instance) => self.settle_region(instance),
                 Work::Stopped(activity) => self.activity_stopped(activity),
+                Work::Refuse(task, left) => self.refuse(task, left),
+                Work::Unlock(key) => self.unlock(&key),
             }
         }
     }

@@ -53,6 +53,24 @@ pub(crate) fn evaluate_u32(expr: Option<&Expr>, frame: &Frame) -> Result<Option<
     Ok(evaluate_u64(expr, frame)?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
 }
 
+/// Evaluates an optional `s32`.
+pub(crate) fn evaluate_s32(expr: Option<&Expr>, frame: &Frame) -> Result<Option<i32>, Failure> {
+    let Some(expr) = expr else { return Ok(None) };
+    match evaluate(expr, frame)? {
+        Value::S32(number) => Ok(Some(number)),
+        other => Err(unexpected("s32", &other)),
+    }
+}
+
+/// Evaluates an optional text.
+pub(crate) fn evaluate_text(expr: Option<&Expr>, frame: &Frame) -> Result<Option<Arc<str>>, Failure> {
+    let Some(expr) = expr else { return Ok(None) };
+    match evaluate(expr, frame)? {
+        Value::String(text) => Ok(Some(text)),
+        other => Err(unexpected("text", &other)),
+    }
+}
+
 /// Evaluates an optional duration, in nanoseconds.
 pub(crate) fn evaluate_duration(expr: Option<&Expr>, frame: &Frame) -> Result<Option<u64>, Failure> {
     let Some(expr) = expr else { return Ok(None) };

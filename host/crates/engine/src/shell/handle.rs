@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::task::RunTask;
 use crate::core::{Blocked, Progress, Waiting};
-use crate::event::{Bill, Decision, Denial, Failure, RunId, RunOutcome, TaskId};
+use crate::event::{Bill, CacheNote, Decision, Denial, Failure, RunId, RunOutcome, TaskId};
 use crate::ports::{JournalError, Signal};
 
 /// So many updates wait for a slow reader before further ones are dropped.
@@ -34,6 +34,8 @@ pub enum Update {
         path: Arc<str>,
         /// What it used.
         bill: Bill,
+        /// What the cache said, where it was asked.
+        cache: Option<CacheNote>,
     },
     /// An attempt failed, durably.
     Failed {
@@ -86,7 +88,7 @@ impl Update {
     pub(super) fn of(progress: Progress) -> Self {
         match progress {
             Progress::Started { task, path, number } => Self::Started { task, path, number },
-            Progress::Succeeded { task, path, bill } => Self::Succeeded { task, path, bill },
+            Progress::Succeeded { task, path, bill, cache } => Self::Succeeded { task, path, bill, cache },
             Progress::Failed { task, path, failure, will_retry } => Self::Failed { task, path, failure, will_retry },
             Progress::Denied { path, denial } => Self::Denied { path, denial },
             Progress::Cancelled { task, path } => Self::Cancelled { task, path },

@@ -12,6 +12,7 @@ use lang::plan::Plan;
 use std::task::Poll;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
+use super::cache::Cache;
 use super::handle::{Inlets, Outlets, Request, RunEnd, RunReport, Update, channels};
 use super::inbox::{Errand, Inbox};
 use super::timers::Timers;
@@ -202,7 +203,7 @@ impl RunTask {
     /// Hands an attempt to a task of its own, which waits for its places.
     fn invoke(&mut self, start: StartAttempt) {
         let (task, number, path) = (start.task, start.number, Arc::clone(&start.path));
-        let queues = self.parts.places.queues(start.class.as_ref(), &self.plan.classes);
+        let queues = self.parts.places.queues(start.class.as_ref(), &self.plan.classes, start.priority);
         let invocation = Invocation {
             limits: self.parts.config.limits_of(start.wishes, start.class.as_ref()),
             function: start.function,
@@ -213,13 +214,26 @@ impl RunTask {
             previous_failure: start.previous_failure,
         };
         let (invoker, pausing) = (Arc::clone(&self.parts.invoker), Arc::clone(&self.pausing));
+        let cache = start.cache.map(|used| Cache::new(&self.parts, used, &invocation));
         let abort = self.attempts.spawn(async move {
+            let said = match &cache {
+                Some(_) if pausing.load(Ordering::Relaxed) => return (task, number, Done::NotBegun),
+                Some(cache) => match cache.look_up().await {
+                    Ok(outcome) => return (task, number, Done::Outcome(Box::new(outcome))),
+                    Err(why) => Some(why),
+                },
+                None => None,
+            };
             let Some(place) = queues.wait().await else { return (task, number, Done::NotBegun) };
             if pausing.load(Ordering::Relaxed) {
                 return (task, number, Done::NotBegun);
             }
-            let outcome = invoker.invoke(invocation).await;
+            let mut outcome = invoker.invoke(invocation).await;
             drop(place);
+            if let Some(cache) = cache {
+                outcome.cache = said;
+                cache.keep(&outcome);
+            }
             (task, number, Done::Outcome(Box::new(outcome)))
         });
         self.running.insert(task, (number, abort, path));
@@ -380,7 +394,7 @@ impl RunTask {
 }
 
 fn undecided(blocked: &Blocked) -> String {
-    format!("a decision about step {}, `{}`: whether it had its effect is not known", blocked.task.0, blocked.path)
+    format!("a decision about step {}, `{}`: {}", blocked.task.0, blocked.path, blocked.by)
 }
 
 fn last_seq(events: &[Event]) -> Seq {
@@ -399,5 +413,5 @@ async fn sleep_for(milliseconds: Option<u64>) {
 fn host_failed() -> Outcome {
     let message = "the host failed while it ran the step".to_owned();
     let failure = Failure { kind: catalog::FailureKind::Internal, message, details: None, retry_after: None };
-    Outcome { result: Err(failure), bill: Bill::default(), denials: Vec::new(), log: Vec::new() }
+    Outcome { result: Err(failure), bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None }
 }

@@ -7,6 +7,8 @@ mod core_forms;
 #[cfg(test)]
 mod core_recovery;
 #[cfg(test)]
+mod core_rules;
+#[cfg(test)]
 mod core_wait;
 #[cfg(test)]
 mod script;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use engine::event::{Attempt, Bill, EventBody, Failure, RunId, Seq, Timestamp};
+use engine::event::{Attempt, Bill, CacheNote, EventBody, Failure, RunId, Seq, Timestamp};
 use engine::ports::JournalError;
 use rusqlite::{Connection, Params, Row};
 
@@ -238,6 +238,8 @@ pub struct AttemptRow {
     pub bill: Option<Bill>,
     /// Why it failed; without large details.
     pub failure: Option<Failure>,
+    /// What the cache said, where it was asked and the attempt gave a result.
+    pub cache: Option<CacheNote>,
 }
 
 /// Collects attempts from events.
@@ -254,7 +256,8 @@ impl Attempts {
                 row.started = Some(at);
                 row.host = Some(host);
             }),
-            EventBody::AttemptSucceeded { attempt, bill, .. } => self.update(attempt, |row| {
+            EventBody::AttemptSucceeded { attempt, bill, cache, .. } => self.update(attempt, |row| {
+                row.cache = cache;
                 row.ended = Some(at);
                 row.state = AttemptState::Succeeded;
                 row.bill = Some(bill);
@@ -282,7 +285,16 @@ impl Attempts {
         let place = *self.places.entry((attempt.task.0, attempt.number)).or_insert(self.rows.len());
         if place == self.rows.len() {
             let state = AttemptState::Running;
-            self.rows.push(AttemptRow { attempt, state, host: None, started: None, ended: None, bill: None, failure: None });
+            self.rows.push(AttemptRow {
+                attempt,
+                state,
+                host: None,
+                started: None,
+                ended: None,
+                bill: None,
+                failure: None,
+                cache: None,
+            });
         }
         if let Some(row) = self.rows.get_mut(place) {
             change(row);

@@ -71,6 +71,7 @@ pub(super) struct AttemptSucceeded {
     pub(super) number: u32,
     pub(super) output: Payload,
     pub(super) bill: Bill,
+    pub(super) cache: Option<String>,
 }
 
 #[derive(serde::Deserialize)]

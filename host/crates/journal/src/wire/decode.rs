@@ -4,7 +4,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use catalog::{Digest, FailureKind};
-use engine::event::{Attempt, Bill, Decision, Denial, EventBody, Failure, Payload, RunOutcome, RunStarted, TaskId, TimerId};
+use engine::event::{
+    Attempt, Bill, CacheNote, Decision, Denial, EventBody, Failure, Payload, RunOutcome, RunStarted, TaskId, TimerId,
+};
 use serde::de::DeserializeOwned;
 
 use super::bodies::{self, DecisionName, OutcomeName, Versioned};
@@ -87,7 +89,11 @@ impl Read<'_> {
     fn attempt_succeeded(mut self) -> Result<EventBody, WireError> {
         let body: bodies::AttemptSucceeded = self.parse()?;
         let output = self.payload(body.output)?;
-        Ok(EventBody::AttemptSucceeded { attempt: self.attempt(body.task, body.number), output, bill: bill(&body.bill) })
+        let cache = match body.cache {
+            None => None,
+            Some(name) => Some(CacheNote::from_name(&name).ok_or_else(|| self.malformed(format_args!("cache is `{name}`")))?),
+        };
+        Ok(EventBody::AttemptSucceeded { attempt: self.attempt(body.task, body.number), output, bill: bill(&body.bill), cache })
     }
 
     fn attempt_failed(mut self) -> Result<EventBody, WireError> {

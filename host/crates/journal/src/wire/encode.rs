@@ -38,7 +38,13 @@ impl Writer {
             EventBody::RunStarted(started) => self.run_started(started),
             EventBody::AttemptStarted { attempt, host } => self.attempt_started(attempt, host),
             EventBody::Denied { attempt, denial } => self.denied(attempt, denial),
-            EventBody::AttemptSucceeded { attempt, output, bill } => self.attempt_succeeded(attempt, output, bill),
+            EventBody::AttemptSucceeded { attempt, output, bill, cache } => {
+                self.attempt_succeeded(attempt, output, bill);
+                if let Some(cache) = cache {
+                    self.body.string("cache", cache.name());
+                }
+                kind::ATTEMPT_SUCCEEDED
+            }
             EventBody::AttemptFailed { attempt, failure, bill } => self.attempt_failed(attempt, failure, bill),
             EventBody::AttemptCancelled { attempt } => self.only_attempt(kind::ATTEMPT_CANCELLED, attempt),
             EventBody::OutcomeUnknown { attempt } => self.only_attempt(kind::OUTCOME_UNKNOWN, attempt),
@@ -88,11 +94,10 @@ impl Writer {
         kind::DENIED
     }
 
-    fn attempt_succeeded(&mut self, attempt: &Attempt, output: &Payload, bill: &Bill) -> &'static str {
+    fn attempt_succeeded(&mut self, attempt: &Attempt, output: &Payload, bill: &Bill) {
         self.attempt(attempt);
         self.payload("output", output);
         self.bill(bill);
-        kind::ATTEMPT_SUCCEEDED
     }
 
     fn attempt_failed(&mut self, attempt: &Attempt, failure: &Failure, bill: &Bill) -> &'static str {

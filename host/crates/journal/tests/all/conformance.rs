@@ -57,6 +57,17 @@ async fn the_kit_finds_a_journal_that_acknowledges_and_forgets() {
         fn blob(&self, digest: catalog::Digest) -> Result<Vec<u8>, engine::ports::JournalError> {
             self.0.blob(digest)
         }
+        fn cached(&self, key: catalog::Digest) -> Result<Option<engine::ports::Cached>, engine::ports::JournalError> {
+            self.0.cached(key)
+        }
+        fn put_cached(
+            &self,
+            key: catalog::Digest,
+            payload: &str,
+            at: engine::event::Timestamp,
+        ) -> Result<(), engine::ports::JournalError> {
+            self.0.put_cached(key, payload, at)
+        }
     }
     let folder = tempfile::tempdir().unwrap();
     let open = |name: &str| -> Arc<dyn Journal> {

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use catalog::Value;
-use engine::event::{Attempt, Bill, Event, EventBody, Payload, RunId, RunOutcome, TaskId, Timestamp};
+use engine::event::{Attempt, Bill, CacheNote, Event, EventBody, Payload, RunId, RunOutcome, TaskId, Timestamp};
 use engine::ports::Journal;
 use journal::conformance::one_of_each;
-use journal::{Options, RunFilter, SqliteJournal, wire};
+use journal::{FORMAT_VERSION, Options, RunFilter, SqliteJournal, wire};
 use rusqlite::Connection;
 use testkit::cases::entries;
 
@@ -24,13 +24,13 @@ pub(crate) fn golden() -> PathBuf {
 }
 
 /// The format that is written today.
-const TODAY: &str = "v2";
+const TODAY: &str = "v3";
 
 /// The journals that each version is frozen with.
 fn journals() -> Vec<(&'static str, Runs)> {
     let all = one_of_each();
     let unfinished = all.iter().take(10).cloned().collect();
-    vec![("kinds", vec![("all", all), ("unfinished", unfinished)]), ("blobs", vec![("large", large())])]
+    vec![("kinds", vec![("all", all), ("unfinished", unfinished), ("cached", cached())]), ("blobs", vec![("large", large())])]
 }
 
 fn large() -> Vec<Event> {
@@ -38,10 +38,23 @@ fn large() -> Vec<Event> {
     let attempt = Attempt { task: TaskId(0), number: 1, path: "main/step".into() };
     let mut events: Vec<_> = one_of_each().into_iter().take(1).collect();
     let bodies = [
-        EventBody::AttemptSucceeded { attempt, output: output.clone(), bill: Bill::default() },
+        EventBody::AttemptSucceeded { attempt, output: output.clone(), bill: Bill::default(), cache: None },
         EventBody::RunEnded { outcome: RunOutcome::Succeeded(output) },
     ];
     events.extend((2..).zip(bodies).map(|(seq, body)| Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }));
+    events
+}
+
+/// Each thing that the cache may have said.
+fn cached() -> Vec<Event> {
+    let mut events: Vec<_> = one_of_each().into_iter().take(1).collect();
+    for (task, note) in [CacheNote::Hit, CacheNote::NoEntry, CacheNote::Expired].into_iter().enumerate() {
+        let task = task as u64;
+        let attempt = Attempt { task: TaskId(task), number: 1, path: format!("main/step[{task}]").into() };
+        let output = Payload::Value(Value::U64(task));
+        let body = EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: Some(note) };
+        events.push(Event { seq: task + 2, at: Timestamp(1_700_000_000_002 + task), body });
+    }
     events
 }
 
@@ -57,7 +70,7 @@ pub(crate) fn dump(path: &Path) -> String {
     for statement in tables.query_map([], |row| row.get::<_, String>(0)).unwrap() {
         writeln!(sql, "{};", statement.unwrap()).unwrap();
     }
-    for table in ["runs", "events", "heads", "blobs"] {
+    for table in ["runs", "events", "heads", "blobs", "cache"] {
         let columns: Vec<String> = connection
             .prepare(&format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')"))
             .unwrap()
@@ -118,6 +131,7 @@ async fn todays_format_is_the_frozen_one() {
         let now = dump(&folder.path().join(name));
         let frozen = golden().join(TODAY).join(format!("{name}.sql"));
         if std::env::var_os("BLESS").is_some() && !frozen.exists() {
+            std::fs::create_dir_all(golden().join(format!("v{FORMAT_VERSION}"))).unwrap();
             std::fs::write(&frozen, &now).unwrap();
         }
         let frozen = std::fs::read_to_string(frozen).unwrap();
@@ -130,9 +144,11 @@ fn every_golden_journal_opens_verifies_and_decodes() {
     let folder = tempfile::tempdir().unwrap();
     let mut names = Vec::new();
     for version in entries(&golden()) {
+        let folder = folder.path().join(version.file_name().unwrap());
+        std::fs::create_dir(&folder).unwrap();
         for file in entries(&version) {
             if file.extension().is_some_and(|extension| extension == "sql") {
-                check(&file, folder.path());
+                check(&file, &folder);
                 names.push(file.file_stem().unwrap().to_str().unwrap().to_owned());
             } else {
                 let (name, kind) = file.file_name().unwrap().to_str().unwrap().split_once('.').unwrap();
@@ -143,7 +159,25 @@ fn every_golden_journal_opens_verifies_and_decodes() {
         }
     }
     names.sort();
-    assert_eq!(names, ["blobs", "blobs", "kinds", "kinds", "run"]);
+    assert_eq!(names, ["blobs", "blobs", "blobs", "kinds", "kinds", "kinds", "run"]);
+}
+
+#[tokio::test]
+async fn an_older_store_gets_what_it_lacks_when_it_is_opened_for_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old");
+    restore(&golden().join("v1/kinds.sql"), &path);
+    let before = journal::Reader::open(&path, std::time::Duration::from_secs(1)).unwrap().runs(&RunFilter::default()).unwrap();
+    let journal = SqliteJournal::open(&path, &Options::default()).unwrap();
+    let key = catalog::Digest([7; 32]);
+    assert_eq!(journal.cached(key).unwrap(), None);
+    journal.put_cached(key, "1", Timestamp(5)).unwrap();
+    journal.put_blob(b"written after it").unwrap();
+    assert_eq!(journal.cached(key).unwrap().unwrap().payload, "1");
+    assert_eq!(journal.reader().runs(&RunFilter::default()).unwrap().len(), before.len());
+    drop(journal);
+    let version = Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get::<_, i32>(0));
+    assert_eq!(version.unwrap(), FORMAT_VERSION);
 }
 
 /// Makes a store out of its dump.

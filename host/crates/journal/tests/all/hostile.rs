@@ -23,7 +23,7 @@ fn run() -> RunId {
 fn step(seq: u64, output: &str) -> Event {
     let attempt = Attempt { task: TaskId(seq), number: 1, path: format!("main/step[{seq}]").into() };
     let output = Payload::Value(Value::string(output));
-    Event { seq, at: Timestamp(seq), body: EventBody::AttemptSucceeded { attempt, output, bill: Bill::default() } }
+    Event { seq, at: Timestamp(seq), body: EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: None } }
 }
 
 fn events(count: u64) -> Vec<Event> {

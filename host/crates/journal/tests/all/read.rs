@@ -108,10 +108,10 @@ async fn attempts_are_summed_up() {
 async fn attempts_of_a_long_run_are_read_in_parts() {
     let folder = tempfile::tempdir().unwrap();
     let journal = store(&folder, &[("a", 1)]).await;
-    let EventBody::AttemptSucceeded { attempt, output, bill } = one_of_each().remove(5).body else { panic!() };
+    let EventBody::AttemptSucceeded { attempt, output, bill, .. } = one_of_each().remove(5).body else { panic!() };
     let succeeded = |task: u64| {
         let attempt = engine::event::Attempt { task: engine::event::TaskId(task), ..attempt.clone() };
-        EventBody::AttemptSucceeded { attempt, output: output.clone(), bill }
+        EventBody::AttemptSucceeded { attempt, output: output.clone(), bill, cache: None }
     };
     let events: Vec<_> = (2..5000).map(|seq| Event { seq, at: Timestamp(seq), body: succeeded(seq) }).collect();
     let run = RunId("a".into());

@@ -170,7 +170,8 @@ async fn todays_run_leads_to_the_frozen_commands() {
 #[test]
 fn every_golden_run_replays_to_the_same_commands() {
     let folder = tempfile::tempdir().unwrap();
-    let versions = entries(&golden());
+    // A version that only adds tables has no run of its own.
+    let versions: Vec<_> = entries(&golden()).into_iter().filter(|version| version.join("run.sql").exists()).collect();
     assert!(!versions.is_empty());
     // A version of the format without a run of its own differs from the one before in its tables only.
     for version in versions.into_iter().filter(|version| version.join("run.sql").exists()) {

@@ -10,7 +10,7 @@ use cranelift_entity::PrimaryMap;
 use grammar::ast::{Block, Expr, ExprKind, Statement, StatementKind, TypeExpr};
 use grammar::{Ident, Span};
 
-use super::policy::Owner;
+use super::owner::Owner;
 use super::signatures::{Default, Signature};
 use super::why::{Want, Why};
 use super::{Checker, Instance};

@@ -7,7 +7,7 @@ use grammar::{Ident, Span};
 use super::Checker;
 use super::flow::FlowChecker;
 use super::names::Target;
-use super::policy::Owner;
+use super::owner::Owner;
 use super::signatures::Step;
 use crate::diagnostics::hooks as say;
 use crate::ir;

@@ -7,62 +7,11 @@ use grammar::ast::{ClassDef, Expr, ExprKind, GrantExpr, Setting, SettingValue, T
 use grammar::{Ident, Span};
 
 use super::flow::{FlowChecker, Origin, Place};
+use super::owner::{KEYS, Owner};
 use super::why::Why;
 use crate::diagnostics::settings as say;
 use crate::ir::{self, Backoff, Grant, GrantKind, Policy};
 use crate::plan::{Class, FolderAccess};
-
-/// What a `with` stands on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owner {
-    Step,
-    Block,
-    Map,
-    Wait,
-    Emit,
-    Flow,
-    Use,
-    Import,
-    Class,
-    Hook,
-}
-
-impl Owner {
-    const fn what(self) -> &'static str {
-        match self {
-            Self::Step => "a step",
-            Self::Block => "this form",
-            Self::Map => "a `map`",
-            Self::Wait => "a `wait`",
-            Self::Emit => "an `emit`",
-            Self::Flow => "a flow",
-            Self::Use => "a `use`",
-            Self::Import => "an `import`",
-            Self::Class => "a class",
-            Self::Hook => "a hook",
-        }
-    }
-
-    const fn keys(self) -> &'static [&'static str] {
-        match self {
-            Self::Step | Self::Use | Self::Hook => {
-                &["allow", "backoff", "class", "deadline", "fuel", "idempotent", "memory", "retry", "timeout"]
-            }
-            Self::Block | Self::Flow => {
-                &["allow", "backoff", "class", "deadline", "fuel", "memory", "parallel", "retry", "timeout"]
-            }
-            Self::Map => &["allow", "backoff", "class", "deadline", "fuel", "memory", "on_error", "parallel", "retry", "timeout"],
-            Self::Wait | Self::Emit => &["deadline", "timeout"],
-            Self::Import => &["allow"],
-            Self::Class => &["fuel", "memory", "parallel", "timeout"],
-        }
-    }
-}
-
-const KEYS: [&str; 11] =
-    ["allow", "backoff", "class", "deadline", "fuel", "idempotent", "memory", "on_error", "parallel", "retry", "timeout"];
-
-const LATER: [&str; 7] = ["breaker", "budget", "cache", "key", "on_exhausted", "priority", "rate"];
 
 const CAPABILITIES: [&str; 6] = ["clock", "env", "http", "random", "read", "read_write"];
 
@@ -101,14 +50,14 @@ impl FlowChecker<'_, '_> {
     }
 
     /// The settings whose keys are right here, each once.
-    fn settings<'e>(&mut self, settings: &'e [Setting], owner: Owner) -> Vec<(&'static str, &'e Setting)> {
+    pub(super) fn settings<'e>(&mut self, settings: &'e [Setting], owner: Owner) -> Vec<(&'static str, &'e Setting)> {
         let mut found: Vec<(&'static str, &Setting)> = Vec::new();
         for setting in settings {
             let key = &setting.key;
-            let known = KEYS.iter().copied().find(|known| *known == &*key.name);
+            let known = KEYS.iter().map(|(known, _)| *known).find(|known| *known == &*key.name);
             match known {
                 Some(known) if !owner.keys().contains(&known) => {
-                    self.g.report(say::misplaced(known, owner.what(), owner.keys(), key.span));
+                    self.g.report(say::misplaced(known, owner.what(), &owner.keys(), key.span));
                 }
                 Some(known) => match found.iter().find(|(other, _)| *other == known) {
                     Some((_, first)) => {
@@ -117,10 +66,10 @@ impl FlowChecker<'_, '_> {
                     }
                     None => found.push((known, setting)),
                 },
-                None if LATER.contains(&&*key.name) => self.g.report(say::later(&key.name, key.span)),
                 None => {
-                    let close = self.g.suggestions.closest(&key.name, owner.keys());
-                    self.g.report(say::unknown(&key.name, close.as_deref(), owner.keys(), key.span));
+                    let known = owner.keys();
+                    let close = self.g.suggestions.closest(&key.name, &known);
+                    self.g.report(say::unknown(&key.name, close.as_deref(), &known, key.span));
                 }
             }
         }
@@ -128,9 +77,16 @@ impl FlowChecker<'_, '_> {
     }
 
     fn setting(&mut self, key: &'static str, setting: &Setting, owner: Owner, policy: &mut Policy) {
-        if key == "allow" {
-            policy.allow = self.grants(setting, owner);
-            return;
+        match key {
+            "allow" => {
+                policy.allow = self.grants(setting, owner);
+                return;
+            }
+            "budget" => {
+                policy.budget = self.budget(setting);
+                return;
+            }
+            _ => {}
         }
         let Some(value) = self.expression(key, setting) else { return };
         match key {
@@ -142,6 +98,12 @@ impl FlowChecker<'_, '_> {
             "memory" => policy.memory = self.positive(key, value, &Type::U64),
             "fuel" => policy.fuel = self.positive(key, value, &Type::U64),
             "class" => policy.class = self.class_name(value),
+            "priority" => policy.priority = self.typed(key, value, &Type::S32),
+            "key" => policy.key = self.typed(key, value, &Type::String),
+            "rate" => policy.rate = self.rate(value),
+            "breaker" => policy.breaker = self.breaker(value),
+            "cache" => policy.cache = self.cache(value),
+            "on_exhausted" => policy.pauses = self.on_exhausted(value),
             "on_error" => match word(value) {
                 Some("collect") => policy.collect = Some(true),
                 Some("fail") => policy.collect = Some(false),
@@ -156,7 +118,7 @@ impl FlowChecker<'_, '_> {
         }
     }
 
-    fn expression<'e>(&mut self, key: &str, setting: &'e Setting) -> Option<&'e Expr> {
+    pub(super) fn expression<'e>(&mut self, key: &str, setting: &'e Setting) -> Option<&'e Expr> {
         match &setting.value {
             SettingValue::Expr(value) => Some(value),
             SettingValue::Grants(_) => {
@@ -175,11 +137,11 @@ impl FlowChecker<'_, '_> {
         }
     }
 
-    fn typed(&mut self, key: &'static str, value: &Expr, ty: &Type) -> Option<ir::Expr> {
+    pub(super) fn typed(&mut self, key: &'static str, value: &Expr, ty: &Type) -> Option<ir::Expr> {
         self.pure(Place::Policy, |flow| flow.check(value, ty, Why::Setting(key)))
     }
 
-    fn positive(&mut self, key: &'static str, value: &Expr, ty: &Type) -> Option<ir::Expr> {
+    pub(super) fn positive(&mut self, key: &'static str, value: &Expr, ty: &Type) -> Option<ir::Expr> {
         let checked = self.typed(key, value, ty);
         self.at_least_one(&format!("`{key}`"), checked.as_ref());
         checked
@@ -384,7 +346,7 @@ fn setting_span(setting: &Setting) -> Span {
     }
 }
 
-fn word(value: &Expr) -> Option<&str> {
+pub(super) fn word(value: &Expr) -> Option<&str> {
     if let ExprKind::Name(name) = &value.kind { Some(&name.name) } else { None }
 }
 

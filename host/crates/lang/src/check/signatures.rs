@@ -10,7 +10,7 @@ use grammar::{Ident, Span, ast};
 use super::Checker;
 use super::flow::{FlowChecker, Place};
 use super::generics::Generic;
-use super::policy::Owner;
+use super::owner::Owner;
 use crate::diagnostics::calls as say;
 use crate::diagnostics::settings as say_setting;
 use crate::ir;

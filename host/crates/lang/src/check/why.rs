@@ -199,6 +199,13 @@ fn example(key: &str) -> &'static str {
         "parallel" => "parallel: 4",
         "memory" => "memory: 64MiB",
         "fuel" => "fuel: 1_000_000_000",
+        "priority" => "priority: 10",
+        "key" => "key: \"customer ${id}\"",
+        "rate" => "rate: at_most(10, per: 1s)",
+        "breaker" => "breaker: trip(5, within: 1m, cooldown: 30s)",
+        "cache" => "cache: 1h",
+        "steps" => "budget: { steps: 100 }",
+        "time" => "budget: { time: 5m }",
         _ => "max 5",
     }
 }

@@ -13,14 +13,14 @@ pub(crate) fn misplaced(key: &str, place: &str, known: &[&str], at: Span) -> Dia
     let help = match key {
         "on_error" => "`on_error` belongs to a `map`".to_owned(),
         "parallel" => "`parallel` belongs to a `map`, a block, a flow or a class".to_owned(),
+        "budget" => {
+            "`budget` belongs to a block, a `map`, a flow or the call of a flow; a step has `fuel`, `retry` and `deadline`"
+                .to_owned()
+        }
+        "steps" | "time" => format!("`{key}` belongs to a budget: `budget: {{ steps: 100, time: 5m }}`"),
         _ => format!("known here are {}", listed(known)),
     };
     Diagnostic::error("flow::misplaced_setting", format!("`{key}` has no meaning on {place}"), at, "not here").help(help)
-}
-
-pub(crate) fn later(key: &str, at: Span) -> Diagnostic {
-    Diagnostic::error("flow::not_available", format!("`{key}` is not available in this version"), at, "of a later version")
-        .help("remove it")
 }
 
 pub(crate) fn repeated(key: &str, at: Span, first: Span) -> Diagnostic {
@@ -31,6 +31,15 @@ pub(crate) fn repeated(key: &str, at: Span, first: Span) -> Diagnostic {
 
 pub(crate) fn value(key: &str, wants: &str, at: Span) -> Diagnostic {
     Diagnostic::error("flow::setting_value", format!("`{key}` takes {wants}"), at, "not that")
+}
+
+pub(crate) fn shared_literal(key: &str, at: Span) -> Diagnostic {
+    value(key, "a literal here", at).help("all attempts share it, so it is known before the run starts")
+}
+
+pub(crate) fn empty_budget(at: Span) -> Diagnostic {
+    Diagnostic::error("flow::setting_value", "`budget` bounds nothing", at, "empty")
+        .help("name at least one of `steps`, `fuel` and `time`, such as `budget: { steps: 100 }`")
 }
 
 pub(crate) fn unknown_class(name: &str, close: &str, at: Span) -> Diagnostic {

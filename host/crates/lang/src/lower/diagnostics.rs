@@ -77,10 +77,19 @@ pub(crate) fn retry_not_idempotent(step: &str, at: Span, retry: Span) -> Diagnos
         .help("write `idempotent: true` if doing it twice is harmless, or `retry: 0` for this step")
 }
 
+/// A cached step whose results depend on more than its arguments.
+pub(crate) fn cache_effects(step: &str, at: Span, cache: Span) -> Diagnostic {
+    let message = format!("`{step}` is granted capabilities, so an earlier result cannot simply stand for running it");
+    Diagnostic::error("flow::cache_effects", message, cache, "cached because of this")
+        .and(at, "this step")
+        .help("take its `allow` away, write `idempotent: true` if an earlier result will do, or `cache: false` for this step")
+}
+
 /// A policy that a call of a flow cannot have.
 pub(crate) fn policy_on_flow(key: &str, at: Span) -> Diagnostic {
-    Diagnostic::error("flow::policy_on_flow", format!("`{key}` does not apply to the call of a flow"), at, "this key")
-        .help("write it on the steps or in the `with` of the called flow; `deadline`, `parallel` and `allow` may stand here")
+    Diagnostic::error("flow::policy_on_flow", format!("`{key}` does not apply to the call of a flow"), at, "this key").help(
+        "write it on the steps or in the `with` of the called flow; `deadline`, `parallel`, `budget` and `allow` may stand here",
+    )
 }
 
 /// Flows that call each other without end.

@@ -130,6 +130,7 @@ impl<'p, 't> FlowLowering<'p, 't> {
         let policy = &self.flow.policy;
         let deadline = self.least(Limit::Deadline.of(policy).into_iter());
         let parallel = self.least(Limit::Parallel.of(policy).into_iter());
+        let budget = self.budget(&[policy]);
         let result = self.block(&self.flow.body);
         let closed = self.close(result);
         self.summary.effect = Some(closed.facts.effect);
@@ -148,6 +149,7 @@ impl<'p, 't> FlowLowering<'p, 't> {
             body: closed.child.region,
             deadline,
             parallel,
+            budget,
             span: self.flow.span,
         };
         (plan, self.summary)
@@ -301,7 +303,8 @@ impl<'p, 't> FlowLowering<'p, 't> {
     /// Adds a node to the current region and gives its result.
     pub(crate) fn add(&mut self, adding: Adding) -> Expr {
         let Adding { mut draft, mut facts, gate, after } = adding;
-        walk::node_exprs_mut(&mut draft.kind, [&mut draft.deadline, &mut draft.parallel], &mut fold);
+        let policy = [&mut draft.deadline, &mut draft.parallel].into_iter().chain(draft.budget.exprs_mut());
+        walk::node_exprs_mut(&mut draft.kind, policy, &mut fold);
         walk::node_exprs(&draft.kind, [], &mut |expr| facts.risky |= !walk::cannot_fail(expr));
         let Some(region) = self.stack.last_mut() else { return Expr::Const(Value::Unit) };
         let node = region.add(draft, facts, gate);

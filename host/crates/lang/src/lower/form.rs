@@ -7,7 +7,7 @@ use crate::graph::{Draft, Facts, Gate};
 use crate::ir::{self, BindingId, ExprKind, Policy};
 use crate::lower::flow::{Adding, Closed, FlowLowering};
 use crate::lower::messages;
-use crate::plan::{Arm, Child, Effect, Expr, NodeKind};
+use crate::plan::{Arm, Budget, Child, Effect, Expr, NodeKind};
 use crate::policy::Limit;
 
 /// A form whose operands are lowered and which is not placed yet: what it reads is lifted to the region
@@ -106,6 +106,7 @@ impl<'p> FlowLowering<'p, '_> {
             _ => self.least(own_limits(Limit::Deadline)),
         };
         let parallel = if is_call { None } else { self.least(own_limits(Limit::Parallel)) };
+        let budget = if is_call { Budget::default() } else { self.budget(&policies) };
         self.layers.truncate(own);
         after.extend(built.after);
         let gate = if matches!(base.kind, ExprKind::Phase(..)) { Gate::Phase } else { gate_of(built.facts) };
@@ -113,6 +114,7 @@ impl<'p> FlowLowering<'p, '_> {
         let mut draft = Draft::new(collecting(built.kind, &policies), name, base.span, ty.clone());
         draft.deadline = deadline;
         draft.parallel = parallel;
+        draft.budget = budget;
         self.add(Adding { draft, facts: built.facts, gate, after })
     }
 

@@ -76,7 +76,10 @@ fn check_node(
         NodeKind::Call(call) => {
             let function = plan.functions.get(call.function).ok_or_else(|| format!("{id} calls what does not exist"))?;
             ensure(function.params.len() == call.args.len(), || format!("{id} has {} arguments", call.args.len()))?;
-            ensure(plan.components.is_valid(function.component), || format!("{} has no component", call.function))
+            ensure(plan.components.is_valid(function.component), || format!("{} has no component", call.function))?;
+            ensure(call.rules.cache.is_none() || call.cacheable(), || format!("{id} has effects and is cached"))?;
+            ensure(call.rules.rate.is_none_or(|rate| rate.count > 0), || format!("{id} may never start"))?;
+            ensure(node.budget.is_empty(), || format!("{id} is a call and has a budget"))
         }
         NodeKind::Flow { flow, args } => {
             let callee = plan.flows.get(*flow).ok_or_else(|| format!("{id} calls {flow}, which does not exist"))?;
@@ -90,7 +93,8 @@ fn check_node(
 fn reads_of(plan: &Plan, id: NodeId) -> Vec<Slot> {
     let node = &plan.nodes[id];
     let mut read = Vec::new();
-    walk::node_slots(&node.kind, [&node.deadline, &node.parallel], &mut |slot| read.push(slot));
+    let policy = [&node.deadline, &node.parallel].into_iter().chain(node.budget.exprs());
+    walk::node_slots(&node.kind, policy, &mut |slot| read.push(slot));
     read
 }
 

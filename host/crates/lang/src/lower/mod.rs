@@ -31,7 +31,7 @@ use grammar::Diagnostic;
 use crate::freeze::Tables;
 use crate::ir::{Flow, Program};
 use crate::lower::flow::{FlowLowering, Summary};
-use crate::plan::{FlowId, FlowPlan, ParamPlan, Plan, Region};
+use crate::plan::{Budget, FlowId, FlowPlan, ParamPlan, Plan, Region};
 
 /// A plan, and what should be said about it all the same.
 #[derive(Debug)]
@@ -93,6 +93,7 @@ fn empty(flow: &Flow, tables: &mut Tables) -> FlowPlan {
         body,
         deadline: None,
         parallel: None,
+        budget: Budget::default(),
         span: flow.span,
     }
 }

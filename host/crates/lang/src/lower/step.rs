@@ -8,7 +8,7 @@ use crate::ir::{self, GrantKind, Policy};
 use crate::lower::flow::{FlowLowering, GrantKey, same_folder};
 use crate::lower::form::Built;
 use crate::lower::{diagnostics, facts};
-use crate::plan::{Backoff, CallPlan, Effect, Expr, FlowId, FunctionId, Grant, LibraryFunction, NodeKind};
+use crate::plan::{Backoff, Budget, Cache, CallPlan, Effect, Expr, FlowId, FunctionId, Grant, LibraryFunction, NodeKind, Rules};
 use crate::policy::{self, StepPolicy};
 
 impl<'p> FlowLowering<'p, '_> {
@@ -35,12 +35,39 @@ impl<'p> FlowLowering<'p, '_> {
             class: policy.class.cloned(),
             memory: self.least(policy.memory.iter().copied()),
             fuel: self.least(policy.fuel.iter().copied()),
+            rules: self.rules(&policy),
         };
+        if let Some(cache) = policy.cache
+            && !call.cacheable()
+        {
+            self.report.push(diagnostics::cache_effects(written.0, written.1, cache.span));
+        }
         self.warn_of_retry(&call, &policy, written);
         let facts = Facts { effect: call.effect(), ..Facts::NONE };
         let deadline = self.least(policy.deadline.iter().copied());
         let name = written.0.clone();
         Built { kind: NodeKind::Call(Box::new(call)), name, facts, after: Vec::new(), deadline }
+    }
+
+    fn rules(&mut self, policy: &StepPolicy<'p>) -> Rules {
+        Rules {
+            priority: policy.priority.map(|priority| self.expr(priority, None)),
+            key: policy.key.map(|key| self.expr(key, None)),
+            rate: policy.rate,
+            breaker: policy.breaker,
+            cache: policy.cache.map(|cache| Cache { ttl: cache.ttl.as_ref().map(|ttl| self.expr(ttl, None)) }),
+            pauses: policy.pauses,
+        }
+    }
+
+    /// The budget of a structured node or flow with these policies of its own.
+    pub(crate) fn budget(&mut self, policies: &[&'p Policy]) -> Budget {
+        let of = |part: fn(&ir::Budget) -> Option<&ir::Expr>| policies.iter().filter_map(move |policy| part(&policy.budget));
+        Budget {
+            steps: self.least(of(|budget| budget.steps.as_ref())),
+            fuel: self.least(of(|budget| budget.fuel.as_ref())),
+            time: self.least(of(|budget| budget.time.as_ref())),
+        }
     }
 
     fn warn_of_retry(&mut self, call: &CallPlan, policy: &StepPolicy<'_>, (name, at): (&Name, Span)) {
@@ -185,7 +212,21 @@ impl<'p> FlowLowering<'p, '_> {
             let written = written.chain(backoff.map(|span| ("backoff", span)));
             let written = written.chain(policy.class.as_ref().map(|(_, span)| ("class", *span)));
             let idempotent = policy.idempotent.and(policy.span).map(|span| ("idempotent", span));
+            let written = written.chain(rules_of(policy));
             self.report.extend(written.chain(idempotent).map(|(key, span)| diagnostics::policy_on_flow(key, span)));
         }
     }
+}
+
+/// The rules for steps that a policy states, with their places.
+fn rules_of(policy: &Policy) -> impl Iterator<Item = (&'static str, Span)> {
+    let spans = [
+        ("priority", policy.priority.as_ref().map(|expr| expr.span)),
+        ("key", policy.key.as_ref().map(|expr| expr.span)),
+        ("rate", policy.rate.map(|(_, span)| span)),
+        ("breaker", policy.breaker.map(|(_, span)| span)),
+        ("cache", policy.cache.as_ref().map(|cache| cache.span)),
+        ("on_exhausted", policy.pauses.map(|(_, span)| span)),
+    ];
+    spans.into_iter().filter_map(|(key, span)| Some((key, span?)))
 }

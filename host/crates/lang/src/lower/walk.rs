@@ -1,6 +1,8 @@
 //! Walks over the expressions of a plan.
 
-use crate::plan::{Arm, Backoff, CallPlan, Expr, FlowPlan, Grant, LibraryFunction, NodeKind, Operator, Slot, WaitPlan};
+use crate::plan::{
+    Arm, Backoff, Cache, CallPlan, Expr, FlowPlan, Grant, LibraryFunction, NodeKind, Operator, Rules, Slot, WaitPlan,
+};
 
 /// The parts of an expression, shared or to be changed: the patterns take the reference's own kind.
 macro_rules! visit_parts {
@@ -78,7 +80,8 @@ macro_rules! visit_node {
     ($kind:ident, $f:ident $(, $mut:tt)?) => {
         match $kind {
             NodeKind::Call(call) => {
-                let CallPlan { args, grants, backoff, retry, timeout, memory, fuel, .. } = & $($mut)? **call;
+                let CallPlan { args, grants, backoff, retry, timeout, memory, fuel, rules, .. } = & $($mut)? **call;
+                let Rules { priority, key, cache, .. } = rules;
                 args.into_iter().for_each(&mut *$f);
                 for grant in grants {
                     if let Grant::Folder(_, dir) = grant {
@@ -93,7 +96,10 @@ macro_rules! visit_node {
                         $f(max);
                     }
                 }
-                [retry, timeout, memory, fuel].into_iter().flatten().for_each(&mut *$f);
+                [retry, timeout, memory, fuel, priority, key].into_iter().flatten().for_each(&mut *$f);
+                if let Some(Cache { ttl: Some(ttl) }) = cache {
+                    $f(ttl);
+                }
             }
             NodeKind::Flow { args, .. } => args.into_iter().for_each(&mut *$f),
             NodeKind::Value(value) | NodeKind::Return(value) => $f(value),
@@ -177,7 +183,7 @@ pub(crate) fn node_slots<'n>(kind: &'n NodeKind, policy: impl IntoIterator<Item 
 
 /// The expressions of a flow itself, over the inputs of its body.
 pub(crate) fn flow_exprs(flow: &FlowPlan) -> impl Iterator<Item = &Expr> {
-    [&flow.deadline, &flow.parallel].into_iter().flatten()
+    [&flow.deadline, &flow.parallel].into_iter().chain(flow.budget.exprs()).flatten()
 }
 
 /// Whether nothing but the caps on size and work can make an expression fail.

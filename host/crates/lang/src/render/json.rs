@@ -84,6 +84,7 @@ fn flow(plan: &Plan, id: FlowId) -> Json {
         "body": flow.body.to_string(),
         "deadline": flow.deadline.as_ref().map(|deadline| names::expr(deadline, &frame)),
         "parallel": flow.parallel.as_ref().map(|parallel| names::expr(parallel, &frame)),
+        "budget": names::budget(&flow.budget, &frame),
     })
 }
 

@@ -8,8 +8,8 @@ use cranelift_entity::SecondaryMap;
 use super::critical::successors;
 use crate::lower::invariants::bound_by;
 use crate::plan::{
-    Backoff, CallPlan, Child, Expr, FolderAccess, Grant, LibraryFunction, Node, NodeId, NodeKind, Operator, Pattern, Plan,
-    RegionId, Slot, WaitPlan,
+    Backoff, Breaker, Budget, Cache, CallPlan, Child, Expr, FolderAccess, Grant, LibraryFunction, Node, NodeId, NodeKind,
+    Operator, Pattern, Plan, Rate, RegionId, Rules, Slot, WaitPlan,
 };
 use crate::policy;
 
@@ -176,8 +176,37 @@ pub(super) fn policy(node: &Node, frame: &Frame) -> Vec<(&'static str, String)> 
         }
         policy.extend(call.class.as_ref().map(|class| ("class", class.to_string())));
         policy.extend(call.idempotent.then(|| ("idempotent", "true".to_owned())));
+        policy.extend(rules(&call.rules, frame));
     }
+    policy.extend(budget(&node.budget, frame).map(|budget| ("budget", budget)));
     policy
+}
+
+/// A budget, as it is written.
+pub(super) fn budget(budget: &Budget, frame: &Frame) -> Option<String> {
+    let parts = [("steps", &budget.steps), ("fuel", &budget.fuel), ("time", &budget.time)];
+    let parts: Vec<String> =
+        parts.into_iter().filter_map(|(key, value)| Some(format!("{key}: {}", expr(value.as_ref()?, frame)))).collect();
+    (!parts.is_empty()).then(|| format!("{{ {} }}", parts.join(", ")))
+}
+
+fn rules<'r>(rules: &'r Rules, frame: &'r Frame) -> impl Iterator<Item = (&'static str, String)> {
+    let time = policy::duration;
+    let cache = |cache: &Cache| cache.ttl.as_ref().map_or_else(|| "true".to_owned(), |ttl| expr(ttl, frame));
+    let words = [
+        ("priority", rules.priority.as_ref().map(|priority| expr(priority, frame))),
+        ("key", rules.key.as_ref().map(|key| expr(key, frame))),
+        ("rate", rules.rate.map(|Rate { count, per }| format!("at_most({count}, per: {})", time(per)))),
+        (
+            "breaker",
+            rules.breaker.map(|Breaker { failures, within, cooldown }| {
+                format!("trip({failures}, within: {}, cooldown: {})", time(within), time(cooldown))
+            }),
+        ),
+        ("cache", rules.cache.as_ref().map(cache)),
+        ("on_exhausted", rules.pauses.then(|| "pause".to_owned())),
+    ];
+    words.into_iter().filter_map(|(key, word)| Some((key, word?)))
 }
 
 /// An expression as it might be written, cut when it is long.

@@ -35,8 +35,9 @@ fn signature(flow: &FlowPlan) -> String {
         flow.params.iter().map(|param| format!("{}: {}{}", param.name, param.ty, access(param.access))).collect();
     let frame: Frame = flow.params.iter().map(|param| param.name.to_string()).collect();
     let limits = [("deadline", &flow.deadline), ("parallel", &flow.parallel)];
-    let limits: Vec<String> =
-        limits.into_iter().filter_map(|(key, value)| Some(format!("{key}: {}", names::expr(value.as_ref()?, &frame)))).collect();
+    let limits = limits.into_iter().filter_map(|(key, value)| Some(format!("{key}: {}", names::expr(value.as_ref()?, &frame))));
+    let budget = names::budget(&flow.budget, &frame).map(|budget| format!("budget: {budget}"));
+    let limits: Vec<String> = limits.chain(budget).collect();
     let with = if limits.is_empty() { String::new() } else { format!(" with {{ {} }}", limits.join(", ")) };
     format!("flow {}({}) -> {}{with}\n", flow.name, params.join(", "), flow.result)
 }

@@ -4,8 +4,8 @@ use catalog::{Digest, Name, Type, Value};
 use cranelift_entity::PrimaryMap;
 use grammar::Span;
 use lang::plan::{
-    Backoff, CallPlan, Child, ComponentId, ComponentRef, Expr, FlowId, FlowPlan, FunctionId, FunctionRef, Grant, Node, NodeId,
-    NodeKind, Operator, ParamPlan, Plan, Region, RegionId, Slot, WaitPlan,
+    Backoff, Budget, CallPlan, Child, ComponentId, ComponentRef, Expr, FlowId, FlowPlan, FunctionId, FunctionRef, Grant, Node,
+    NodeId, NodeKind, Operator, ParamPlan, Plan, Region, RegionId, Rules, Slot, WaitPlan,
 };
 
 /// A region that is being made.
@@ -30,13 +30,15 @@ pub struct NodePolicy {
     pub deadline: Option<Expr>,
     /// Of the node.
     pub parallel: Option<Expr>,
+    /// Of a structured node.
+    pub budget: Budget,
     /// What it gives.
     pub ty: Type,
 }
 
 impl Default for NodePolicy {
     fn default() -> Self {
-        Self { deadline: None, parallel: None, ty: Type::U64 }
+        Self { deadline: None, parallel: None, budget: Budget::default(), ty: Type::U64 }
     }
 }
 
@@ -125,6 +127,7 @@ impl PlanBuilder {
                 successors: from..to,
                 deadline: node.policy.deadline,
                 parallel: node.policy.parallel,
+                budget: node.policy.budget,
                 ty: node.policy.ty,
             });
         }
@@ -147,6 +150,7 @@ impl PlanBuilder {
             body,
             deadline: None,
             parallel: None,
+            budget: Budget::default(),
             span: Span::default(),
         })
     }
@@ -188,6 +192,7 @@ pub fn call(function: FunctionId, args: Vec<Expr>) -> CallPlan {
         class: None,
         memory: None,
         fuel: None,
+        rules: Rules::default(),
     }
 }
 
@@ -240,7 +245,8 @@ fn predecessors(node: &NodeDraft, inputs: u32) -> Vec<u32> {
         slots.extend(&child.captures);
     }
     expressions(&node.kind, &mut |expr| walk(expr, &mut slots));
-    for expr in node.policy.deadline.iter().chain(&node.policy.parallel) {
+    let budget = node.policy.budget.exprs().flatten();
+    for expr in node.policy.deadline.iter().chain(&node.policy.parallel).chain(budget) {
         walk(expr, &mut slots);
     }
     let mut nodes: Vec<u32> = slots.into_iter().filter_map(|slot| slot.0.checked_sub(inputs)).collect();
@@ -252,7 +258,7 @@ fn predecessors(node: &NodeDraft, inputs: u32) -> Vec<u32> {
 fn expressions(kind: &NodeKind, visit: &mut dyn FnMut(&Expr)) {
     match kind {
         NodeKind::Call(call) => {
-            let policy = [&call.retry, &call.timeout, &call.memory, &call.fuel];
+            let policy = [&call.retry, &call.timeout, &call.memory, &call.fuel, &call.rules.priority, &call.rules.key];
             call.args.iter().chain(policy.into_iter().flatten()).for_each(&mut *visit);
             for grant in &call.grants {
                 if let Grant::Folder(_, expr) = grant {

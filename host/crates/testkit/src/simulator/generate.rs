@@ -5,17 +5,23 @@
 
 use catalog::{Type, Value};
 use lang::plan::{
-    Backoff, CallPlan, Expr, FlowId, FolderAccess, FunctionId, Grant, NodeKind, Operator, Pattern, Plan, RegionId, Slot, WaitPlan,
+    Backoff, Breaker, Budget, CallPlan, Expr, FlowId, FolderAccess, FunctionId, Grant, NodeKind, Operator, Pattern, Plan, Rate,
+    RegionId, Slot, WaitPlan,
 };
 
 use super::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, count, number, numbers, remainder_is, slot, step, wait};
+
+/// A step `…_p2` may start twice in so many milliseconds.
+pub(super) const RATE_PER: u64 = 400;
 
 /// The plan of a seed. It has about so many steps: which branches are taken is not known here.
 #[must_use]
 pub fn plan(seed: u64, steps: u64) -> Plan {
     let mut builder = PlanBuilder::default();
     let functions = ["alpha", "beta", "gamma"].map(|name| builder.function(name, Type::U64)).to_vec();
-    let mut generator = Generator { builder, functions, random: fastrand::Rng::with_seed(seed), names: 0, steps: 0, weight: 1 };
+    let mut random = fastrand::Rng::with_seed(seed);
+    let prioritized = random.bool();
+    let mut generator = Generator { builder, functions, random, prioritized, names: 0, steps: 0, weight: 1 };
     let mut draft = RegionDraft::new(1);
     let mut slots = vec![Slot(0)];
     while generator.steps < steps {
@@ -38,6 +44,8 @@ struct Generator {
     builder: PlanBuilder,
     functions: Vec<FunctionId>,
     random: fastrand::Rng,
+    /// Whether some steps have a priority.
+    prioritized: bool,
     names: u32,
     steps: u64,
     /// How often what is generated now runs.
@@ -90,6 +98,7 @@ impl Generator {
             }
             _ => {}
         }
+        self.rules(&mut plan, &mut name);
         let retries = if self.random.bool() { self.random.u32(1..4) } else { 0 };
         if retries > 0 {
             plan.retry = Some(count(retries));
@@ -104,11 +113,32 @@ impl Generator {
         draft.node(&name, NodeKind::Call(Box::new(plan)), after, NodePolicy { deadline, ..NodePolicy::default() })
     }
 
+    /// Rules that change the order of steps and nothing else; the name tells the simulator what to look at.
+    fn rules(&mut self, plan: &mut CallPlan, name: &mut String) {
+        if self.prioritized && self.random.bool() {
+            plan.rules.priority = Some(Expr::Const(Value::S32(self.random.i32(-2..3))));
+        }
+        if self.random.u32(..8) == 0 {
+            let key = self.random.u32(..3);
+            plan.rules.key = Some(Expr::Const(Value::string(format!("k{key}").as_str())));
+            name.push_str(&format!("_k{key}"));
+        }
+        // Steps with effects may wait for room after they were let through.
+        if plan.grants.is_empty() && self.random.u32(..8) == 0 {
+            let count = self.random.u32(1..4);
+            plan.rules.rate = Some(Rate { count, per: RATE_PER * 1_000_000 });
+            name.push_str(&format!("_p{count}"));
+        }
+        if self.random.u32(..8) == 0 {
+            plan.rules.breaker = Some(Breaker { failures: 1_000_000, within: 1_000_000, cooldown: 1 });
+        }
+    }
+
     /// Adds something that gives a `u64`.
     fn form(&mut self, draft: &mut RegionDraft, slots: &[Slot], depth: u32) -> Slot {
         let (a, b) = (self.any(slots), self.any(slots));
         let deep = depth < 3 && self.weight < 24;
-        match self.random.u32(..if deep { 26 } else { 7 }) {
+        match self.random.u32(..if deep { 27 } else { 7 }) {
             0..=3 => self.any_step(draft, vec![slot(a)], &[]),
             4..=5 => {
                 let after = [self.any(slots)];
@@ -132,6 +162,7 @@ impl Generator {
             22 => self.nap(draft, a),
             23 => self.echo(draft, a, depth),
             24 | 25 => self.post(draft, a, depth),
+            26 => self.fused(draft, a),
             _ => self.attempt(draft, a, b, depth),
         }
     }
@@ -261,7 +292,12 @@ impl Generator {
         let name = self.name("block");
         let parallel = Some(count(self.random.u32(1..4)));
         let deadline = if self.random.bool() { Some(wait(1_000_000_000)) } else { None };
-        draft.node(&name, NodeKind::Block { body: child(body, &[a, b]) }, &[], NodePolicy { parallel, deadline, ty: Type::U64 })
+        draft.node(
+            &name,
+            NodeKind::Block { body: child(body, &[a, b]) },
+            &[],
+            NodePolicy { parallel, deadline, ..NodePolicy::default() },
+        )
     }
 
     /// A flow that may return early. What runs beside the `return` may or may not come to its end.
@@ -301,10 +337,11 @@ impl Generator {
         for _ in 0..self.random.u32(1..5) {
             self.any_step(&mut body, vec![slot(Slot(0))], &[]);
         }
-        match self.random.u32(..3) {
+        match self.random.u32(..4) {
             0 => {
                 let mut plan = call(FunctionId::from_u32(0), vec![slot(Slot(0))]);
                 plan.retry = Some(count(self.random.u32(..3)));
+                plan.rules.pauses = self.random.u32(..4) == 0;
                 let name = self.name("x");
                 body.add(&name, NodeKind::Call(Box::new(plan)));
             }
@@ -314,6 +351,7 @@ impl Generator {
                 let policy = NodePolicy { deadline: Some(wait(self.random.u64(1..300))), ..NodePolicy::default() };
                 body.node(&name, kind, &[], policy);
             }
+            2 => self.bounded(&mut body),
             _ => {
                 let mut inner = RegionDraft::new(1);
                 let kind = self.step(vec![slot(Slot(0))]);
@@ -330,6 +368,41 @@ impl Generator {
         let handled = self.any_step(&mut handler, vec![kind, slot(Slot(1))], &[]);
         let handler = self.builder.region(handler, slot(handled));
         let name = self.name("racy");
+        draft.add(&name, NodeKind::Try { body: child(body, &[a]), handler: child(handler, &[a]) })
+    }
+
+    /// A block whose budget is too small for the steps in it.
+    fn bounded(&mut self, body: &mut RegionDraft) {
+        let mut each = RegionDraft::new(1);
+        let before = (self.steps, self.weight);
+        self.weight *= 6;
+        let made = self.any_step(&mut each, vec![slot(Slot(0))], &[]);
+        (self.steps, self.weight) = before;
+        let each = self.builder.region(each, slot(made));
+        let mut inner = RegionDraft::new(0);
+        let policy = NodePolicy { ty: Type::list(Type::U64), ..NodePolicy::default() };
+        let parallel = if self.random.bool() { Some(count(self.random.u32(1..3))) } else { None };
+        let kind = NodeKind::Map { list: numbers(0..6), body: child(each, &[]), collect: false };
+        inner.node("all", kind, &[], NodePolicy { parallel, ..policy });
+        let inner = self.builder.region(inner, number(1));
+        let steps = self.random.u64(1..5);
+        let budget = Budget { steps: Some(number(steps)), fuel: Some(number(1_000_000)), time: Some(wait(1_000_000_000)) };
+        let policy = NodePolicy { budget, ..NodePolicy::default() };
+        body.node(&format!("budget{steps}"), NodeKind::Block { body: child(inner, &[]) }, &[], policy);
+    }
+
+    /// A step that fails until its breaker opens and it is refused; what is done then does not depend on how it failed.
+    fn fused(&mut self, draft: &mut RegionDraft, a: Slot) -> Slot {
+        let mut body = RegionDraft::new(1);
+        let mut plan = call(FunctionId::from_u32(0), vec![slot(Slot(0))]);
+        let failures = self.random.u32(1..4);
+        plan.retry = Some(count(3));
+        plan.rules.breaker = Some(Breaker { failures, within: 1_000_000_000, cooldown: self.random.u64(1..50) * 1_000_000 });
+        let name = self.name("x");
+        body.add(&name, NodeKind::Call(Box::new(plan)));
+        let body = self.builder.region(body, number(1));
+        let handler = self.builder.region(RegionDraft::new(2), slot(Slot(1)));
+        let name = self.name("racyfuse");
         draft.add(&name, NodeKind::Try { body: child(body, &[a]), handler: child(handler, &[a]) })
     }
 

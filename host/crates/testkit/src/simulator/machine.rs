@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use catalog::{Digest, Value};
-use engine::core::{Action, Blocked, Capacity, Idle, Input, Progress, Run, StartAttempt};
+use engine::core::{Action, Blocked, BlockedBy, Capacity, Idle, Input, Progress, Run, StartAttempt};
 use engine::event::{Decision, Event, Payload, RunId, RunStarted, TaskId, TimerId, Timestamp};
 use engine::ports::{Mail, Outcome};
 use lang::plan::SEMANTICS_VERSION;
 
 use super::outside::Outside;
+use super::rules;
 use super::steps::{Behaviour, behave};
 
 /// A run of more events than this does not come to an end.
@@ -299,6 +300,8 @@ impl Machine {
             return Err(format!("`{}` was started twice", start.path));
         }
         self.check_stopped(&start.path)?;
+        rules::key_is_free(self.in_flight.values(), &start.path)?;
+        outside.limits.begin(&start.path, start.number, self.now)?;
         let (pure_step, repeatable) = kind_of(&start.path);
         outside.begin(start, repeatable, pure_step, self.now)?;
         if pure_step != start.grants.is_empty() && !start.path.contains("denied") {
@@ -328,7 +331,14 @@ impl Machine {
 
     /// The operator looks at the witness and decides.
     fn decide(&mut self, idle: Idle, outside: &mut Outside) -> Result<(), String> {
-        for Blocked { task, path, number } in idle.blocked {
+        for Blocked { task, path, number, by } in idle.blocked {
+            if matches!(by, BlockedBy::Exhausted { .. }) {
+                let decision = Decision::Fail("let it be".to_owned());
+                self.run.check_decision(task, &decision)?;
+                outside.decisions += 1;
+                self.run.handle(Input::Decide { task, decision }, Timestamp(self.now), &mut self.actions);
+                continue;
+            }
             let failures = outside.failures(&path);
             let began = outside.witness(&path, number).is_some();
             let done =

@@ -9,6 +9,7 @@ use engine::event::{Decision, Event, EventBody, Payload, RunOutcome, TaskId};
 use lang::plan::Plan;
 
 use super::mail::{self, Inbox};
+use super::rules::Limits;
 
 /// The world around the processes that own a run.
 pub(super) struct Outside {
@@ -25,6 +26,8 @@ pub(super) struct Outside {
     pub(super) inboxes: Vec<Inbox>,
     /// What the run has sent, by id: topic and payload.
     pub(super) published: BTreeMap<Arc<str>, (Arc<str>, Arc<str>)>,
+    /// Rates and budgets, over all processes.
+    pub(super) limits: Limits,
     facts: BTreeMap<Arc<str>, Facts>,
     /// Steps about which the operator decided, and whether their attempt had begun; the decision may get lost.
     asked: BTreeMap<TaskId, (Arc<str>, bool)>,
@@ -56,6 +59,7 @@ impl Outside {
             supplied: Vec::new(),
             decisions: 0,
             most_open: 0,
+            limits: Limits::default(),
             inboxes: mail::inboxes(&plan),
             published: BTreeMap::new(),
             plan,

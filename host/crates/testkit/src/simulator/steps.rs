@@ -38,7 +38,7 @@ pub(super) fn behave(seed: u64, path: &str, function: &str, args: &[Value], fail
         Ok(Value::U64(hash(0, &[function, &text]) % 1000))
     };
     let bill = Bill { fuel: chance % 100, ..Bill::default() };
-    Behaviour::Ends(Box::new(Outcome { result, bill, denials: Vec::new(), log: Vec::new() }))
+    Behaviour::Ends(Box::new(Outcome { result, bill, denials: Vec::new(), log: Vec::new(), cache: None }))
 }
 
 /// A step `s7_r2` has two retries.

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use catalog::{Name, Value};
-use lang::plan::{FunctionId, NodeId, RegionId};
+use lang::plan::{Breaker, FunctionId, NodeId, Rate, RegionId};
 
+use super::budget::Budget;
+use crate::core::line::{Line, Ticket};
 use crate::core::slab::Id;
 use crate::core::values::ListValue;
 use crate::event::{Failure, TaskId, TimerId, Timestamp};
@@ -28,6 +30,10 @@ pub(crate) enum Work {
     Settle(InstanceId),
     /// Nothing runs any more in a node that was told to stop.
     Stopped(ActivityId),
+    /// An attempt is refused by its breaker, which is open for so many milliseconds.
+    Refuse(TaskId, u64),
+    /// Nobody has this key any more.
+    Unlock(Arc<str>),
 }
 
 /// An open region.
@@ -199,6 +205,53 @@ pub(crate) struct Task {
     pub(crate) failures: u32,
     pub(crate) backoff: Backoff,
     pub(crate) previous: Option<Failure>,
+    /// Most steps have none.
+    pub(crate) rules: Option<Box<Rules>>,
+}
+
+/// What the plan says of a step beside its limits.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) node: NodeId,
+    pub(crate) priority: i32,
+    pub(crate) key: Option<Arc<str>>,
+    pub(crate) rate: Option<Rate>,
+    pub(crate) breaker: Option<Breaker>,
+    /// Whether its result may come out of the cache, and how old it may be in nanoseconds.
+    pub(crate) cache: Option<Option<u64>>,
+    /// Whether an operator decides when its attempts are used up.
+    pub(crate) pauses: bool,
+    /// Its attempts are used up, and an operator is asked.
+    pub(crate) exhausted: bool,
+}
+
+impl Task {
+    pub(crate) fn priority(&self) -> i32 {
+        self.rules.as_ref().map_or(0, |rules| rules.priority)
+    }
+
+    pub(crate) fn key(&self) -> Option<&Arc<str>> {
+        self.rules.as_ref()?.key.as_ref()
+    }
+
+    pub(crate) fn rate(&self) -> Option<(NodeId, Rate)> {
+        let rules = self.rules.as_ref()?;
+        Some((rules.node, rules.rate?))
+    }
+
+    pub(crate) fn breaker(&self) -> Option<(FunctionId, Breaker)> {
+        Some((self.function, self.rules.as_ref()?.breaker?))
+    }
+
+    /// Whether its result may come out of the cache, and how old it may be in nanoseconds.
+    pub(crate) fn cache(&self) -> Option<Option<u64>> {
+        self.rules.as_ref()?.cache
+    }
+
+    /// Whether it waits for an operator because its attempts are used up.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.rules.as_ref().is_some_and(|rules| rules.exhausted)
+    }
 }
 
 /// Where a step stands.
@@ -210,6 +263,14 @@ pub(crate) enum Status {
     Queued(ScopeId),
     /// Waits because nothing starts now.
     Held,
+    /// Waits for its key.
+    Locked,
+    /// Waits until its rate lets it start.
+    Paced(NodeId, Ticket),
+    /// Its breaker is open: the attempt fails.
+    Refused,
+    /// Waits for the trial of its breaker.
+    Fused,
     /// An attempt runs.
     Running,
     /// Waits until it may be tried again.
@@ -236,13 +297,14 @@ pub(crate) enum Backoff {
     Exponential { first: u64, max: Option<u64> },
 }
 
-/// A limit on the steps that run at once in a node and all below it.
+/// A limit on the steps that run at once in a node and all below it, or a budget of them.
 #[derive(Debug)]
 pub(crate) struct Scope {
     pub(crate) limit: u32,
     pub(crate) running: u32,
     pub(crate) parent: Option<ScopeId>,
-    pub(crate) queue: VecDeque<TaskId>,
+    pub(crate) queue: Line,
+    pub(crate) budget: Option<Box<Budget>>,
 }
 
 /// A timer.
@@ -261,4 +323,8 @@ pub(crate) enum Due {
     Retry(TaskId),
     /// The time of a `wait` has come.
     Wait(ActivityId),
+    /// A further attempt of the node may start.
+    Rate(NodeId),
+    /// The time of the budget is over.
+    Budget(ScopeId),
 }

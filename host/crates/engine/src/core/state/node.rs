@@ -5,6 +5,7 @@ use lang::eval;
 use lang::plan::{Arm, Expr, FlowId, NodeId, NodeKind, RegionId};
 
 use super::State;
+use super::budget::Bounds;
 use super::model::{ActivityId, Cause, FoldForm, Form, InstanceId, LoopForm, MapForm, Role};
 use crate::core::values::{ListValue, evaluate, evaluate_bool, evaluate_duration, evaluate_u32, failure};
 use crate::event::Failure;
@@ -147,6 +148,7 @@ impl State {
         let Some(shape) = plan.nodes.get(node) else { return Ok(None) };
         let deadline = evaluate_duration(shape.deadline.as_ref(), self.frame(id))?;
         let parallel = evaluate_u32(shape.parallel.as_ref(), self.frame(id))?;
+        let budget = Bounds::evaluate(&shape.budget, self.frame(id))?;
         let is_map = matches!(form, Form::Map(_));
         let Some(activity) = self.add_activity(id, node, form) else { return Ok(None) };
         if let (Some(limit), false) = (parallel, is_map) {
@@ -154,6 +156,9 @@ impl State {
         }
         if let Some(deadline) = deadline {
             self.set_deadline(activity, deadline);
+        }
+        if let Some(budget) = budget {
+            self.add_budget(activity, budget);
         }
         Ok(Some(activity))
     }
@@ -164,14 +169,18 @@ impl State {
         let Some(shape) = plan.flows.get(flow) else { return };
         let frame: Vec<Option<Value>> = args.into_iter().map(Some).collect();
         let policy = evaluate_duration(shape.deadline.as_ref(), &frame)
-            .and_then(|deadline| Ok((deadline, evaluate_u32(shape.parallel.as_ref(), &frame)?)));
+            .and_then(|deadline| Ok((deadline, evaluate_u32(shape.parallel.as_ref(), &frame)?)))
+            .and_then(|(deadline, parallel)| Ok((deadline, parallel, Bounds::evaluate(&shape.budget, &frame)?)));
         match policy {
-            Ok((deadline, parallel)) => {
+            Ok((deadline, parallel, budget)) => {
                 if let Some(limit) = parallel {
                     self.add_scope(activity, limit);
                 }
                 if let Some(deadline) = deadline {
                     self.set_deadline(activity, deadline);
+                }
+                if let Some(budget) = budget {
+                    self.add_budget(activity, budget);
                 }
                 self.open_region(activity, Role::Body, body, frame);
             }

@@ -173,7 +173,10 @@ impl State {
             self.clear_timer(timer);
         }
         for scope in &activity.own_scopes {
-            self.scopes.remove(*scope);
+            let budget = self.scopes.remove(*scope).and_then(|scope| scope.budget);
+            if let Some(timer) = budget.and_then(|budget| budget.timer) {
+                self.clear_timer(timer);
+            }
         }
         if let Some((place, _)) = activity.place
             && let Some(instance) = self.instances.get_mut(place)

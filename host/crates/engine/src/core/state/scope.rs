@@ -1,17 +1,17 @@
-//! Limits on the steps that run at once: places are taken in the order of asking.
-
-use std::collections::VecDeque;
+//! Limits on the steps that run at once: places are taken by priority, then in the order of asking.
 
 use super::State;
 use super::model::{ActivityId, Scope, ScopeId, Status};
 use crate::core::bugs::Bug;
+use crate::core::line::Line;
 use crate::event::TaskId;
 
 impl State {
     /// Limits the steps in a node, inside the limits around it.
     pub(super) fn add_scope(&mut self, id: ActivityId, limit: u32) {
         let Some(activity) = self.activities.get_mut(id) else { return };
-        let scope = self.scopes.insert(Scope { limit: limit.max(1), running: 0, parent: activity.scope, queue: VecDeque::new() });
+        let (limit, parent) = (limit.max(1), activity.scope);
+        let scope = self.scopes.insert(Scope { limit, running: 0, parent, queue: Line::new(), budget: None });
         activity.scope = Some(scope);
         activity.own_scopes.push(scope);
     }
@@ -22,9 +22,9 @@ impl State {
         while let Some(id) = at {
             let Some(scope) = self.scopes.get_mut(id) else { break };
             if scope.running >= scope.limit {
-                scope.queue.push_back(task);
-                if let Some(task) = self.tasks.get_mut(&task) {
-                    task.status = Status::Queued(id);
+                if let Some(of) = self.tasks.get_mut(&task) {
+                    scope.queue.push(of.priority(), task);
+                    of.status = Status::Queued(id);
                 }
                 return false;
             }
@@ -66,7 +66,7 @@ impl State {
             if scope.running >= scope.limit {
                 return;
             }
-            let Some(next) = scope.queue.pop_front() else { return };
+            let Some(next) = scope.queue.pop() else { return };
             if self.tasks.get(&next).is_some_and(|task| task.status == Status::Queued(id)) {
                 self.start(next);
             }

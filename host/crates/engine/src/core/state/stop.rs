@@ -90,8 +90,13 @@ impl State {
                 self.clear_timer(timer);
                 false
             }
-            // INVARIANT: queues skip a step that is not in the state in which it was queued, or is gone.
+            Status::Paced(node, ticket) => {
+                self.leave_rate(node, ticket);
+                false
+            }
+            // INVARIANT: queues skip a step that is not in the state in which it was queued, or is being stopped, or is gone.
             Status::Ready | Status::Queued(_) | Status::Held | Status::Unknown => false,
+            Status::Locked | Status::Refused | Status::Fused => false,
         }
     }
 

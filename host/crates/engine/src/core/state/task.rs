@@ -5,10 +5,13 @@ use sha2::{Digest as _, Sha256};
 
 use catalog::{FailureKind, Value};
 
-use super::model::{Activity, ActivityId, Backoff, Due, Form, InstanceId, Status, Task, Wishes};
+use super::breaker::Verdict;
+use super::model::{Activity, ActivityId, Backoff, Due, Form, InstanceId, Rules, Status, Task, Wishes};
 use super::{Command, Misfit, State};
 use crate::core::bugs::Bug;
-use crate::core::values::{decode, evaluate, evaluate_duration, evaluate_u32, evaluate_u64, failure, milliseconds};
+use crate::core::values::{
+    decode, evaluate, evaluate_duration, evaluate_s32, evaluate_text, evaluate_u32, evaluate_u64, failure, milliseconds,
+};
 use crate::event::{Decision, Failure, TaskId};
 use crate::ports::GrantedCapability;
 
@@ -46,6 +49,7 @@ impl State {
             failures: 0,
             backoff: backoff(&call.backoff, frame)?,
             previous: None,
+            rules: rules(&call.rules, node, frame)?,
         };
         self.add_task(id, node, task, deadline);
         Ok(())
@@ -60,24 +64,46 @@ impl State {
         if let Some(deadline) = deadline {
             self.set_deadline(activity, deadline);
         }
-        self.start(id);
+        if self.prioritized {
+            let priority = self.tasks.get(&id).map_or(0, Task::priority);
+            self.soon.push(priority, id);
+        } else {
+            self.start(id);
+        }
     }
 
-    /// Starts an attempt, or lets it wait for a place or for the end of a pause.
+    /// Starts an attempt, or lets it wait: for the end of a pause, its key, its breaker, its rate, a place.
+    ///
+    /// Only the key is held while it waits for something else; when it need not wait any more, all the others are asked again.
     pub(super) fn start(&mut self, id: TaskId) {
         let starts = self.starts();
         let Some(task) = self.tasks.get_mut(&id) else { return };
+        if self.activities.get(task.activity).is_none_or(|activity| activity.stopping.is_some()) {
+            return;
+        }
         if !starts {
             task.status = Status::Held;
-            self.held.push_back(id);
+            self.held.push(task.priority(), id);
             return;
         }
         let (placed, scope) = (task.placed, task.scope);
+        if !self.take_key(id) || !self.pass_breaker(id) || !self.within_rate(id) {
+            // It still has its place when it runs again after a crash.
+            self.give_place(id);
+            return;
+        }
         if !placed && !self.take_place(id, scope) {
             return;
         }
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.placed = true;
+        }
+        if !self.within_budget(id) {
+            return;
+        }
+        self.count_start(id);
+        self.begin_trial(id);
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        task.placed = true;
         task.started = false;
         task.status = Status::Running;
         self.commands.push(Command::Start(id, task.number));
@@ -88,13 +114,19 @@ impl State {
         if !self.starts() {
             return;
         }
-        for id in std::mem::take(&mut self.held) {
+        let mut held = std::mem::take(&mut self.held);
+        while let Some(id) = held.pop() {
             if self.tasks.get(&id).is_some_and(|task| task.status == Status::Held) {
                 self.start(id);
             } else {
                 self.send(id);
             }
         }
+    }
+
+    /// Whether a step still waits in this way, and is wanted.
+    pub(super) fn waits_as(&self, id: TaskId, status: Status) -> bool {
+        self.tasks.get(&id).is_some_and(|task| task.status == status && !self.is_stopping(task.activity))
     }
 
     /// Whether a step is being stopped.
@@ -122,6 +154,10 @@ impl State {
             return;
         }
         let Some(task) = self.tasks.get_mut(&id) else { return };
+        if task.retries_left == 0 && task.rules.as_ref().is_some_and(|rules| rules.pauses) {
+            self.exhaust(id, failure);
+            return;
+        }
         if task.retries_left == 0 {
             let path = std::sync::Arc::clone(&task.path);
             self.forget_task(id);
@@ -147,6 +183,19 @@ impl State {
         }
     }
 
+    /// The attempts of a step are used up, and an operator is to decide about it.
+    fn exhaust(&mut self, id: TaskId, failure: Failure) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        task.status = Status::Unknown;
+        task.failures += 1;
+        task.previous = Some(failure);
+        if let Some(rules) = &mut task.rules {
+            rules.exhausted = true;
+        }
+        self.unknown.insert(id);
+        self.give_place(id);
+    }
+
     pub(super) fn attempt_cancelled(&mut self, id: TaskId) {
         let Some(activity) = self.tasks.get(&id).map(|task| task.activity) else { return };
         if self.is_stopping(activity) {
@@ -162,6 +211,9 @@ impl State {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         task.number += 1;
         task.status = Status::Ready;
+        if let Some(rules) = &mut task.rules {
+            rules.exhausted = false;
+        }
         self.start(id);
     }
 
@@ -199,7 +251,7 @@ impl State {
         self.send_again();
     }
 
-    /// An operator decided about a step whose outcome is not known.
+    /// An operator decided about a step whose outcome is not known, or whose attempts are used up.
     pub(super) fn decided(&mut self, id: TaskId, decision: &Decision) -> Result<(), Misfit> {
         if id.0 >= self.next_task {
             return Err(Misfit(format!("step {} was never open", id.0)));
@@ -221,8 +273,10 @@ impl State {
                 self.complete(activity, value);
             }
             Decision::Fail(message) => {
+                // What used up the attempts goes its way; of an unknown outcome only the operator can tell.
+                let own = task.previous.clone().filter(|_| task.is_exhausted());
+                let failure = own.unwrap_or_else(|| failure(FailureKind::Error, message.clone()));
                 self.forget_task(id);
-                let failure = failure(FailureKind::Error, message.clone());
                 self.fail(activity, Box::new(super::model::Failed { failure, path }));
             }
         }
@@ -233,6 +287,8 @@ impl State {
     /// A step is over.
     pub(super) fn forget_task(&mut self, id: TaskId) {
         self.give_place(id);
+        self.judge(id, Verdict::Unknown);
+        self.give_key(id);
         self.tasks.remove(&id);
         if self.unknown.remove(&id) {
             self.release_held();
@@ -260,6 +316,25 @@ fn capability(grant: &plan::Grant, frame: &[Option<Value>]) -> Result<GrantedCap
         plan::Grant::Clock => GrantedCapability::Clock,
         plan::Grant::Random => GrantedCapability::Random,
     })
+}
+
+fn rules(plan: &plan::Rules, node: NodeId, frame: &[Option<Value>]) -> Result<Option<Box<Rules>>, Failure> {
+    if plan.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Box::new(Rules {
+        node,
+        priority: evaluate_s32(plan.priority.as_ref(), frame)?.unwrap_or(0),
+        key: evaluate_text(plan.key.as_ref(), frame)?,
+        rate: plan.rate,
+        breaker: plan.breaker,
+        cache: match &plan.cache {
+            Some(cache) => Some(evaluate_duration(cache.ttl.as_ref(), frame)?),
+            None => None,
+        },
+        pauses: plan.pauses,
+        exhausted: false,
+    })))
 }
 
 fn backoff(plan: &plan::Backoff, frame: &[Option<Value>]) -> Result<Backoff, Failure> {

@@ -51,6 +51,8 @@ impl State {
         match timer.due {
             Due::Retry(task) => self.start(task),
             Due::Wait(activity) => self.waited(activity),
+            Due::Rate(node) => self.rate_due(node),
+            Due::Budget(scope) => self.budget_due(scope),
             Due::Deadline(activity) => {
                 if let Some(activity) = self.activities.get_mut(activity) {
                     activity.deadline = None;

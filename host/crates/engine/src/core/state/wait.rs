@@ -80,7 +80,7 @@ impl State {
         if self.starts() {
             self.send(task);
         } else {
-            self.held.push_back(task);
+            self.held.push(0, task);
         }
         Ok(())
     }

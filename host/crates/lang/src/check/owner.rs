@@ -1,0 +1,76 @@
+//! What a `with` stands on, and which keys have a meaning there.
+
+/// What a `with` stands on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    Step,
+    Block,
+    Map,
+    Wait,
+    Emit,
+    Flow,
+    Use,
+    Import,
+    Class,
+    Hook,
+    Budget,
+}
+
+use Owner::{Block, Budget, Class, Emit, Flow, Hook, Import, Map, Step, Use, Wait};
+
+/// On a step; on what is around it a default for the steps inside.
+const STEPS: &[Owner] = &[Step, Use, Block, Flow, Map];
+
+/// On whatever calls a function; likewise.
+const CALLS: &[Owner] = &[Step, Use, Block, Flow, Map, Hook];
+
+/// On what has steps inside.
+const BLOCKS: &[Owner] = &[Block, Flow, Map];
+
+/// All keys, and where they may stand.
+pub(super) const KEYS: [(&str, &[Owner]); 20] = [
+    ("allow", &[Step, Use, Block, Flow, Map, Import, Hook]),
+    ("backoff", CALLS),
+    ("breaker", STEPS),
+    ("budget", BLOCKS),
+    ("cache", STEPS),
+    ("class", CALLS),
+    ("deadline", &[Step, Use, Block, Flow, Map, Hook, Wait, Emit]),
+    ("fuel", &[Step, Use, Block, Flow, Map, Hook, Class, Budget]),
+    ("idempotent", &[Step, Use, Hook]),
+    ("key", STEPS),
+    ("memory", &[Step, Use, Block, Flow, Map, Hook, Class]),
+    ("on_error", &[Map]),
+    ("on_exhausted", STEPS),
+    ("parallel", &[Block, Flow, Map, Class]),
+    ("priority", STEPS),
+    ("rate", STEPS),
+    ("retry", CALLS),
+    ("steps", &[Budget]),
+    ("time", &[Budget]),
+    ("timeout", &[Step, Use, Block, Flow, Map, Hook, Class, Wait, Emit]),
+];
+
+impl Owner {
+    /// As a diagnostic names it.
+    pub(super) const fn what(self) -> &'static str {
+        match self {
+            Self::Step => "a step",
+            Self::Block => "this form",
+            Self::Map => "a `map`",
+            Self::Wait => "a `wait`",
+            Self::Emit => "an `emit`",
+            Self::Flow => "a flow",
+            Self::Use => "a `use`",
+            Self::Import => "an `import`",
+            Self::Class => "a class",
+            Self::Hook => "a hook",
+            Self::Budget => "a budget",
+        }
+    }
+
+    /// The keys that may stand here, in order.
+    pub(super) fn keys(self) -> Vec<&'static str> {
+        KEYS.iter().filter(|(_, owners)| owners.contains(&self)).map(|(key, _)| *key).collect()
+    }
+}
