@@ -16,8 +16,11 @@ fn text(text: &str) -> Option<Expr> {
     Some(Expr::Const(Value::string(text)))
 }
 
+/// Makes a step what it is.
+type Change<'c> = &'c dyn Fn(&mut CallPlan);
+
 /// `main()` of steps without order, each made by one of these, of which so many run at once.
-fn beside(parallel: Option<u32>, steps: &[(&str, &dyn Fn(&mut CallPlan))]) -> Plan {
+fn beside(parallel: Option<u32>, steps: &[(&str, Change<'_>)]) -> Plan {
     let mut builder = PlanBuilder::default();
     let function = builder.function("work", Type::U64);
     let mut main = RegionDraft::new(0);
