@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Send(SendArgs),
     /// Checks a flow and everything it imports
     Check(CheckArgs),
+    /// Runs the tests in flow files: mocked steps, virtual time, nothing outside is touched
+    Test(TestArgs),
     /// Prints the graph that a flow compiles to
     Plan(PlanArgs),
     /// Lists runs
@@ -157,6 +159,19 @@ pub(crate) struct CheckArgs {
     /// The flow files
     #[arg(required = true)]
     pub(crate) flow_files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Flow files, and folders that are searched for flow files with tests
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Only tests whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// Most real time that a test may take
+    #[arg(long, value_name = "DURATION", default_value = "60s")]
+    pub(crate) timeout: String,
 }
 
 #[derive(Debug, Args)]

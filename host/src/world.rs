@@ -30,6 +30,11 @@ pub(crate) struct ReadFiles {
 }
 
 impl DiskWorld {
+    /// The bytes of a component that was read.
+    pub(crate) fn bytes(&self, digest: Digest) -> Option<Arc<[u8]>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).bytes.get(&digest).cloned()
+    }
+
     /// Everything that was read.
     pub(crate) fn into_files(self) -> ReadFiles {
         self.read.into_inner().unwrap_or_else(PoisonError::into_inner)

@@ -30,10 +30,12 @@ pub(crate) fn failed(compilation: &Compilation) -> Exit {
     }
 }
 
-fn worse(a: Exit, b: Exit) -> Exit {
+/// Of two exit codes the one that a command over several files ends with.
+pub(crate) fn worse(a: Exit, b: Exit) -> Exit {
     match (a, b) {
         (Exit::DoesNotCompile, _) | (_, Exit::DoesNotCompile) => Exit::DoesNotCompile,
         (Exit::Plugin, _) | (_, Exit::Plugin) => Exit::Plugin,
+        (Exit::RunFailed, _) | (_, Exit::RunFailed) => Exit::RunFailed,
         _ => Exit::Done,
     }
 }

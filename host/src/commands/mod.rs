@@ -12,6 +12,7 @@ mod send;
 mod session;
 mod show;
 mod signal;
+mod test;
 
 use clap::CommandFactory;
 
@@ -29,6 +30,7 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
         Command::Signal(args) => signal::run(output, &cli.global, args),
         Command::Send(args) => send::run(output, &cli.global, args),
         Command::Check(args) => Ok(check::run(output, args)),
+        Command::Test(args) => test::run(output, &cli.global, args),
         Command::Plan(args) => plan::run(output, args),
         Command::Ps(args) => list::run(output, &cli.global, args),
         Command::Show { run } => show::run(output, &cli.global, run),

@@ -35,12 +35,17 @@ pub(crate) fn open_reader(config: &Config) -> Result<Reader, Problem> {
     Ok(Reader::open(&config.store.path, Options::default().lock_timeout)?)
 }
 
+/// A sandbox with the cache of compiled components.
+pub(crate) fn open_sandbox() -> Result<Sandbox, Problem> {
+    Sandbox::new(SandboxConfig { cache_dir: cache_dir(), ..SandboxConfig::default() })
+        .map_err(|error| Problem::new(Exit::Plugin, format!("the sandbox cannot be made: {error}")))
+}
+
 impl Session {
     /// Opens sandbox and engine over a store.
     pub(crate) fn open(config: &Config, journal: Arc<SqliteJournal>, parallel: Option<u32>) -> Result<Self, Problem> {
         let engine_config = engine_config(config, parallel)?;
-        let sandbox = Sandbox::new(SandboxConfig { cache_dir: cache_dir(), ..SandboxConfig::default() })
-            .map_err(|error| Problem::new(Exit::Plugin, format!("the sandbox cannot be made: {error}")))?;
+        let sandbox = open_sandbox()?;
         let bus = Arc::new(LocalBus::new(Arc::clone(&journal) as Arc<dyn MailStore>));
         let engine = Engine::with_bus(Arc::new(sandbox.clone()), journal, Arc::new(SystemClock), bus, engine_config);
         Ok(Self { sandbox, engine, compiled: 0 })
@@ -74,7 +79,8 @@ pub(crate) fn host_name() -> String {
     format!("{}/{}", if name.is_empty() { "host" } else { name }, std::process::id())
 }
 
-fn engine_config(config: &Config, parallel: Option<u32>) -> Result<EngineConfig, Problem> {
+/// The engine's part of the configuration.
+pub(crate) fn engine_config(config: &Config, parallel: Option<u32>) -> Result<EngineConfig, Problem> {
     let mut engine = EngineConfig { host: host_name().into(), ..EngineConfig::default() };
     if let Some(parallel) = parallel.or(config.limits.parallel) {
         engine.parallel = positive("parallel", parallel)?;

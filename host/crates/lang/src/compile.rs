@@ -1,8 +1,9 @@
 //! From a path to a plan.
 
 use catalog::Digest;
-use grammar::{Diagnostic, Severity};
+use grammar::{Diagnostic, Severity, Span};
 
+use crate::ir::Program;
 use crate::plan::Plan;
 use crate::sources::Sources;
 use crate::triggers::TriggerInfo;
@@ -18,8 +19,19 @@ pub enum Entry<'a> {
     Default,
     /// The n-th trigger of the root file, from 0.
     Trigger(usize),
+    /// The n-th test of the root file. The plan starts its body, and has its mocks.
+    Test(usize),
     /// No run is asked for, only what is wrong with the file. The plan, if there is one, starts `main` or the first flow.
     None,
+}
+
+/// A `test` of the root file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestInfo {
+    /// As written, unescaped.
+    pub name: String,
+    /// The name in the source.
+    pub span: Span,
 }
 
 /// A component that a file of the program names.
@@ -50,6 +62,8 @@ pub struct Compilation {
     pub triggers: Vec<TriggerInfo>,
     /// Whether some `use` could not be loaded. Exit code 4, unless there are other errors.
     pub component_failed: bool,
+    /// The tests of the root file in order; see [`Entry::Test`].
+    pub tests: Vec<TestInfo>,
     /// Only without errors, and when the root file has a flow to start.
     pub plan: Option<Plan>,
 }
@@ -76,22 +90,36 @@ pub fn compile(world: &dyn World, root: &str, entry: Entry<'_>) -> Compilation {
     let mut diagnostics = std::mem::take(&mut loaded.diagnostics);
     diagnostics.append(&mut checked.diagnostics);
     let mut plan = None;
-    if !diagnostics.iter().any(is_error)
-        && let Some(program) = &checked.program
-    {
-        match lower::lower(program) {
-            Ok(lowered) => {
-                diagnostics.extend(lowered.warnings);
-                plan = Some(lowered.plan);
-            }
-            Err(found) => diagnostics.extend(found),
-        }
+    if !diagnostics.iter().any(is_error) {
+        plan = checked.program.as_ref().and_then(|program| lowered(program, &mut diagnostics));
+        // For what is wrong with the tests; nothing starts them.
+        checked.tests.as_ref().and_then(|program| lowered(program, &mut diagnostics));
     }
     sort(&mut diagnostics);
     let components = components(&loaded);
     let root = loaded.files.first().map(|root| triggers::items(&root.ast));
     let triggers = root.into_iter().flatten().map(TriggerInfo::of).collect();
-    Compilation { sources: loaded.sources, diagnostics, components, triggers, component_failed: loaded.component_failed, plan }
+    let tests = tests(&loaded);
+    let component_failed = loaded.component_failed;
+    Compilation { sources: loaded.sources, diagnostics, components, triggers, component_failed, tests, plan }
+}
+
+fn lowered(program: &Program, diagnostics: &mut Vec<Diagnostic>) -> Option<Plan> {
+    match lower::lower(program) {
+        Ok(lowered) => {
+            diagnostics.extend(lowered.warnings);
+            Some(lowered.plan)
+        }
+        Err(found) => {
+            diagnostics.extend(found);
+            None
+        }
+    }
+}
+
+fn tests(loaded: &load::Loaded) -> Vec<TestInfo> {
+    let tests = loaded.files.first().map(|root| root.tests.as_slice()).unwrap_or_default();
+    tests.iter().map(|test| TestInfo { name: test.name.value.to_string(), span: test.name.span }).collect()
 }
 
 fn is_error(diagnostic: &Diagnostic) -> bool {

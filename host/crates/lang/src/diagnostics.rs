@@ -11,6 +11,7 @@ pub(crate) mod hooks;
 pub(crate) mod messages;
 pub(crate) mod names;
 pub(crate) mod settings;
+pub(crate) mod trials;
 pub(crate) mod triggers;
 pub(crate) mod types;
 

@@ -230,7 +230,8 @@ impl Writer {
             }
             NodeKind::Try { .. } => self.tag(10),
             NodeKind::Block { .. } => self.tag(11),
-            NodeKind::Require { .. } => self.tag(12),
+            NodeKind::Require { details: None, .. } => self.tag(12),
+            NodeKind::Require { details: Some(_), .. } => self.tag(64),
             NodeKind::Return(_) => self.tag(13),
             NodeKind::Wait(wait) => self.wait(wait),
             NodeKind::Emit { .. } => self.tag(23),

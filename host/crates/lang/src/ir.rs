@@ -3,7 +3,7 @@
 //! Names are resolved to bindings, each expression has its type, literals have taken the expected type,
 //! implicit conversions are explicit. Steps still stand inside expressions; the lowering lifts them to nodes.
 
-use catalog::{Name, Type, Value};
+use catalog::{FailureKind, Name, Type, Value};
 use cranelift_entity::{PrimaryMap, entity_impl};
 use grammar::Span;
 
@@ -82,6 +82,8 @@ pub struct Flow {
     pub body: Block,
     /// Each binding of the flow.
     pub bindings: PrimaryMap<BindingId, Binding>,
+    /// Of a test: what answers for its steps, in the order written. The statements of a test are run in sequence.
+    pub mocks: Option<Vec<Mock>>,
     /// Its name in the source.
     pub span: Span,
 }
@@ -139,12 +141,14 @@ pub enum Statement {
     Do(Expr),
     /// The block's value; always last.
     Value(Expr),
-    /// `require`; the message is a `string`.
+    /// `require`, or `assert` in a test; the message is a `string`.
     Require {
         /// A `bool`.
         condition: Expr,
         /// A `string`, "the condition `…` does not hold" when none was written.
         message: Expr,
+        /// `assert`: a failure also tells what was compared.
+        assert: bool,
         /// The statement.
         span: Span,
     },
@@ -354,6 +358,32 @@ pub struct Arm {
     pub body: Block,
 }
 
+/// A checked `mock`.
+#[derive(Clone, Debug)]
+pub struct Mock {
+    /// The function that it stands for.
+    pub function: FunctionId,
+    /// One for each parameter. What they bind is seen by `takes` and `answer`, which are pure.
+    pub patterns: Vec<Pattern>,
+    /// How often it answers, at least once; none: without end.
+    pub times: Option<u32>,
+    /// A duration.
+    pub takes: Option<Expr>,
+    /// What comes then.
+    pub answer: MockAnswer,
+    /// The statement.
+    pub span: Span,
+}
+
+/// What a mock answers.
+#[derive(Clone, Debug)]
+pub enum MockAnswer {
+    /// A value of the step's output type.
+    Value(Expr),
+    /// A failure with a `string`.
+    Fails(FailureKind, Expr),
+}
+
 /// A checked pattern.
 #[derive(Clone, Debug)]
 pub enum Pattern {
@@ -493,6 +523,7 @@ impl Flow {
             cap: None,
             body: Block::empty(span),
             bindings: PrimaryMap::new(),
+            mocks: None,
             span,
         }
     }

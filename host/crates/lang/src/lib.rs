@@ -26,7 +26,7 @@ mod suggest;
 mod triggers;
 mod world;
 
-pub use compile::{Compilation, Entry, UsedComponent, compile};
+pub use compile::{Compilation, Entry, TestInfo, UsedComponent, compile};
 pub use grammar::{Diagnostic, Severity, Span};
 pub use lower::invariants::check_plan;
 pub use report::{Report, to_json};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use grammar::ast::{File, Flow, Import, Item, Use};
-use grammar::{Diagnostic, FileId, Severity, Span};
+use grammar::ast::{File, Flow, Import, Item, Text, Use};
+use grammar::{Diagnostic, FileId, Ident, Severity, Span};
 
 use crate::diagnostics::files as say;
 use crate::sources::Sources;
@@ -33,6 +33,15 @@ pub(crate) struct LoadedFile {
     pub(crate) triggers: Vec<Flow>,
     /// For each `use` in order: the component, none when it could not be loaded.
     pub(crate) components: Vec<Option<LoadedComponent>>,
+    /// Each `test` in order.
+    pub(crate) tests: Vec<Test>,
+}
+
+/// A `test`.
+pub(crate) struct Test {
+    pub(crate) name: Text,
+    /// Its body, taken out of the tree: it is checked as that of a flow without parameters and result.
+    pub(crate) flow: Flow,
 }
 
 impl LoadedFile {
@@ -85,13 +94,10 @@ impl Loader<'_> {
         let broken = parsed.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
         self.loaded.diagnostics.extend(parsed.diagnostics);
         self.loaded.sources.push(path.clone(), text);
-        self.loaded.files.push(LoadedFile {
-            triggers: triggers::flows(&parsed.file),
-            ast: parsed.file,
-            broken,
-            imports: Vec::new(),
-            components: Vec::new(),
-        });
+        let mut ast = parsed.file;
+        let (triggers, tests) = (triggers::flows(&ast), take_tests(&mut ast));
+        let file = LoadedFile { ast, broken, imports: Vec::new(), triggers, components: Vec::new(), tests };
+        self.loaded.files.push(file);
         self.ids.insert(path, index);
         Some(index)
     }
@@ -149,6 +155,26 @@ impl Loader<'_> {
             }
         }
     }
+}
+
+/// The tests of a file, as the flows that their bodies are checked as. All are called `test`, which no other flow can
+/// be: it is the first part of the paths of their steps.
+fn take_tests(file: &mut File) -> Vec<Test> {
+    let tests = file.items.iter_mut().filter_map(|item| if let Item::Test(test) = item { Some(test) } else { None });
+    let taken = tests.map(|test| Test {
+        name: test.name.clone(),
+        flow: Flow {
+            docs: Vec::new(),
+            name: Ident { name: "test".into(), span: test.name.span },
+            params: Vec::new(),
+            result: None,
+            recursive: None,
+            with: None,
+            body: std::mem::take(&mut test.body),
+            span: test.span,
+        },
+    });
+    taken.collect()
 }
 
 /// `path` relative to the folder of `from`, without `.` and `..` where possible.

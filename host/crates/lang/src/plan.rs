@@ -10,6 +10,7 @@
 
 mod expr;
 mod rules;
+mod trial;
 
 use std::ops::Range;
 
@@ -19,6 +20,7 @@ use grammar::Span;
 
 pub use expr::{Expr, LibraryFunction, Operator, Pattern};
 pub use rules::{Backoff, Breaker, Budget, Cache, Class, Rate, Rules};
+pub use trial::{CALLS, MockAnswer, MockPlan, TRIAL};
 
 /// The version of the meaning of plans and journals. Raised when the same plan and events would give other commands.
 pub const SEMANTICS_VERSION: u32 = 1;
@@ -75,6 +77,8 @@ pub struct Plan {
     pub hooks: Vec<HookPlan>,
     /// Source files in the order of [`grammar::FileId`], by the path they were loaded from.
     pub files: Vec<String>,
+    /// What answers for steps, in the order in which it is tried. Only of a test; not in the digest.
+    pub mocks: Vec<MockPlan>,
 }
 
 /// A component that the plan uses.
@@ -282,6 +286,8 @@ pub enum NodeKind {
         condition: Expr,
         /// A `string`.
         message: Expr,
+        /// A `json` for the details of the failure. Only in tests.
+        details: Option<Expr>,
     },
     /// Ends the flow around it with this value.
     Return(Expr),

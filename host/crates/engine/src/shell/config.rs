@@ -65,7 +65,7 @@ impl EngineConfig {
     }
 
     /// The bounds of an attempt: what the plan asks for, else its class, else the default; never above class and ceiling.
-    pub(super) fn limits_of(&self, wishes: Wishes, class: Option<&Name>) -> Limits {
+    pub(crate) fn limits_of(&self, wishes: Wishes, class: Option<&Name>) -> Limits {
         let class = class.and_then(|name| self.classes.get(name)).cloned().unwrap_or_default();
         let bound = |wish: Option<u64>, class: Option<u64>, default: u64, ceiling: u64| {
             wish.or(class).unwrap_or(default).min(class.unwrap_or(u64::MAX)).min(ceiling)

@@ -93,7 +93,7 @@ fn a_signal_that_does_not_come_in_time_is_a_failure_of_kind_timeout() {
         let mut handler = RegionDraft::new(1);
         let message = Expr::Field(Box::new(slot(Slot(0))), "message".into());
         let condition = Expr::Const(Value::Bool(false));
-        handler.node("say", NodeKind::Require { condition, message }, &[], nothing());
+        handler.node("say", NodeKind::Require { condition, message, details: None }, &[], nothing());
         let handler = builder.region(handler, number(0));
         main.add("try", NodeKind::Try { body: child(body, &[]), handler: child(handler, &[]) })
     });

@@ -1,4 +1,4 @@
-//! The engine's tests over hand-made plans: the core step by step (`core_*`), the shell on tokio (`shell`).
+//! The engine's tests over hand-made plans: the core step by step (`core_*`), the shell on tokio (`shell`), tests of flows (`trial`).
 
 #[cfg(test)]
 mod core_failure;
@@ -16,3 +16,5 @@ mod script;
 mod shell;
 #[cfg(test)]
 mod shell_mail;
+#[cfg(test)]
+mod trial;

@@ -17,6 +17,7 @@ use super::why::{Want, Why, broken};
 use super::{caps, library};
 use crate::diagnostics::{calls as say, generics as say_generic};
 use crate::ir;
+use crate::plan::CALLS;
 
 /// What is called, for arguments.
 #[derive(Clone, Copy)]
@@ -144,6 +145,7 @@ impl FlowChecker<'_, '_> {
         match found.map(|found| found.target) {
             Some(Target::Flow(flow)) => return self.call_flow(flow, found.and_then(|found| found.import), name, args, span),
             Some(Target::Broken) => return self.give_up(args),
+            None if &*name.name == CALLS => return self.calls(args, span),
             _ => {}
         }
         if let Want::Type(ty @ Type::Variant(cases), _) = want

@@ -10,7 +10,7 @@ use super::flow::{FlowChecker, constant};
 use super::names::Target;
 use super::types::builtin;
 use super::why::{Want, Why, broken};
-use crate::diagnostics::{calls, listed, names as say_name, types as say};
+use crate::diagnostics::{calls, listed, names as say_name, trials, types as say};
 use crate::ir;
 
 const INDEX: Why<'static> = Why::Library("list[0]");
@@ -131,6 +131,9 @@ impl FlowChecker<'_, '_> {
     fn unknown_name(&mut self, name: &Ident, expected: Option<&Type>) {
         if self.is_refused(&name.name) {
             return;
+        }
+        if let Some(bound) = self.hidden(&name.name) {
+            return self.g.report(trials::let_in_mock(&name.name, name.span, bound));
         }
         let cases: Vec<Name> = match expected {
             Some(Type::Enum(ty)) => ty.cases.clone(),

@@ -14,7 +14,7 @@ use super::owner::Owner;
 use super::signatures::{Default, Signature};
 use super::why::{Want, Why};
 use super::{Checker, Instance};
-use crate::diagnostics::{calls, forms, names as say, types};
+use crate::diagnostics::{calls, forms, names as say, trials, types};
 use crate::ir::{self, BindingId};
 
 /// How deeply expressions and blocks may be nested, operators of a chain included.
@@ -29,6 +29,7 @@ pub(super) enum Place {
     Policy,
     Default,
     Lambda,
+    Mock,
 }
 
 impl Place {
@@ -40,6 +41,7 @@ impl Place {
             Self::Policy => "a setting",
             Self::Default => "the default of a parameter",
             Self::Lambda => "`sort_by`",
+            Self::Mock => "a `mock`",
         }
     }
 
@@ -49,6 +51,7 @@ impl Place {
             Self::Default => "make the parameter an `option` and call the step in the flow",
             Self::Guard => "bind it with `let` before the `match`, or use `if` in the arm",
             Self::Lambda => "compute the keys first: `let keys = map x in list { step(x) }`",
+            Self::Mock => "a mock stands for a step and runs none: write the value itself",
             Self::Text | Self::Policy => "bind it with `let` before",
         }
     }
@@ -78,6 +81,10 @@ pub(super) struct FlowChecker<'c, 'a> {
     trial: bool,
     /// Steps and flow calls so far.
     pub(super) steps: usize,
+    /// Only in a test.
+    pub(super) mocks: Option<Vec<ir::Mock>>,
+    /// Names that a mock would see if it were not apart from its test.
+    hidden: HashMap<Name, BindingId>,
 }
 
 /// What else is known of a binding.
@@ -117,6 +124,8 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
             repeated: None,
             trial: false,
             steps: 0,
+            mocks: None,
+            hidden: HashMap::new(),
         }
     }
 
@@ -127,16 +136,15 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
 
     /// Checks a flow under a cap.
     pub(super) fn check_flow(g: &'c mut Checker<'a>, instance: Instance) -> ir::Flow {
-        let Some((file, ast, signature)) = g.flows.get(instance.flow).map(|decl| (decl.file, decl.ast, decl.signature.clone()))
-        else {
-            return ir::Flow::empty(Span::default());
-        };
+        let Some(decl) = g.flows.get(instance.flow) else { return ir::Flow::empty(Span::default()) };
+        let (file, ast, signature, test) = (decl.file, decl.ast, decl.signature.clone(), decl.test);
         let errors = g.errors;
         let mut checker = Self::new(g, file);
         let cap = instance.cap.as_ref().map(|cap| cap.to_vec());
         let arguments = checker.g.argument_names(&instance);
         checker.instance = Some(instance);
         checker.signature = Some(signature.clone());
+        checker.mocks = test.then(Vec::new);
         let params = checker.parameters(ast, &signature);
         let policy = checker.policy(ast.with.as_ref(), Owner::Flow);
         let at = ast.result.as_ref().map_or(ast.name.span, |written| written.span);
@@ -158,6 +166,7 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
             cap,
             body: body.unwrap_or_else(|| ir::Block::empty(ast.body.span)),
             bindings: checker.bindings,
+            mocks: checker.mocks,
             span: ast.name.span,
         }
     }
@@ -225,6 +234,22 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
             self.scope.remove(&name);
         }
         result
+    }
+
+    /// Runs `check` in a scope that sees nothing of the one around it.
+    pub(super) fn apart<R>(&mut self, check: impl FnOnce(&mut Self) -> R) -> R {
+        let visible = std::mem::take(&mut self.visible);
+        self.hidden = std::mem::take(&mut self.scope);
+        let result = check(self);
+        self.scope = std::mem::take(&mut self.hidden);
+        self.visible = visible;
+        result
+    }
+
+    /// Where a name is bound that is not seen because of [`Self::apart`].
+    pub(super) fn hidden(&self, name: &str) -> Option<Span> {
+        let binding = self.bindings.get(*self.hidden.get(&*folded(name))?)?;
+        (&*binding.name == name).then_some(binding.span)
     }
 
     /// The binding of a name.
@@ -334,6 +359,11 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
         }
         self.depth += levels;
         true
+    }
+
+    /// Whether this is not directly in the body of the flow.
+    pub(super) const fn is_nested(&self) -> bool {
+        self.depth > 1
     }
 
     /// Comes back from [`Self::enter`].
@@ -451,10 +481,11 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
             StatementKind::Require { condition, message } => self.require(condition, message.as_ref(), statement.span),
             StatementKind::Return(value) => self.return_statement(value.as_ref(), statement.span),
             StatementKind::Expr(value) => self.discard(value),
-            StatementKind::Mock(_) | StatementKind::Assert { .. } => {
-                self.g.report(forms::later("a test", statement.span));
+            StatementKind::Mock(mock) => {
+                self.mock(mock, statement.span);
                 None
             }
+            StatementKind::Assert { condition, message } => self.assert(condition, message.as_ref(), statement.span),
             StatementKind::Error { binds } => {
                 if let Some(name) = binds {
                     self.bind(name, None, Origin::Other);
@@ -491,7 +522,7 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
                 Some(constant(Value::string(text), Type::String, span))
             }
         };
-        Some(ir::Statement::Require { condition: checked?, message: message?, span })
+        Some(ir::Statement::Require { condition: checked?, message: message?, assert: false, span })
     }
 
     fn return_statement(&mut self, value: Option<&Expr>, span: Span) -> Option<ir::Statement> {
@@ -511,6 +542,10 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
             (None, None) => return None,
             (Some(value), Some(Type::Unit)) => {
                 let checked = self.expr(value, Want::Any)?;
+                if checked.ty != Type::Unit && self.mocks.is_some() {
+                    self.g.report(trials::return_value(&checked.ty.to_string(), value.span));
+                    return None;
+                }
                 if checked.ty != Type::Unit {
                     self.g.report(forms::return_value(&checked.ty.to_string(), value.span, at));
                     return None;

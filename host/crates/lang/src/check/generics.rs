@@ -280,7 +280,7 @@ impl<'a> Checker<'a> {
         let is = |decl: &&super::FlowDecl<'_>, name: &str| &*decl.signature.name == name;
         let decl = match entry {
             Entry::Named(name) => roots.find(|decl| is(decl, name))?,
-            Entry::Trigger(_) | Entry::None => return None,
+            Entry::Trigger(_) | Entry::Test(_) | Entry::None => return None,
             Entry::Default => match roots.clone().find(|decl| is(decl, "main")) {
                 Some(main) => main,
                 None if roots.clone().all(|decl| decl.signature.is_generic()) => roots.next()?,

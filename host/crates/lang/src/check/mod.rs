@@ -6,7 +6,7 @@
 //! 2. `types` expands written types, on demand.
 //! 3. `interfaces` and `signatures` check parameters, defaults, classes, and the `with` of each `use` and `import`.
 //! 4. `flow` checks bodies: those of the root file and what they call become the program; the other flows of
-//!    imported files are checked for their diagnostics only.
+//!    imported files are checked for their diagnostics only. A test is a flow that can have `mocks`.
 //!    `generics` are flows with parameters that are components or flows.
 //! 5. `recursion` refuses flows that call each other in a cycle.
 //!
@@ -37,6 +37,7 @@ mod interfaces;
 mod library;
 mod literals;
 mod messages;
+mod mocks;
 mod names;
 mod operators;
 mod owner;
@@ -60,6 +61,9 @@ use types::TypeDecl;
 pub(crate) struct Checked {
     /// Only without errors, and with an entry.
     pub(crate) program: Option<ir::Program>,
+    /// The tests of the root file with all flows of `program`, to be lowered for what is wrong with them. Only for
+    /// [`Entry::None`], without errors, and when there are tests.
+    pub(crate) tests: Option<ir::Program>,
     /// Errors and warnings in no particular order.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -71,13 +75,22 @@ pub(crate) fn check(loaded: &Loaded, entry: Entry<'_>) -> Checked {
     checker.resolve_types();
     checker.check_signatures();
     let hooks = checker.check_hooks();
-    let roots = checker.instantiate_roots();
+    let test = matches!(entry, Entry::Test(_));
+    let roots = checker.instantiate_roots(entry);
     let trigger = checker.instantiate_trigger(entry);
     let flows = checker.check_instances(0);
-    let (functions, count) = (checker.functions.clone(), flows.len());
+    let mut checked = flows.len();
+    let plain = checker.parts(flows);
+    let tests = if entry == Entry::None { checker.instantiate_tests() } else { None };
+    let with_tests = tests.map(|entry| {
+        let mut flows = plain.flows.clone();
+        flows.extend(checker.check_instances(checked).into_iter().map(|(_, flow)| flow));
+        checked = flows.len();
+        (entry, checker.parts(flows))
+    });
     checker.compare_awaited();
     checker.instantiate_others();
-    checker.check_instances(count);
+    checker.check_instances(checked);
     checker.check_recursion();
     checker.unused_names();
     let entry = if trigger.is_some() {
@@ -88,16 +101,18 @@ pub(crate) fn check(loaded: &Loaded, entry: Entry<'_>) -> Checked {
         checker.entry(entry, &roots)
     };
     let failed = checker.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    let program = entry.filter(|_| !failed).map(|entry| ir::Program {
-        entry,
-        flows,
-        components: checker.components,
-        functions,
-        classes: checker.classes.into_values().map(|(class, _)| class).collect(),
-        hooks,
-        files: loaded.sources.iter().map(|source| source.path.clone()).collect(),
-    });
-    Checked { program, diagnostics: checker.diagnostics }
+    // Hooks are for runs that touch the world.
+    let hooks = if test { Vec::new() } else { hooks };
+    let program = entry.filter(|_| !failed).map(|entry| ir::Program { hooks, ..checker.program(entry, plain) });
+    let tests = with_tests.filter(|_| !failed).map(|(entry, parts)| checker.program(entry, parts));
+    Checked { program, tests, diagnostics: checker.diagnostics }
+}
+
+/// What is in a program: as much as had been checked when it was taken.
+struct Parts {
+    flows: PrimaryMap<FlowId, ir::Flow>,
+    components: PrimaryMap<ComponentId, ComponentRef>,
+    functions: PrimaryMap<FunctionId, FunctionRef>,
 }
 
 /// What is known of all files.
@@ -200,16 +215,45 @@ impl<'a> Checker<'a> {
         id
     }
 
-    /// The flows of the root file in order, but for the generic ones.
-    fn instantiate_roots(&mut self) -> Vec<(FlowId, Rc<Signature>)> {
-        let roots: Vec<(usize, Rc<Signature>)> = self
+    /// What a program has that consists of these flows and what they call.
+    fn parts(&self, flows: PrimaryMap<FlowId, ir::Flow>) -> Parts {
+        Parts { flows, components: self.components.clone(), functions: self.functions.clone() }
+    }
+
+    fn program(&self, entry: FlowId, parts: Parts) -> ir::Program {
+        ir::Program {
+            entry,
+            flows: parts.flows,
+            components: parts.components,
+            functions: parts.functions,
+            classes: self.classes.values().map(|(class, _)| class.clone()).collect(),
+            hooks: Vec::new(),
+            files: self.loaded.sources.iter().map(|source| source.path.clone()).collect(),
+        }
+    }
+
+    /// The flows of the root file in order, but for the generic ones, or the test that is to be started.
+    fn instantiate_roots(&mut self, entry: Entry<'_>) -> Vec<(FlowId, Rc<Signature>)> {
+        let wanted = if let Entry::Test(number) = entry { Some(number) } else { None };
+        let of_root = self
             .flows
             .iter()
             .enumerate()
-            .filter(|(_, flow)| flow.file == 0 && flow.trigger.is_none() && !flow.signature.is_generic())
-            .map(|(n, flow)| (n, flow.signature.clone()))
-            .collect();
+            .filter(|(_, flow)| flow.file == 0 && flow.trigger.is_none() && flow.test == wanted.is_some())
+            .filter(|(_, flow)| !flow.signature.is_generic());
+        let roots = of_root.map(|(index, flow)| (index, flow.signature.clone()));
+        let roots: Vec<(usize, Rc<Signature>)> = match wanted {
+            Some(number) => roots.skip(number).take(1).collect(),
+            None => roots.collect(),
+        };
         roots.into_iter().map(|(index, signature)| (self.instance(index, None), signature)).collect()
+    }
+
+    /// The tests of the root file; gives one of them.
+    fn instantiate_tests(&mut self) -> Option<FlowId> {
+        let tests = self.flows.iter().enumerate().filter(|(_, flow)| flow.file == 0 && flow.test);
+        let tests: Vec<usize> = tests.map(|(index, _)| index).collect();
+        tests.into_iter().map(|index| self.instance(index, None)).last()
     }
 
     /// The flow of the trigger that is to be started.
@@ -263,6 +307,7 @@ impl<'a> Checker<'a> {
             Entry::Named(name) => find(name),
             Entry::Trigger(_) => None,
             Entry::Default => find("main").or_else(only),
+            Entry::Test(_) => return roots.first().map(|(id, _)| *id),
             Entry::None => return find("main").or_else(|| roots.first().map(|(id, _)| *id)),
         };
         let unread =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use grammar::ast::{self, FunctionDef, Item, TestDef};
+use grammar::ast::{self, FunctionDef, Item};
 use grammar::{Ident, Span};
 
 use super::interfaces::InterfaceDecl;
@@ -10,7 +10,7 @@ use super::signatures::{FlowDecl, UseDecl};
 use super::types::{TypeDecl, TypeDef, builtin};
 use super::{Checker, ImportDecl, library};
 use crate::diagnostics::names as say;
-use crate::load::LoadedFile;
+use crate::load::{LoadedFile, Test};
 
 /// The names of a file.
 #[derive(Default)]
@@ -113,9 +113,11 @@ impl<'a> Checker<'a> {
                     self.interfaces.push(InterfaceDecl::new(index, def));
                     self.declare(index, &def.name, Target::Interface(self.interfaces.len() - 1), None);
                 }
-                Item::Role(FunctionDef { span, .. }) | Item::Test(TestDef { span, .. }) => {
+                Item::Role(FunctionDef { span, .. }) => {
                     self.report(crate::diagnostics::forms::later("this item", *span));
                 }
+                // Its body is among the file's tests.
+                Item::Test(_) => {}
                 // It has no name by which others could call it.
                 Item::Trigger(item) => {
                     self.flows.extend(triggers.next().map(|flow| FlowDecl::of_trigger(index, flow, item)));
@@ -125,6 +127,18 @@ impl<'a> Checker<'a> {
                     self.declare(index, &flow.name, Target::Flow(self.flows.len() - 1), None);
                 }
             }
+        }
+        self.collect_tests(index, &file.tests);
+    }
+
+    /// The tests of a file: no names of it, but no two may be called the same.
+    fn collect_tests(&mut self, index: usize, tests: &'a [Test]) {
+        let mut first: BTreeMap<&str, Span> = BTreeMap::new();
+        for test in tests {
+            if let Some(first) = first.insert(&test.name.value, test.name.span) {
+                self.report(crate::diagnostics::trials::duplicate(&test.name.value, test.name.span, first));
+            }
+            self.flows.push(FlowDecl::test(index, &test.flow));
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) struct FlowDecl<'a> {
     pub(super) signature: Rc<Signature>,
     /// The `on` that it stands for.
     pub(super) trigger: Option<&'a ast::Trigger>,
+    /// Whether it is the body of a test, which nothing can call.
+    pub(super) test: bool,
 }
 
 /// What callers see of a flow.
@@ -62,12 +64,17 @@ impl<'a> FlowDecl<'a> {
     pub(super) fn new(file: usize, ast: &'a ast::Flow) -> Self {
         let name = Arc::from(&*ast.name.name);
         let signature = Signature { name, params: Vec::new(), result: None, span: ast.name.span };
-        Self { file, ast, signature: Rc::new(signature), trigger: None }
+        Self { file, ast, signature: Rc::new(signature), trigger: None, test: false }
     }
 
     /// The flow that a trigger stands for.
     pub(super) fn of_trigger(file: usize, ast: &'a ast::Flow, trigger: &'a ast::Trigger) -> Self {
         Self { trigger: Some(trigger), ..Self::new(file, ast) }
+    }
+
+    /// The body of a test.
+    pub(super) fn test(file: usize, ast: &'a ast::Flow) -> Self {
+        Self { test: true, ..Self::new(file, ast) }
     }
 }
 

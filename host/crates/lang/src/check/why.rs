@@ -56,6 +56,8 @@ pub(super) enum Why<'x> {
     Member(&'x Name, &'x Member, &'x WitSignature, usize),
     /// The n-th parameter of a flow.
     Flow(&'x Signature, usize),
+    /// The answer of a mock for a step.
+    Answer(&'x Step<'x>),
     /// A field of a record literal.
     Field(&'x RecordType, &'x Name),
     /// A type that was written.
@@ -104,6 +106,10 @@ impl Why<'_> {
                 help.push(format!("signature: `{}`", flow.text()));
                 diagnostic.and(flow.span, format!("`{name}` is a parameter of this flow"))
             }
+            Self::Answer(step) => {
+                help.push(format!("signature: `{}: {}`", step.function.wit_name, step.signature));
+                diagnostic.and(step.declared, format!("`{}`, exported by this component, gives this type", step.name))
+            }
             Self::Field(record, field) => {
                 let ty = record.name.as_deref().unwrap_or("the record");
                 help.push(format!("the field `{field}` of `{ty}` has this type"));
@@ -139,6 +145,9 @@ impl Why<'_> {
 impl FlowChecker<'_, '_> {
     /// Checks an expression against a type. Only none when nothing more can be said about it.
     pub(super) fn check(&mut self, written: &grammar::ast::Expr, ty: &Type, why: Why<'_>) -> Option<ir::Expr> {
+        if let Some(folder) = self.virtual_folder(written, ty) {
+            return Some(folder);
+        }
         let checked = self.expr(written, Want::Type(ty, why))?;
         Some(self.coerce(checked, ty, why))
     }

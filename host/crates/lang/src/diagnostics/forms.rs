@@ -79,8 +79,9 @@ pub(crate) fn not_exhaustive(missing: &str, at: Span) -> Diagnostic {
 }
 
 pub(crate) fn pattern(pattern: &str, ty: &str, at: Span, subject: Span) -> Diagnostic {
-    Diagnostic::error("flow::pattern", format!("the pattern {pattern} cannot match `{ty}`"), at, "never fits")
-        .and(subject, format!("this is `{ty}`"))
+    let diagnostic = Diagnostic::error("flow::pattern", format!("the pattern {pattern} cannot match `{ty}`"), at, "never fits");
+    // A mock has nothing to point at.
+    if subject.start == subject.end { diagnostic } else { diagnostic.and(subject, format!("this is `{ty}`")) }
 }
 
 pub(crate) fn tuple_pattern(expected: usize, found: usize, at: Span) -> Diagnostic {

@@ -160,6 +160,13 @@ impl<'p> FlowLowering<'p, '_> {
         }
     }
 
+    /// A pattern whose names become locals.
+    pub(crate) fn bind_pattern(&mut self, written: &ir::Pattern) -> Pattern {
+        let (pattern, bound) = pattern(written);
+        self.bind_locals(&bound);
+        pattern
+    }
+
     /// The pattern and guard of an arm whose body is a region, and what the pattern binds.
     pub(crate) fn guarded(&mut self, arm: &'p ir::Arm) -> (Pattern, Option<Expr>, Vec<BindingId>) {
         let (pattern, bound) = pattern(&arm.pattern);

@@ -11,7 +11,7 @@ use crate::freeze::Tables;
 use crate::graph::{Draft, Facts, Gate, RegionGraph, node_of, node_slot};
 use crate::ir::{self, BindingId, Block, Flow, Program, Statement};
 use crate::lower::{diagnostics, facts, params, walk};
-use crate::plan::{Child, Effect, Expr, FlowId, FlowPlan, FolderAccess, NodeKind, Region, RegionId, Slot};
+use crate::plan::{Child, Effect, Expr, FlowId, FlowPlan, FolderAccess, MockPlan, NodeKind, Region, RegionId, Slot};
 use crate::policy::{Layers, Limit};
 
 /// What callers of a flow must know of it.
@@ -117,9 +117,10 @@ impl<'p, 't> FlowLowering<'p, 't> {
     }
 
     /// Lowers the flow.
-    pub(crate) fn run(mut self) -> (FlowPlan, Summary) {
+    pub(crate) fn run(mut self) -> (FlowPlan, Summary, Vec<MockPlan>) {
+        let mocks = self.mocks();
         let defaults: Vec<Option<Expr>> = self.defaults();
-        self.open(self.flow.params.len() as u32, false);
+        self.open(self.flow.params.len() as u32, self.flow.mocks.is_some());
         for (index, param) in self.flow.params.iter().enumerate() {
             self.bind_input(param.binding, index as u32);
             if facts::holds_folder(&self.type_of(param.binding)) {
@@ -152,7 +153,7 @@ impl<'p, 't> FlowLowering<'p, 't> {
             budget,
             span: self.flow.span,
         };
-        (plan, self.summary)
+        (plan, self.summary, mocks)
     }
 
     fn defaults(&mut self) -> Vec<Option<Expr>> {
@@ -349,10 +350,11 @@ impl<'p, 't> FlowLowering<'p, 't> {
                     self.value_node(value, "value".into(), expr.span, expr.ty.clone());
                 }
             }
-            Statement::Require { condition, message, span } => {
-                let condition = self.expr(condition, None);
+            Statement::Require { condition, message, assert, span } => {
+                let (condition, details) = if *assert { self.asserted(condition) } else { (self.expr(condition, None), None) };
                 let message = self.expr(message, None);
-                let draft = Draft::new(NodeKind::Require { condition, message }, "require".into(), *span, Type::Unit);
+                let name = if *assert { "assert" } else { "require" };
+                let draft = Draft::new(NodeKind::Require { condition, message, details }, name.into(), *span, Type::Unit);
                 let facts = Facts { risky: true, ..Facts::NONE };
                 self.add(Adding { draft, facts, gate: Gate::Effects, after: Vec::new() });
             }

@@ -254,6 +254,7 @@ impl<'p> FlowLowering<'p, '_> {
         let kind = NodeKind::Require {
             condition: Expr::Const(Value::Bool(false)),
             message: Expr::Const(Value::string("the loop reached its bound and the `until` does not hold")),
+            details: None,
         };
         let facts = Facts { risky: true, ..Facts::NONE };
         let draft = Draft::new(kind, "exhausted".into(), span, Type::Unit);

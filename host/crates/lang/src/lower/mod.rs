@@ -6,7 +6,8 @@
 //! 2. [`flow`] goes through each flow once. Steps inside expressions are lifted to nodes of the region;
 //!    to the right of `and`, `or`, `??` and in the arms of `if` and `match` they become child regions.
 //! 3. Each region is an editable [`graph`](crate::graph) until all of it is there, and is then [frozen](crate::freeze).
-//! 4. [`policy`](crate::policy) says which `with` applies to what.
+//! 4. Of a test, `mocks` become patterns and expressions beside the graph.
+//! 5. [`policy`](crate::policy) says which `with` applies to what.
 
 #![expect(clippy::indexing_slicing, reason = "tables are indexed by typed ids that come from them; side tables grow")]
 
@@ -18,6 +19,7 @@ mod form;
 mod hooks;
 pub(crate) mod invariants;
 mod messages;
+mod mocks;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -49,10 +51,14 @@ pub(crate) fn lower(program: &Program) -> Result<Lowered, Vec<Diagnostic>> {
     let mut tables = Tables::default();
     let mut summaries: SecondaryMap<FlowId, Summary> = SecondaryMap::new();
     let mut plans: SecondaryMap<FlowId, Option<FlowPlan>> = SecondaryMap::new();
+    let mut mocks = Vec::new();
     for id in callees_first(program, &mut report) {
         let Some(flow) = program.flows.get(id) else { continue };
         let lowering = FlowLowering::new(program, flow, &summaries, &mut tables, &mut report);
-        let (plan, summary) = lowering.run();
+        let (plan, summary, of_flow) = lowering.run();
+        if id == program.entry {
+            mocks = of_flow;
+        }
         summaries[id] = summary;
         plans[id] = Some(plan);
     }
@@ -76,6 +82,7 @@ pub(crate) fn lower(program: &Program) -> Result<Lowered, Vec<Diagnostic>> {
         classes: program.classes.clone(),
         hooks,
         files: program.files.clone(),
+        mocks,
     };
     Ok(Lowered { plan, warnings: report })
 }

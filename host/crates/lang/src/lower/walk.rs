@@ -111,9 +111,7 @@ macro_rules! visit_node {
                 }
             }
             NodeKind::Map { list, .. } | NodeKind::Tree { list, .. } => $f(list),
-            NodeKind::Fold { init: a, list: b, .. }
-            | NodeKind::Loop { init: a, max: b, .. }
-            | NodeKind::Require { condition: a, message: b } => {
+            NodeKind::Fold { init: a, list: b, .. } | NodeKind::Loop { init: a, max: b, .. } => {
                 $f(a);
                 $f(b);
             }
@@ -122,6 +120,11 @@ macro_rules! visit_node {
             NodeKind::Emit { topic, value } => {
                 $f(topic);
                 $f(value);
+            }
+            NodeKind::Require { condition, message, details } => {
+                $f(condition);
+                $f(message);
+                details.into_iter().for_each(&mut *$f);
             }
         }
     };

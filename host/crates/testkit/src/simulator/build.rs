@@ -174,6 +174,7 @@ impl PlanBuilder {
             classes: Vec::new(),
             hooks: Vec::new(),
             files: Vec::new(),
+            mocks: Vec::new(),
         }
     }
 }
@@ -273,7 +274,7 @@ fn expressions(kind: &NodeKind, visit: &mut dyn FnMut(&Expr)) {
         }
         NodeKind::Fold { init, list, .. } => [init, list].into_iter().for_each(visit),
         NodeKind::Loop { init, max, .. } => [init, max].into_iter().for_each(visit),
-        NodeKind::Require { condition, message } => [condition, message].into_iter().for_each(visit),
+        NodeKind::Require { condition, message, details } => [condition, message].into_iter().chain(details).for_each(visit),
         NodeKind::Wait(WaitPlan::Time(expr) | WaitPlan::Message { topic: expr, .. }) => visit(expr),
         NodeKind::Emit { topic, value } => [topic, value].into_iter().for_each(visit),
         NodeKind::Try { .. } | NodeKind::Block { .. } | NodeKind::Wait(WaitPlan::Signal { .. }) => {}

@@ -465,7 +465,7 @@ impl Generator {
         let last = slots.last().copied().unwrap_or(Slot(0));
         let condition = Expr::Not(Box::new(remainder_is(slot(last), 7, 0)));
         let message = Expr::Const(Value::string("seven divides it"));
-        draft.node("gate", NodeKind::Require { condition, message }, slots, NodePolicy::default());
+        draft.node("gate", NodeKind::Require { condition, message, details: None }, slots, NodePolicy::default());
     }
 }
 

@@ -40,7 +40,9 @@ impl State {
                 let value = self.eval_in(id, expr)?;
                 self.node_done(id, node, value);
             }
-            NodeKind::Require { condition, message } => self.begin_require(id, node, condition, message)?,
+            NodeKind::Require { condition, message, details } => {
+                self.begin_require(id, node, condition, (message, details.as_ref()))?;
+            }
             NodeKind::Return(expr) => {
                 let value = self.eval_in(id, expr)?;
                 if let Some(flow) = self.flow_around(id) {
@@ -98,15 +100,25 @@ impl State {
         Ok(())
     }
 
-    fn begin_require(&mut self, id: InstanceId, node: NodeId, condition: &Expr, message: &Expr) -> Result<(), Failure> {
+    fn begin_require(
+        &mut self,
+        id: InstanceId,
+        node: NodeId,
+        condition: &Expr,
+        told: (&Expr, Option<&Expr>),
+    ) -> Result<(), Failure> {
         if evaluate_bool(condition, self.frame(id))? {
             self.node_done(id, node, Value::Unit);
             return Ok(());
         }
-        match self.eval_in(id, message)? {
-            Value::String(text) => Err(failure(FailureKind::Logic, &*text)),
-            other => Err(failure(FailureKind::Logic, format!("{other:?}"))),
+        let mut failure = match self.eval_in(id, told.0)? {
+            Value::String(text) => failure(FailureKind::Logic, &*text),
+            other => failure(FailureKind::Logic, format!("{other:?}")),
+        };
+        if let Some(Ok(Value::Json(details))) = told.1.map(|details| self.eval_in(id, details)) {
+            failure.details = Some(details);
         }
+        Err(failure)
     }
 
     fn begin_match(&mut self, id: InstanceId, node: NodeId, subject: &Expr, arms: &[Arm]) -> Result<(), Failure> {

@@ -60,6 +60,7 @@ impl Write {
             cap: None,
             body: block(statements),
             bindings: self.bindings,
+            mocks: None,
             span: Span::default(),
         }
     }
@@ -116,7 +117,7 @@ pub(super) fn if_else(condition: Expr, then: Block, otherwise: Option<Block>) ->
 
 pub(super) fn require(condition: Expr) -> Statement {
     let message = expr(ExprKind::Const(Value::string("no")), Type::String);
-    Statement::Require { condition, message, span: Span::default() }
+    Statement::Require { condition, message, assert: false, span: Span::default() }
 }
 
 pub(super) fn with(inner: Expr, policy: Policy) -> Expr {

@@ -1,0 +1,328 @@
+//! Runs a test: the core in virtual time, its steps answered by mocks, nothing outside touched.
+//!
+//! # Steps
+//!
+//! 1. [`run`] drives one [`Run`] from its start. What it appends is durable at once, in memory.
+//! 2. A step that a mock fits (`mocks`) is answered when its virtual time has come (`agenda`). Any other runs in the
+//!    sandbox if it was granted nothing, one at a time and in no virtual time; if it was granted anything the test ends.
+//! 3. When nothing else is at hand the clock jumps to what comes next.
+//! 4. [`place`] finds the node of a path, for whoever shows the report.
+//!
+//! The same plan gives the same events, but for the bound on real time.
+
+mod agenda;
+mod mocks;
+mod place;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use catalog::{Digest, FailureKind, Value};
+use lang::plan::{FunctionId, Plan, SEMANTICS_VERSION, TRIAL};
+
+pub use place::place;
+
+use crate::core::{Action, Capacity, Input, Run, StartAttempt, Waiting};
+use crate::event::{Bill, Event, EventBody, Failure, RunId, RunOutcome, RunStarted, TaskId};
+use crate::ports::{Invocation, Invoker, Outcome};
+use crate::shell::EngineConfig;
+use agenda::{Agenda, Tick};
+use mocks::{Answer, Mocks};
+
+/// How far a test may go.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Outcomes and timers.
+    pub events: u64,
+    /// Real time.
+    pub time: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { events: 1_000_000, time: Duration::from_secs(60) }
+    }
+}
+
+/// What became of a test.
+#[derive(Clone, Debug)]
+pub struct TrialReport {
+    /// How it ended.
+    pub end: TrialEnd,
+    /// Everything that happened, timed from 0.
+    pub events: Vec<Event>,
+    /// Who answered each attempt that began.
+    pub answered: BTreeMap<(TaskId, u32), AnsweredBy>,
+    /// How much virtual time passed.
+    pub passed: Duration,
+}
+
+/// How a test ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TrialEnd {
+    /// Every `assert` held.
+    Passed,
+    /// An `assert` did not hold, or something else failed that nothing caught.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// The path of the node that it came from.
+        path: Arc<str>,
+    },
+    /// A step that is granted something has no mock that fits, and does not run for real.
+    Unmocked {
+        /// Its path.
+        path: Arc<str>,
+        /// What it calls.
+        function: FunctionId,
+        /// With what.
+        args: Vec<Value>,
+    },
+    /// The answer of a mock cannot be computed.
+    Mock {
+        /// Its index in [`Plan::mocks`].
+        mock: usize,
+        /// Why.
+        failure: Failure,
+    },
+    /// Nothing goes on, and what the flow waits for never comes.
+    Waits(Vec<Waiting>),
+    /// More outcomes and timers than the bound.
+    TooLong,
+    /// More real time than the bound.
+    TimedOut {
+        /// The path of the step that was running in the sandbox.
+        running: Option<Arc<str>>,
+    },
+    /// A mistake of the engine's own.
+    Broken(String),
+}
+
+/// Who answered an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnsweredBy {
+    /// The sandbox.
+    Sandbox,
+    /// A mock, by its index in [`Plan::mocks`].
+    Mock(usize),
+    /// The test itself: `calls`.
+    Test,
+}
+
+/// Runs the test that a plan starts. Real steps go to `invoker`, with the limits of `config`.
+pub async fn run(plan: Arc<Plan>, invoker: &dyn Invoker, config: &EngineConfig, bounds: Bounds) -> TrialReport {
+    let begun = Instant::now();
+    let mut trial = Trial::new(plan, config);
+    trial.start();
+    let mut ticks = 0;
+    while trial.end.is_none() {
+        let left = bounds.time.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            trial.end = Some(TrialEnd::TimedOut { running: None });
+        } else if ticks >= bounds.events {
+            trial.end = Some(TrialEnd::TooLong);
+        } else {
+            trial.go_on(invoker, left).await;
+            ticks += 1;
+        }
+    }
+    trial.report()
+}
+
+struct Trial<'c> {
+    plan: Arc<Plan>,
+    config: &'c EngineConfig,
+    run: Run,
+    agenda: Agenda,
+    mocks: Mocks,
+    /// Attempts that run for real, in the order in which they were asked for.
+    real: VecDeque<Box<StartAttempt>>,
+    /// Attempts of steps that are not pure.
+    effects: BTreeSet<(TaskId, u32)>,
+    counts: BTreeMap<FunctionId, u64>,
+    events: Vec<Event>,
+    answered: BTreeMap<(TaskId, u32), AnsweredBy>,
+    actions: Vec<Action>,
+    /// What the flow waits for when nothing else goes on.
+    waiting: Vec<Waiting>,
+    end: Option<TrialEnd>,
+}
+
+impl<'c> Trial<'c> {
+    fn new(plan: Arc<Plan>, config: &'c EngineConfig) -> Self {
+        let mut run = Run::new(Arc::clone(&plan), RunId("test".into()), "test".into());
+        let declared = plan.classes.iter().filter_map(|class| Some((Arc::clone(&class.name), class.parallel?)));
+        run.set_capacity(Capacity { total: None, classes: declared.collect() });
+        Self {
+            mocks: Mocks::of(&plan),
+            plan,
+            config,
+            run,
+            agenda: Agenda::default(),
+            real: VecDeque::new(),
+            effects: BTreeSet::new(),
+            counts: BTreeMap::new(),
+            events: Vec::new(),
+            answered: BTreeMap::new(),
+            actions: Vec::new(),
+            waiting: Vec::new(),
+            end: None,
+        }
+    }
+
+    fn report(self) -> TrialReport {
+        let end = self.end.unwrap_or(TrialEnd::Passed);
+        let passed = Duration::from_millis(self.agenda.now().0);
+        TrialReport { end, events: self.events, answered: self.answered, passed }
+    }
+
+    fn start(&mut self) {
+        let flow = self.plan.flows.get(self.plan.entry).map_or_else(String::new, |flow| flow.name.to_string());
+        // What is permitted is only told to mocks: nothing that is granted anything runs.
+        let permitted = ["http *", "env *", "read_write /"].map(str::to_owned).to_vec();
+        self.input(Input::Start(Box::new(RunStarted {
+            flow,
+            plan: TRIAL,
+            program: Digest([0; 32]),
+            input: Vec::new(),
+            labels: Vec::new(),
+            semantics: SEMANTICS_VERSION,
+            permitted,
+            host: "test".into(),
+        })));
+    }
+
+    /// Gives the core an input and does all that it asks for.
+    fn input(&mut self, input: Input) {
+        self.run.handle(input, self.agenda.now(), &mut self.actions);
+        loop {
+            self.run.flush(&mut self.actions);
+            if self.actions.is_empty() || self.end.is_some() {
+                return;
+            }
+            for action in std::mem::take(&mut self.actions) {
+                self.act(action);
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Append(events) => self.append(&events),
+            Action::Invoke(start) => self.invoke(*start),
+            Action::Stop { task, number } => self.stop(task, number),
+            Action::SetTimer { timer, at } => self.agenda.set_timer(timer, at),
+            Action::ClearTimer { timer } => self.agenda.clear_timer(timer),
+            // A message goes nowhere.
+            Action::Publish { task, .. } => self.run.handle(Input::Published(task), self.agenda.now(), &mut self.actions),
+            Action::Idle(idle) => self.waiting = idle.waiting,
+            Action::Progress(_) | Action::Listen { .. } | Action::Unlisten { .. } => {}
+            Action::Ended(outcome) => self.finish(match outcome {
+                RunOutcome::Succeeded(_) => TrialEnd::Passed,
+                RunOutcome::Failed { failure, path } => TrialEnd::Failed { failure, path },
+                RunOutcome::Cancelled => TrialEnd::Broken("the test was cancelled".to_owned()),
+            }),
+            Action::Broken(what) => self.finish(TrialEnd::Broken(what)),
+        }
+    }
+
+    /// The first end is the one that counts.
+    fn finish(&mut self, end: TrialEnd) {
+        self.end.get_or_insert(end);
+    }
+
+    fn append(&mut self, events: &[Event]) {
+        for event in events {
+            if let EventBody::AttemptStarted { attempt, .. } = &event.body {
+                self.effects.insert((attempt.task, attempt.number));
+            }
+        }
+        self.events.extend_from_slice(events);
+        if let Some(last) = events.last() {
+            self.run.handle(Input::Committed { through: last.seq }, self.agenda.now(), &mut self.actions);
+        }
+    }
+
+    fn invoke(&mut self, start: StartAttempt) {
+        let attempt = (start.task, start.number);
+        let Some(function) = self.mocks.function(&start.function) else {
+            return self.finish(TrialEnd::Broken(format!("the plan has no function for `{}`", start.path)));
+        };
+        if start.function.component == TRIAL {
+            let counted = self.counts.iter().find(|(function, _)| start.args == [Value::U32(function.as_u32())]);
+            let count = Value::U64(counted.map_or(0, |(_, count)| *count));
+            self.answered.insert(attempt, AnsweredBy::Test);
+            return self.agenda.plan_outcome(attempt, 0, outcome(Ok(count)));
+        }
+        *self.counts.entry(function).or_default() += 1;
+        match self.mocks.answer(&self.plan, function, &start) {
+            Some(Ok(Answer { mock, takes, result })) => {
+                self.answered.insert(attempt, AnsweredBy::Mock(mock));
+                let (takes, result) = within(start.wishes.timeout, takes, result);
+                self.agenda.plan_outcome(attempt, takes, outcome(result));
+            }
+            Some(Err((mock, failure))) => self.finish(TrialEnd::Mock { mock, failure }),
+            None if self.effects.contains(&attempt) => {
+                self.finish(TrialEnd::Unmocked { path: start.path, function, args: start.args });
+            }
+            None => {
+                self.answered.insert(attempt, AnsweredBy::Sandbox);
+                self.real.push_back(Box::new(start));
+            }
+        }
+    }
+
+    fn invocation(&self, start: StartAttempt) -> Invocation {
+        Invocation {
+            limits: self.config.limits_of(start.wishes, start.class.as_ref()),
+            function: start.function,
+            args: start.args,
+            grants: Vec::new(),
+            idempotency_key: start.idempotency_key,
+            number: start.number,
+            previous_failure: start.previous_failure,
+        }
+    }
+
+    fn stop(&mut self, task: TaskId, number: u32) {
+        self.agenda.withdraw((task, number));
+        self.real.retain(|start| (start.task, start.number) != (task, number));
+        self.run.handle(Input::Stopped { task, number }, self.agenda.now(), &mut self.actions);
+    }
+
+    /// Lets the next thing happen: a real step ends, or else the clock jumps to what is planned.
+    async fn go_on(&mut self, invoker: &dyn Invoker, left: Duration) {
+        if let Some(start) = self.real.pop_front() {
+            let (task, number, path) = (start.task, start.number, Arc::clone(&start.path));
+            match tokio::time::timeout(left, invoker.invoke(self.invocation(*start))).await {
+                Ok(outcome) => self.input(Input::Outcome { task, number, outcome: Box::new(outcome) }),
+                Err(_) => self.finish(TrialEnd::TimedOut { running: Some(path) }),
+            }
+            return;
+        }
+        match self.agenda.next() {
+            Some(Tick::Ends((task, number), outcome)) => self.input(Input::Outcome { task, number, outcome }),
+            Some(Tick::Timer(timer)) => self.input(Input::TimerDue(timer)),
+            None => {
+                let waiting = std::mem::take(&mut self.waiting);
+                self.finish(TrialEnd::Waits(waiting));
+            }
+        }
+    }
+}
+
+/// What comes of an answer under the step's timeout, and when; in nanoseconds.
+fn within(timeout: Option<u64>, takes: u64, result: Result<Value, Failure>) -> (u64, Result<Value, Failure>) {
+    match timeout {
+        Some(timeout) if takes > timeout => {
+            let message = format!("the component ran longer than {:?}", Duration::from_nanos(timeout));
+            (timeout, Err(Failure { kind: FailureKind::Timeout, message, details: None, retry_after: None }))
+        }
+        _ => (takes, result),
+    }
+}
+
+fn outcome(result: Result<Value, Failure>) -> Outcome {
+    Outcome { result, bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None }
+}

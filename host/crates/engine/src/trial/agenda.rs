@@ -1,0 +1,80 @@
+//! The virtual clock, and what is planned.
+
+use std::collections::BTreeMap;
+
+use crate::event::{TaskId, TimerId, Timestamp};
+use crate::ports::Outcome;
+
+/// An attempt of a step.
+pub(super) type AttemptId = (TaskId, u32);
+
+/// When something is planned, and the how many-eth plan it was.
+type Slot = (Timestamp, u64);
+
+/// Something that is going to happen.
+pub(super) enum Tick {
+    /// A mocked attempt ends.
+    Ends(AttemptId, Box<Outcome>),
+    Timer(TimerId),
+}
+
+/// What is planned, by virtual time; of the same time in the order in which it was planned.
+#[derive(Default)]
+pub(super) struct Agenda {
+    now: Timestamp,
+    plans: u64,
+    planned: BTreeMap<Slot, Tick>,
+    timers: BTreeMap<TimerId, Slot>,
+    attempts: BTreeMap<AttemptId, Slot>,
+}
+
+impl Agenda {
+    /// Milliseconds since the beginning.
+    pub(super) const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn plan(&mut self, at: Timestamp, tick: Tick) -> Slot {
+        self.plans += 1;
+        let slot = (at.max(self.now), self.plans);
+        self.planned.insert(slot, tick);
+        slot
+    }
+
+    /// An attempt ends in so many nanoseconds.
+    pub(super) fn plan_outcome(&mut self, attempt: AttemptId, takes: u64, outcome: Outcome) {
+        let at = Timestamp(self.now.0.saturating_add(takes.div_ceil(1_000_000)));
+        let slot = self.plan(at, Tick::Ends(attempt, Box::new(outcome)));
+        self.attempts.insert(attempt, slot);
+    }
+
+    /// Forgets an attempt.
+    pub(super) fn withdraw(&mut self, attempt: AttemptId) {
+        if let Some(slot) = self.attempts.remove(&attempt) {
+            self.planned.remove(&slot);
+        }
+    }
+
+    pub(super) fn set_timer(&mut self, timer: TimerId, at: Timestamp) {
+        self.clear_timer(timer);
+        let slot = self.plan(at, Tick::Timer(timer));
+        self.timers.insert(timer, slot);
+    }
+
+    pub(super) fn clear_timer(&mut self, timer: TimerId) {
+        if let Some(slot) = self.timers.remove(&timer) {
+            self.planned.remove(&slot);
+        }
+    }
+
+    /// Jumps to what comes next and takes it.
+    pub(super) fn next(&mut self) -> Option<Tick> {
+        let ((at, _), tick) = self.planned.pop_first()?;
+        self.now = at;
+        match &tick {
+            Tick::Ends(attempt, _) => drop(self.attempts.remove(attempt)),
+            Tick::Timer(timer) => drop(self.timers.remove(timer)),
+        }
+        Some(tick)
+    }
+}

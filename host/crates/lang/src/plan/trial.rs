@@ -1,0 +1,38 @@
+//! What only the plan of a test has.
+
+use catalog::{Digest, FailureKind};
+use grammar::Span;
+
+use super::{Expr, FunctionId, Pattern};
+
+/// The digest that stands for whoever runs a test: what is called of this component is answered there.
+pub const TRIAL: Digest = Digest([0; 32]);
+
+/// The function of [`TRIAL`] that counts the attempts of a function so far; the argument is its [`FunctionId`] as a number.
+pub const CALLS: &str = "calls";
+
+/// Stands for calls of a function in a test.
+#[derive(Clone, Debug)]
+pub struct MockPlan {
+    /// Which.
+    pub function: FunctionId,
+    /// One for each argument; what they bind are the locals of the expressions, in order.
+    pub patterns: Vec<Pattern>,
+    /// How often it answers; none: without end.
+    pub times: Option<u32>,
+    /// How long the answer takes; a duration.
+    pub takes: Option<Expr>,
+    /// What comes then.
+    pub answer: MockAnswer,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What a mock answers.
+#[derive(Clone, Debug)]
+pub enum MockAnswer {
+    /// The step's value.
+    Value(Expr),
+    /// A failure with a `string`.
+    Fails(FailureKind, Expr),
+}
