@@ -16,6 +16,9 @@ mod digest;
 #[path = "all/docs.rs"]
 mod docs;
 #[cfg(test)]
+#[path = "all/hooks.rs"]
+mod hooks;
+#[cfg(test)]
 #[path = "all/messages.rs"]
 mod messages;
 #[cfg(test)]

@@ -355,6 +355,8 @@ pub struct Arm {
 /// A step: a call of a component's function with its policy.
 #[derive(Clone, Debug)]
 pub struct CallPlan {
+    /// As written, such as `search.find`; for people and hooks.
+    pub name: Name,
     /// What is called.
     pub function: FunctionId,
     /// One for each parameter, already of its type.
@@ -451,8 +453,6 @@ pub struct HookPlan {
     pub inputs: Vec<HookInput>,
     /// How its result decides; only before.
     pub verdict: HookVerdict,
-    /// `component.function` as written.
-    pub name: Name,
     /// The item.
     pub span: Span,
 }

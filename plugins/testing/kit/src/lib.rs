@@ -2,7 +2,7 @@
 
 mod bindings;
 
-use bindings::exports::flowhost::kit::api::{AttemptInfo, Failure, FailureKind, Guest};
+use bindings::exports::flowhost::kit::api::{AttemptInfo, Failure, FailureKind, Guest, Verdict};
 use bindings::flowhost::plugin::attempt::current;
 
 struct Plugin;
@@ -39,6 +39,20 @@ impl Guest for Plugin {
         if value < 0 { Err(format!("`{value}` is negative")) } else { Ok(value) }
     }
 
+    fn guard(step: String, args: String) -> Verdict {
+        if args.contains("forbidden") {
+            Verdict::Veto(format!("`{step}` must not see this"))
+        } else if args.contains("coffee") {
+            Verdict::Rewrite(args.replace("coffee", "tea"))
+        } else {
+            Verdict::Allow
+        }
+    }
+
+    fn audit(run: String, outcome: String) -> Result<String, String> {
+        if outcome.starts_with("{\"ok\"") { Ok(run) } else { Err(outcome) }
+    }
+
     fn attempt() -> AttemptInfo {
         current()
     }
@@ -54,7 +68,7 @@ fn failure(kind: FailureKind, message: String) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::{FailureKind, Guest, Plugin, succeed_after};
+    use super::{FailureKind, Guest, Plugin, Verdict, succeed_after};
 
     #[test]
     fn the_first_attempts_fail() {
@@ -69,6 +83,9 @@ mod tests {
         assert_eq!(Plugin::add(i64::MAX, 1), i64::MIN);
         assert_eq!(Plugin::check(-1).unwrap_err(), "`-1` is negative");
         assert_eq!(Plugin::check(0), Ok(0));
+        assert_eq!(Plugin::guard("a.b".into(), "{\"x\":\"coffee\"}".into()), Verdict::Rewrite("{\"x\":\"tea\"}".into()));
+        assert_eq!(Plugin::guard("a.b".into(), "{}".into()), Verdict::Allow);
+        assert_eq!(Plugin::audit("run".into(), "{\"err\":1}".into()).unwrap_err(), "{\"err\":1}");
         assert_eq!(Plugin::fail(FailureKind::Logic, "no".into()).unwrap_err().message, "no");
     }
 }

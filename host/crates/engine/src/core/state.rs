@@ -13,6 +13,7 @@
 mod breaker;
 mod budget;
 mod form;
+mod hooks;
 mod keys;
 mod mail;
 mod model;
@@ -39,6 +40,7 @@ use crate::core::values::{decode, failure};
 use crate::event::{Attempt, Event, EventBody, Failure, Payload, RunId, RunOutcome, RunStarted, TaskId, TimerId, Timestamp};
 use crate::permit::Permit;
 use breaker::{Fuse, FuseId, Verdict};
+use hooks::Hooks;
 use keys::Key;
 use mail::{Address, Mailbox};
 use model::{Activity, ActivityId, Emit, Instance, Scope, Timer, Work};
@@ -96,6 +98,7 @@ pub(crate) struct State {
     timers: BTreeMap<TimerId, Timer>,
     next_task: u64,
     next_timer: u64,
+    hooks: Hooks,
     /// The run itself, while it has not ended.
     root: Option<ActivityId>,
     /// Messages that are to be sent.
@@ -155,6 +158,7 @@ impl State {
             timers: BTreeMap::new(),
             next_task: 0,
             next_timer: 0,
+            hooks: Hooks::default(),
             root: None,
             emits: BTreeMap::new(),
             mail,
@@ -330,7 +334,7 @@ impl State {
         for text in &started.permitted {
             self.permits.push(text.parse().map_err(|error: crate::permit::PermitError| Misfit(error.to_string()))?);
         }
-        self.open_root(inputs);
+        self.begin_run(inputs);
         Ok(())
     }
 
@@ -371,7 +375,7 @@ impl State {
     }
 
     fn cancel(&mut self) {
-        if self.cancelled || self.outcome.is_some() {
+        if self.cancelled || self.outcome.is_some() || self.is_ending() {
             return;
         }
         self.cancelled = true;

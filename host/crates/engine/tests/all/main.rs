@@ -5,6 +5,8 @@ mod core_failure;
 #[cfg(test)]
 mod core_forms;
 #[cfg(test)]
+mod core_hooks;
+#[cfg(test)]
 mod core_recovery;
 #[cfg(test)]
 mod core_rules;

@@ -122,10 +122,15 @@ impl Script {
         (start.task, start.number)
     }
 
-    /// An attempt gives a value.
+    /// An attempt gives a number.
     pub(crate) fn gives(&mut self, path: &str, value: u64) {
+        self.gives_value(path, Value::U64(value));
+    }
+
+    /// An attempt gives a value.
+    pub(crate) fn gives_value(&mut self, path: &str, value: Value) {
         let (task, number) = self.take(path);
-        self.input(Input::Outcome { task, number, outcome: Box::new(outcome(Ok(Value::U64(value)))) });
+        self.input(Input::Outcome { task, number, outcome: Box::new(outcome(Ok(value))) });
     }
 
     /// An attempt fails.

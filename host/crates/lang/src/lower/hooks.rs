@@ -29,7 +29,6 @@ fn lowered(program: &Program, hook: &ir::Hook, report: &mut Vec<Diagnostic>) -> 
         call: *call,
         inputs: hook.inputs.clone(),
         verdict: hook.verdict,
-        name: hook.name.clone(),
         span: hook.span,
     })
 }

@@ -25,6 +25,7 @@ impl<'p> FlowLowering<'p, '_> {
         let policy = self.layers.step(own, through, &|a, b| same_folder(origins, a, b), self.report);
         self.note_grants(&policy.grants, written.1);
         let call = CallPlan {
+            name: written.0.clone(),
             function,
             args,
             grants: policy.grants.iter().map(|grant| self.grant(grant)).collect(),

@@ -37,7 +37,7 @@ pub(super) fn json(plan: &Plan) -> String {
             "phase": format!("{:?}", hook.phase).to_lowercase(),
             "event": format!("{:?}", hook.event).to_lowercase(),
             "target": target(plan, &hook.target),
-            "handler": &*hook.name,
+            "handler": &*hook.call.name,
         })).collect::<Vec<_>>(),
         "flows": plan.flows.keys().map(|id| flow(plan, id)).collect::<Vec<_>>(),
         "regions": walk.regions,

@@ -91,11 +91,16 @@ impl Default for PlanBuilder {
 impl PlanBuilder {
     /// A function of the one component; its parameters are whatever it is called with.
     pub fn function(&mut self, name: &str, output: Type) -> FunctionId {
+        self.function_of(name, &[], output)
+    }
+
+    /// A function with parameters.
+    pub fn function_of(&mut self, name: &str, params: &[(&str, Type)], output: Type) -> FunctionId {
         self.functions.push(FunctionRef {
             component: ComponentId::from_u32(0),
             interface: None,
             wit_name: name.to_owned(),
-            params: Vec::new(),
+            params: params.iter().map(|(name, ty)| ((*name).into(), ty.clone())).collect(),
             result: output.clone(),
             output,
         })
@@ -183,6 +188,7 @@ impl PlanBuilder {
 #[must_use]
 pub fn call(function: FunctionId, args: Vec<Expr>) -> CallPlan {
     CallPlan {
+        name: "step".into(),
         function,
         args,
         grants: Vec::new(),

@@ -46,7 +46,7 @@ impl State {
             (Form::Loop(_), Ok(value)) => self.loop_child_done(id, role, value),
             (Form::Flow | Form::Single | Form::Try, Ok(value)) => self.complete(id, value),
             // They have no children.
-            (Form::Call(_) | Form::Wait(_) | Form::Emit(_), Ok(_)) => {}
+            (Form::Call(_) | Form::Wait(_) | Form::Emit(_) | Form::Hook(_), Ok(_)) => {}
         }
     }
 

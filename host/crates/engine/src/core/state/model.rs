@@ -130,6 +130,8 @@ pub(crate) enum Form {
     Try,
     Wait(Box<WaitForm>),
     Emit(TaskId),
+    /// A handler is called.
+    Hook(Box<HookForm>),
 }
 
 /// What a `wait` waits for.
@@ -149,6 +151,54 @@ pub(crate) struct Emit {
     pub(crate) message: Message,
     /// Whether it is handed out.
     pub(crate) sending: bool,
+    /// The handlers that have agreed to it, as a place in the plan's hooks.
+    pub(crate) asked: usize,
+}
+
+/// A call of a handler.
+#[derive(Debug)]
+pub(crate) struct HookForm {
+    pub(crate) task: TaskId,
+    /// Its place in the plan's hooks.
+    pub(crate) hook: usize,
+    pub(crate) subject: Subject,
+}
+
+/// What a handler is called about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject {
+    /// Whether the run may begin.
+    Run,
+    /// Whether an attempt of a step may begin.
+    Step(TaskId),
+    /// Whether a message may be sent.
+    Message(TaskId),
+    /// It is only told.
+    Told,
+}
+
+/// The handlers that have agreed to a step, as a place in the plan's hooks; those around attempts are asked for each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) step: usize,
+    pub(crate) attempt: usize,
+    pub(crate) number: u32,
+}
+
+impl Activity {
+    /// One that no region waits for.
+    pub(crate) const fn loose(form: Form) -> Self {
+        Self {
+            place: None,
+            at: 0,
+            form,
+            children: Vec::new(),
+            deadline: None,
+            own_scopes: Vec::new(),
+            scope: None,
+            stopping: None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -186,6 +236,8 @@ pub(crate) struct Task {
     pub(crate) activity: ActivityId,
     pub(crate) scope: Option<ScopeId>,
     pub(crate) path: Arc<str>,
+    /// As it was written.
+    pub(crate) name: Name,
     pub(crate) function: FunctionId,
     pub(crate) number: u32,
     pub(crate) status: Status,
@@ -207,6 +259,9 @@ pub(crate) struct Task {
     pub(crate) previous: Option<Failure>,
     /// Most steps have none.
     pub(crate) rules: Option<Box<Rules>>,
+    /// Whether it calls a handler, around which no others are called.
+    pub(crate) is_hook: bool,
+    pub(crate) asked: Asked,
 }
 
 /// What the plan says of a step beside its limits.
@@ -271,6 +326,8 @@ pub(crate) enum Status {
     Refused,
     /// Waits for the trial of its breaker.
     Fused,
+    /// Waits for what a handler says.
+    Asking,
     /// An attempt runs.
     Running,
     /// Waits until it may be tried again.

@@ -19,16 +19,7 @@ impl State {
     /// Opens the entry flow.
     pub(super) fn open_root(&mut self, inputs: Vec<Value>) {
         let plan = self.plan();
-        let root = self.activities.insert(Activity {
-            place: None,
-            at: 0,
-            form: Form::Flow,
-            children: Vec::new(),
-            deadline: None,
-            own_scopes: Vec::new(),
-            scope: None,
-            stopping: None,
-        });
+        let root = self.activities.insert(Activity::loose(Form::Flow));
         self.root = Some(root);
         let Some(flow) = plan.flows.get(plan.entry) else { return };
         self.open_flow(root, plan.entry, flow.body, inputs);
@@ -197,18 +188,20 @@ impl State {
     /// A node that has begun gives its value.
     pub(super) fn complete(&mut self, id: ActivityId, value: Value) {
         let Some(activity) = self.remove_activity(id) else { return };
-        match activity.place {
-            Some((instance, node)) => self.node_done(instance, node, value),
-            None => self.end(RunOutcome::Succeeded(Payload::Value(value))),
+        match (&activity.form, activity.place) {
+            (Form::Hook(form), _) => self.hook_done(id, form, Ok(value)),
+            (_, Some((instance, node))) => self.node_done(instance, node, value),
+            (_, None) => self.end(RunOutcome::Succeeded(Payload::Value(value))),
         }
     }
 
     /// A node that has begun fails.
     pub(super) fn fail(&mut self, id: ActivityId, failed: Box<Failed>) {
         let Some(activity) = self.remove_activity(id) else { return };
-        match activity.place {
-            Some((instance, _)) => self.fail_region(instance, failed),
-            None => self.end(RunOutcome::Failed { failure: failed.failure, path: failed.path }),
+        match (&activity.form, activity.place) {
+            (Form::Hook(form), _) => self.hook_done(id, form, Err(failed)),
+            (_, Some((instance, _))) => self.fail_region(instance, failed),
+            (_, None) => self.end(RunOutcome::Failed { failure: failed.failure, path: failed.path }),
         }
     }
 

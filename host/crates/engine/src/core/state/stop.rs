@@ -63,6 +63,10 @@ impl State {
         let waits_for_children = !activity.children.is_empty();
         let waits_for_attempt = match activity.form {
             Form::Call(task) => self.stop_task(task),
+            Form::Hook(ref form) => {
+                let task = form.task;
+                self.stop_task(task)
+            }
             Form::Wait(_) => {
                 self.close_wait(id);
                 false
@@ -95,7 +99,7 @@ impl State {
                 false
             }
             // INVARIANT: queues skip a step that is not in the state in which it was queued, or is being stopped, or is gone.
-            Status::Ready | Status::Queued(_) | Status::Held | Status::Unknown => false,
+            Status::Ready | Status::Queued(_) | Status::Held | Status::Asking | Status::Unknown => false,
             Status::Locked | Status::Refused | Status::Fused => false,
         }
     }
@@ -114,13 +118,19 @@ impl State {
             return;
         }
         let Some(stopping) = activity.stopping.take() else { return };
-        if let Form::Call(task) = activity.form {
+        let task = match &activity.form {
+            Form::Call(task) => Some(*task),
+            Form::Hook(form) => Some(form.task),
+            _ => None,
+        };
+        if let Some(task) = task {
             self.forget_task(task);
         }
         match stopping {
             Stop::Failed(failed) => self.fail(id, failed),
             Stop::Unwanted => {
-                let was_root = self.remove_activity(id).is_some_and(|activity| activity.place.is_none());
+                let was_root = self.root == Some(id);
+                self.remove_activity(id);
                 if was_root {
                     self.end(RunOutcome::Cancelled);
                 }
@@ -130,6 +140,9 @@ impl State {
 
     /// Stops everything.
     pub(super) fn stop_root(&mut self) {
+        if self.stop_asking() {
+            self.end(RunOutcome::Cancelled);
+        }
         let Some(root) = self.root else { return };
         let mut stack = Vec::new();
         self.stop(root, Stop::Unwanted, &mut stack);
@@ -137,19 +150,16 @@ impl State {
         self.release_held();
     }
 
+    /// Stops something that no region waits for.
+    pub(super) fn stop_loose(&mut self, id: ActivityId) {
+        let mut stack = Vec::new();
+        self.stop(id, Stop::Unwanted, &mut stack);
+        self.close(stack);
+    }
+
     /// Stops everything and fails the run.
     pub(super) fn fail_root(&mut self, failure: Failure, path: Arc<str>) {
         let Some(root) = self.root else { return };
         self.stop_and_fail(root, failure, path);
-    }
-
-    /// The run has ended.
-    pub(super) fn end(&mut self, outcome: RunOutcome) {
-        if self.outcome.is_some() {
-            return;
-        }
-        self.root = None;
-        self.outcome = Some(outcome.clone());
-        self.commands.push(Command::End(outcome));
     }
 }

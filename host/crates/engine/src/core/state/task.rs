@@ -1,16 +1,18 @@
 //! Steps: ready, running, tried again, decided about.
 
+use std::sync::Arc;
+
 use lang::plan::{self, CallPlan, Effect, NodeId};
 use sha2::{Digest as _, Sha256};
 
 use catalog::{FailureKind, Value};
 
 use super::breaker::Verdict;
-use super::model::{Activity, ActivityId, Backoff, Due, Form, InstanceId, Rules, Status, Task, Wishes};
+use super::model::{Activity, ActivityId, Asked, Backoff, Due, Form, InstanceId, Rules, Status, Task, Wishes};
 use super::{Command, Misfit, State};
 use crate::core::bugs::Bug;
 use crate::core::values::{
-    decode, evaluate, evaluate_duration, evaluate_s32, evaluate_text, evaluate_u32, evaluate_u64, failure, milliseconds,
+    Frame, decode, evaluate, evaluate_duration, evaluate_s32, evaluate_text, evaluate_u32, evaluate_u64, failure, milliseconds,
 };
 use crate::event::{Decision, Failure, TaskId};
 use crate::ports::GrantedCapability;
@@ -23,17 +25,37 @@ impl State {
         let frame = &instance.frame;
         let shape = plan.nodes.get(node);
         let deadline = evaluate_duration(shape.and_then(|node| node.deadline.as_ref()), frame)?;
+        let args = call.args.iter().map(|arg| evaluate(arg, frame)).collect::<Result<_, _>>()?;
+        // The activity is replaced when it exists.
+        let task = Task {
+            scope: instance.scope,
+            rules: rules(&call.rules, node, frame)?,
+            ..self.task_of(call, frame, args, (instance.owner, self.path(id, node)))?
+        };
+        self.add_task(id, node, task, deadline);
+        Ok(())
+    }
+
+    /// A call whose policy is over this frame.
+    pub(super) fn task_of(
+        &self,
+        call: &CallPlan,
+        frame: &Frame,
+        args: Vec<Value>,
+        (activity, path): (ActivityId, Arc<str>),
+    ) -> Result<Task, Failure> {
+        let plan = self.plan();
         let class = call.class.as_ref().and_then(|name| plan.classes.iter().find(|class| class.name == *name));
         let wishes = Wishes {
             timeout: evaluate_duration(call.timeout.as_ref(), frame)?.or(class.and_then(|class| class.timeout)),
             memory: evaluate_u64(call.memory.as_ref(), frame)?.or(class.and_then(|class| class.memory)),
             fuel: evaluate_u64(call.fuel.as_ref(), frame)?.or(class.and_then(|class| class.fuel)),
         };
-        let task = Task {
-            // Replaced below, when the activity exists.
-            activity: instance.owner,
-            scope: instance.scope,
-            path: self.path(id, node),
+        Ok(Task {
+            activity,
+            scope: None,
+            path,
+            name: Arc::clone(&call.name),
             function: call.function,
             number: 1,
             status: Status::Ready,
@@ -41,7 +63,7 @@ impl State {
             started: false,
             pure_step: call.effect() == Effect::Pure,
             repeatable: call.repeatable(),
-            args: call.args.iter().map(|arg| evaluate(arg, frame)).collect::<Result<_, _>>()?,
+            args,
             grants: call.grants.iter().map(|grant| capability(grant, frame)).collect::<Result<_, _>>()?,
             wishes,
             class: call.class.clone(),
@@ -49,10 +71,10 @@ impl State {
             failures: 0,
             backoff: backoff(&call.backoff, frame)?,
             previous: None,
-            rules: rules(&call.rules, node, frame)?,
-        };
-        self.add_task(id, node, task, deadline);
-        Ok(())
+            rules: None,
+            is_hook: false,
+            asked: Asked::default(),
+        })
     }
 
     fn add_task(&mut self, instance: InstanceId, node: NodeId, mut task: Task, deadline: Option<u64>) {
@@ -87,6 +109,9 @@ impl State {
             return;
         }
         let (placed, scope) = (task.placed, task.scope);
+        if !self.ask_before(id) {
+            return;
+        }
         if !self.take_key(id) || !self.pass_breaker(id) || !self.within_rate(id) {
             // It still has its place when it runs again after a crash.
             self.give_place(id);
@@ -139,6 +164,7 @@ impl State {
         if self.is_stopping(activity) {
             self.activity_stopped(activity);
         } else {
+            self.tell_step(id, Ok(&value), true);
             self.forget_task(id);
             self.complete(activity, value);
         }
@@ -154,12 +180,16 @@ impl State {
             return;
         }
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        if task.retries_left == 0 && task.rules.as_ref().is_some_and(|rules| rules.pauses) {
+        let last = task.retries_left == 0;
+        let pauses = task.rules.as_ref().is_some_and(|rules| rules.pauses);
+        self.tell_step(id, Err(&failure), last && !pauses);
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        if last && pauses {
             self.exhaust(id, failure);
             return;
         }
-        if task.retries_left == 0 {
-            let path = std::sync::Arc::clone(&task.path);
+        if last {
+            let path = Arc::clone(&task.path);
             self.forget_task(id);
             self.fail(activity, Box::new(super::model::Failed { failure, path }));
             return;
@@ -261,7 +291,7 @@ impl State {
             return Ok(());
         }
         let Some(task) = self.tasks.get(&id) else { return Ok(()) };
-        let (activity, path, function) = (task.activity, std::sync::Arc::clone(&task.path), task.function);
+        let (activity, path, function) = (task.activity, Arc::clone(&task.path), task.function);
         match decision {
             Decision::Retry => {
                 self.unknown.remove(&id);

@@ -76,13 +76,21 @@ impl State {
         let Some(activity) = self.begin_form(id, node, Form::Emit(task))? else { return Ok(()) };
         self.next_task += 1;
         let message = Message { topic, id: [&*self.id.0, "/", &path].concat().into(), payload: payload.into() };
-        self.emits.insert(task, Emit { activity, path, message, sending: false });
+        self.emits.insert(task, Emit { activity, path, message, sending: false, asked: 0 });
+        self.send_when_agreed(task);
+        Ok(())
+    }
+
+    /// Hands a message out as soon as no handler has anything against it and things start.
+    pub(super) fn send_when_agreed(&mut self, task: TaskId) {
+        if !self.ask_to_send(task) {
+            return;
+        }
         if self.starts() {
             self.send(task);
         } else {
             self.held.push(0, task);
         }
-        Ok(())
     }
 
     /// Hands a message out.
@@ -111,8 +119,9 @@ impl State {
         if emit.path != attempt.path {
             return Err(Misfit(format!("step {} is `{}`, the event says `{}`", attempt.task.0, emit.path, attempt.path)));
         }
-        let activity = emit.activity;
+        let (activity, message) = (emit.activity, emit.message.clone());
         self.emits.remove(&attempt.task);
+        self.tell_sent(&attempt.path, &message.topic, &message.payload);
         self.complete(activity, Value::Unit);
         Ok(())
     }
