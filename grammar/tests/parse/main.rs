@@ -6,3 +6,7 @@ mod cases;
 mod dump;
 #[cfg(test)]
 mod hostile;
+/// The fuzzers' tokens, whose own tests run here: what is built for fuzzing is not built for tests.
+#[cfg(test)]
+#[path = "../../fuzz/src/tokens.rs"]
+mod tokens;
