@@ -9,12 +9,15 @@
 //! 3. `build` turns pest's pairs into the [`ast`]; nothing of pest leaves this crate.
 //! 4. Where a piece does not parse, `parse` reports it (`expected` finds the words), cuts out the smallest statement
 //!    around the place, and parses the rest again.
+//!
+//! The way back is [`format()`](format::format) for a text and [`print`] for a tree.
 
 pub mod ast;
 mod build;
 mod diagnostic;
 mod diagnostics;
 mod expected;
+mod format;
 mod habits;
 mod keywords;
 mod literal;
@@ -24,6 +27,7 @@ mod scan;
 mod span;
 
 pub use diagnostic::{Diagnostic, Label, Severity};
+pub use format::{format, print};
 pub use keywords::is_keyword;
 pub use parse::{MAX_SOURCE, Parsed, parse};
 pub use span::{FileId, Ident, Span};

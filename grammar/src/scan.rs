@@ -134,6 +134,8 @@ struct Level {
     weight: u32,
     /// Forms that may still be waiting for their body.
     forms: u32,
+    /// Forms whose `{` has not come.
+    bodies: u32,
     /// Open `list<` and the like.
     angles: u32,
     after_else: bool,
@@ -141,7 +143,7 @@ struct Level {
     in_reduce: bool,
     /// Inside the names of an `after`.
     in_after: bool,
-    /// An `until` has come and no `{` since: a `max` can follow.
+    /// An `until` has come and its loop's `{` has not: a `max` can follow.
     in_until: bool,
     /// The first word of the statement opens a block.
     opens_block: bool,
@@ -160,6 +162,7 @@ impl Level {
             else_ifs: 0,
             weight: 1,
             forms: 0,
+            bodies: 0,
             angles: 0,
             after_else: false,
             in_reduce: false,

@@ -15,7 +15,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 the run failed; 2 usage; 3 the flow does not compile; 4 a plugin could not be loaded or built;
+Exit codes: 0 done; 1 the run failed, or files are not formatted; 2 usage; 3 the flow does not compile; 4 a plugin could not be loaded or built;
 5 the store is unreachable, damaged or has no such run; 6 the run is paused or waits for a decision; 7 the input does
 not fit the flow's parameters; 130 interrupted, and the run can be resumed with the printed command.";
 
@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Runs the tests in flow files: mocked steps, virtual time, nothing outside is touched
     Test(TestArgs),
+    /// Formats flow files
+    Fmt(FmtArgs),
     /// Prints the graph that a flow compiles to
     Plan(PlanArgs),
     /// Lists runs
@@ -172,6 +174,19 @@ pub(crate) struct TestArgs {
     /// Most real time that a test may take
     #[arg(long, value_name = "DURATION", default_value = "60s")]
     pub(crate) timeout: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FmtArgs {
+    /// Flow files, and folders with flow files in them; `-` is the same as `--stdin`
+    #[arg(required_unless_present = "stdin", value_name = "FILE|FOLDER")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Changes nothing, lists the files that would be changed, and exits with 1 when there are any
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Formats standard input to standard output
+    #[arg(long, conflicts_with = "paths")]
+    pub(crate) stdin: bool,
 }
 
 #[derive(Debug, Args)]

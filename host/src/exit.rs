@@ -10,7 +10,7 @@ use journal::FindError;
 pub(crate) enum Exit {
     /// The command did what was asked.
     Done = 0,
-    /// The run failed.
+    /// The run failed; of `fmt --check`: files are not formatted.
     RunFailed = 1,
     /// The command line or the configuration is wrong.
     Usage = 2,

@@ -75,13 +75,16 @@ impl Output {
             return;
         }
         for compilation in compilations {
-            for diagnostic in &compilation.diagnostics {
-                if self.quiet && diagnostic.severity == grammar::Severity::Warning {
-                    continue;
-                }
-                let report = miette::Report::new(lang::Report::new(diagnostic, &compilation.sources));
-                write_err(&format!("{report:?}"));
-            }
+            self.reports(&compilation.diagnostics, &compilation.sources);
+        }
+    }
+
+    /// Diagnostics as reports on standard error.
+    pub(crate) fn reports(self, diagnostics: &[grammar::Diagnostic], sources: &lang::Sources) {
+        let shown = diagnostics.iter().filter(|found| !self.quiet || found.severity != grammar::Severity::Warning);
+        for diagnostic in shown {
+            let report = miette::Report::new(lang::Report::new(diagnostic, sources));
+            write_err(&format!("{report:?}"));
         }
     }
 }

@@ -43,11 +43,7 @@ impl DiskWorld {
 
 impl World for DiskWorld {
     fn source(&self, path: &str) -> Result<Arc<str>, String> {
-        let bytes = read_file(Path::new(path))?;
-        let text: Arc<str> = match String::from_utf8(bytes) {
-            Ok(text) => text.into(),
-            Err(error) => return Err(format!("it is not UTF-8 (byte {})", error.utf8_error().valid_up_to())),
-        };
+        let text: Arc<str> = read_text(Path::new(path))?.into();
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         read.sources.insert(path.to_owned(), text.clone());
         Ok(text)
@@ -94,6 +90,12 @@ fn missing_help(path: &Path) -> String {
     } else {
         format!("it was looked for at `{}`; a path in a `use` is relative to the flow file", path.display())
     }
+}
+
+/// Reads the text of a regular file. The error is a phrase.
+pub(crate) fn read_text(path: &Path) -> Result<String, String> {
+    let text = String::from_utf8(read_file(path)?);
+    text.map_err(|error| format!("it is not UTF-8 (byte {})", error.utf8_error().valid_up_to()))
 }
 
 /// Reads a regular file with a bound. The error is a phrase.

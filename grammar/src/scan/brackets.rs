@@ -36,7 +36,8 @@ impl Scanner<'_> {
             return;
         }
         if bracket == Bracket::Brace {
-            self.level.in_until = false;
+            self.level.bodies = self.level.bodies.saturating_sub(u32::from(!of_with));
+            self.level.in_until &= self.level.bodies > 0;
             self.mark(start, MarkKind::Open);
             if self.level.bracket == Bracket::Top {
                 self.item_brace(start, of_with);

@@ -29,7 +29,8 @@ impl Scanner<'_> {
             Class::Minus | Class::Bang | Class::Dot => self.chain(start),
             Class::Open if after_operand => self.chain(start),
             Class::Keyword => self.count_keyword(start),
-            Class::Comma if !self.level.in_reduce && !self.level.in_after => self.reset_chain(true),
+            // A comma between the arguments of a type ends nothing.
+            Class::Comma if !self.level.in_reduce && !self.level.in_after && self.level.angles == 0 => self.reset_chain(true),
             _ => {}
         }
         if !matches!(class, Class::Comma | Class::Operand) && self.slice(start, self.pos) != "after" {
@@ -62,6 +63,7 @@ impl Scanner<'_> {
     fn count_keyword(&mut self, start: usize) {
         match self.slice(start, self.pos) {
             "else" => self.level.after_else = true,
+            "seq" | "phase" | "try" | "catch" | "race" | "any" => self.level.bodies += 1,
             "and" | "or" | "not" | "as" | "with" => self.chain(start),
             "after" => {
                 self.level.in_after = true;
@@ -75,8 +77,14 @@ impl Scanner<'_> {
                 self.level.in_reduce = true;
                 self.form(start);
             }
-            "in" => self.level.in_reduce = false,
-            "until" => self.level.in_until = true,
+            "in" => {
+                self.level.in_reduce = false;
+                self.level.bodies = self.level.bodies.max(1);
+            }
+            "until" => {
+                self.level.in_until = true;
+                self.level.bodies = self.level.bodies.max(1);
+            }
             "match" | "map" | "loop" | "for" | "foreach" | "while" => self.form(start),
             _ => {}
         }
@@ -84,11 +92,12 @@ impl Scanner<'_> {
 
     fn form(&mut self, start: usize) {
         self.level.forms += 1;
+        self.level.bodies += 1;
         self.nesting += 1;
         self.check_nesting(start);
     }
 
-    fn chain(&mut self, start: usize) {
+    pub(super) fn chain(&mut self, start: usize) {
         self.level.chain += 1;
         self.depth += 1;
         if self.level.chain > MAX_CHAIN {
@@ -117,6 +126,7 @@ impl Scanner<'_> {
             self.level.forms = 0;
             self.level.angles = 0;
         }
+        self.level.bodies = 0;
         self.level.in_until = false;
         self.level.in_reduce = false;
         self.level.after_else = false;

@@ -79,6 +79,10 @@ impl Scanner<'_> {
                 | "function"
                 | "fn"
         );
+        // Words that are no keywords, but open blocks elsewhere; keywords are counted when they come.
+        if matches!(self.slice(start, self.skip_word(start)), "elif" | "elsif" | "elseif" | "def" | "function" | "fn") {
+            self.level.bodies = 1;
+        }
     }
 
     fn ends_statement(&self, class: Class, start: usize, begins: bool) -> bool {
@@ -96,9 +100,7 @@ impl Scanner<'_> {
                 _ => false,
             },
             // The body of a form or flow may open on a line of its own.
-            Class::Open => {
-                self.byte(start) == b'{' && (self.level.opens_block || self.level.forms > 0 || self.level.bracket == Bracket::Top)
-            }
+            Class::Open => self.byte(start) == b'{' && (self.level.bodies > 0 || self.level.bracket == Bracket::Top),
             Class::Minus | Class::Bang | Class::Other => false,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Bracket, Class, Scanner};
 use crate::diagnostics;
-use crate::keywords::ItemWord;
+use crate::keywords::{ItemWord, is_keyword};
 
 impl Scanner<'_> {
     /// Takes what begins with `byte` at the current position; always moves on.
@@ -74,7 +74,7 @@ impl Scanner<'_> {
     fn sign(&mut self, byte: u8) {
         let next = self.byte(self.pos + 1);
         match (byte, next) {
-            (b'%', b'a'..=b'z' | b'A'..=b'Z' | b'_') if !self.after_operand() || self.newline.is_some() => self.escaped_word(),
+            (b'%', b'a'..=b'z' | b'A'..=b'Z' | b'_') if self.escapes() => self.escaped_word(),
             (b',', _) => self.plain(Class::Comma, 1),
             (b'.', _) => self.plain(Class::Dot, 1),
             (b'-', b'>')
@@ -94,6 +94,12 @@ impl Scanner<'_> {
             (b'+' | b'*' | b'/' | b'%' | b'=', _) => self.plain(Class::Infix, 1),
             _ => self.plain(Class::Other, 1),
         }
+    }
+
+    /// Whether a `%` before a letter belongs to a name: no operand stands before it, or a keyword follows.
+    fn escapes(&self) -> bool {
+        let word = self.slice(self.pos + 1, self.skip_word(self.pos + 1));
+        !self.after_operand() || self.newline.is_some() || is_keyword(word)
     }
 
     fn less_than(&mut self) {

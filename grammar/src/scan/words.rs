@@ -20,8 +20,14 @@ impl Scanner<'_> {
             _ if self.prev == Class::Dot || !is_keyword(word) || self.is_key(end, word) => Class::Operand,
             _ => Class::Keyword,
         };
-        if self.token(class, end - start) && class == Class::Keyword && word == "return" {
-            self.prev_ends = true;
+        let after_undo = word == "always" && self.slice(self.prev_start, self.prev_end) == "undo";
+        if !self.token(class, end - start) {
+            return;
+        }
+        match word {
+            "return" if class == Class::Keyword => self.prev_ends = true,
+            "always" if after_undo => self.prev_ends = false,
+            _ => {}
         }
     }
 
@@ -31,8 +37,13 @@ impl Scanner<'_> {
     }
 
     pub(super) fn escaped_word(&mut self) {
-        let end = self.skip_word(self.pos + 1);
-        self.plain(Class::Operand, end - self.pos);
+        let (start, joins) = (self.pos, self.after_operand());
+        let end = self.skip_word(start + 1);
+        self.plain(Class::Operand, end - start);
+        if joins {
+            // Perhaps it is an operator after all.
+            self.chain(start);
+        }
     }
 
     fn next_letter_is_alphabetic(&self, at: usize) -> bool {

@@ -4,6 +4,7 @@ mod check;
 mod documents;
 mod drive;
 mod events;
+mod format;
 mod list;
 mod plan;
 mod resume;
@@ -31,6 +32,7 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
         Command::Send(args) => send::run(output, &cli.global, args),
         Command::Check(args) => Ok(check::run(output, args)),
         Command::Test(args) => test::run(output, &cli.global, args),
+        Command::Fmt(args) => format::run(output, args),
         Command::Plan(args) => plan::run(output, args),
         Command::Ps(args) => list::run(output, &cli.global, args),
         Command::Show { run } => show::run(output, &cli.global, run),

@@ -107,3 +107,51 @@ fn an_interrupted_run_pauses_and_says_how_to_resume() {
     let resumed = site.host(["resume", &run, "--json"]).expect(0).json();
     assert_eq!(resumed["result"].as_array().unwrap().len(), 40);
 }
+
+#[test]
+fn files_are_formatted_in_place() {
+    let site = Site::new();
+    let (tidy, untidy) = ("flow a() -> u8 { 1 }\n", "flow b( ){   // kept\n x }");
+    let formatted = "flow b() { // kept\n    x\n}\n";
+    site.write("flows/a.flow", tidy);
+    site.write("flows/inner/b.flow", untidy);
+    site.write("flows/notes.txt", "flow b( ){}");
+    let read = |name: &str| std::fs::read_to_string(site.path().join(name)).unwrap();
+
+    let listed = site.host(["fmt", "flows", "--check"]).expect(1);
+    assert_eq!(listed.out.trim_end().replace('\\', "/"), "flows/inner/b.flow");
+    assert_eq!(read("flows/inner/b.flow"), untidy);
+    let printed = site.host(["fmt", "flows", "--json"]).expect(0).json();
+    assert_eq!(printed["unchanged"], 1);
+    assert_eq!(printed["changed"].as_array().unwrap().len(), 1);
+    assert_eq!((read("flows/a.flow"), read("flows/inner/b.flow")), (tidy.into(), formatted.into()));
+    assert_eq!(read("flows/notes.txt"), "flow b( ){}");
+    site.host(["fmt", "flows", "--check"]).expect(0);
+
+    site.write("flows/c.flow", "flow c( { }\n");
+    let failed = site.host(["fmt", "flows/c.flow"]).expect(3);
+    assert!(failed.err.contains("flow::"), "{}", failed.err);
+    assert_eq!(read("flows/c.flow"), "flow c( { }\n");
+    let failed = site.host(["fmt", "flows/c.flow", "--json"]).expect(3).json();
+    assert!(failed["diagnostics"][0]["code"].as_str().unwrap().starts_with("flow::"), "{failed}");
+    site.host(["fmt", "missing.flow"]).expect(2);
+    site.host(["fmt"]).expect(2);
+}
+
+#[test]
+fn standard_input_is_formatted() {
+    use std::io::Write as _;
+    use std::process::Stdio;
+    let site = Site::new();
+    for (args, input, output, code) in [
+        (vec!["fmt", "-"], "flow a( ){}", "flow a() {}\n", 0),
+        (vec!["fmt", "--stdin"], "flow a() {}\n", "flow a() {}\n", 0),
+        (vec!["fmt", "--stdin", "--check"], "flow a( ){}", "", 1),
+        (vec!["fmt", "-"], "flow a(", "", 3),
+    ] {
+        let mut command = site.command(args);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        assert_eq!(finish(child).expect(code).out, output);
+    }
+}

@@ -34,6 +34,14 @@ impl Sources {
         Self { files: Vec::new() }
     }
 
+    /// One file, whose id is 0.
+    #[must_use]
+    pub fn single(path: String, text: Arc<str>) -> Self {
+        let mut sources = Self::new();
+        sources.push(path, text);
+        sources
+    }
+
     /// The file with this id.
     #[must_use]
     pub fn get(&self, id: FileId) -> Option<&Source> {
