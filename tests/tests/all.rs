@@ -30,3 +30,6 @@ mod rules;
 #[cfg(test)]
 #[path = "all/store.rs"]
 mod store;
+#[cfg(test)]
+#[path = "all/trials.rs"]
+mod trials;

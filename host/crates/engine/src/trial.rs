@@ -23,7 +23,7 @@ use lang::plan::{FunctionId, Plan, SEMANTICS_VERSION, TRIAL};
 
 pub use place::place;
 
-use crate::core::{Action, Capacity, Input, Run, StartAttempt, Waiting};
+use crate::core::{Action, Awaited, Capacity, Input, Run, StartAttempt, Waiting};
 use crate::event::{Bill, Event, EventBody, Failure, RunId, RunOutcome, RunStarted, TaskId};
 use crate::ports::{Invocation, Invoker, Outcome};
 use crate::shell::EngineConfig;
@@ -144,6 +144,8 @@ struct Trial<'c> {
     events: Vec<Event>,
     answered: BTreeMap<(TaskId, u32), AnsweredBy>,
     actions: Vec<Action>,
+    /// Open waits for which a mock was looked for.
+    seen_waits: BTreeSet<Arc<str>>,
     /// What the flow waits for when nothing else goes on.
     waiting: Vec<Waiting>,
     end: Option<TrialEnd>,
@@ -166,6 +168,7 @@ impl<'c> Trial<'c> {
             events: Vec::new(),
             answered: BTreeMap::new(),
             actions: Vec::new(),
+            seen_waits: BTreeSet::new(),
             waiting: Vec::new(),
             end: None,
         }
@@ -199,10 +202,30 @@ impl<'c> Trial<'c> {
         loop {
             self.run.flush(&mut self.actions);
             if self.actions.is_empty() || self.end.is_some() {
-                return;
+                return self.plan_mail();
             }
             for action in std::mem::take(&mut self.actions) {
                 self.act(action);
+            }
+        }
+    }
+
+    /// Lets senders answer the waits that have opened, and forgets what came too late.
+    fn plan_mail(&mut self) {
+        if !self.mocks.have_senders {
+            return;
+        }
+        let open: BTreeMap<Arc<str>, Awaited> = self.run.waits().into_iter().map(|wait| (wait.path, wait.what)).collect();
+        self.agenda.keep_mail(|wait| open.contains_key(wait));
+        self.seen_waits.retain(|wait| open.contains_key(wait));
+        for (wait, awaited) in open {
+            if !self.seen_waits.insert(Arc::clone(&wait)) {
+                continue;
+            }
+            match self.mocks.sent(&self.plan, &awaited) {
+                None => {}
+                Some(Ok((takes, mail))) => self.agenda.plan_mail(wait, takes, mail),
+                Some(Err((mock, failure))) => return self.finish(TrialEnd::Mock { mock, failure }),
             }
         }
     }
@@ -304,6 +327,7 @@ impl<'c> Trial<'c> {
         match self.agenda.next() {
             Some(Tick::Ends((task, number), outcome)) => self.input(Input::Outcome { task, number, outcome }),
             Some(Tick::Timer(timer)) => self.input(Input::TimerDue(timer)),
+            Some(Tick::Mail(_, mail)) => self.input(Input::Mail(mail)),
             None => {
                 let waiting = std::mem::take(&mut self.waiting);
                 self.finish(TrialEnd::Waits(waiting));

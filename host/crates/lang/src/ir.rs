@@ -9,7 +9,7 @@ use grammar::Span;
 
 use crate::plan::{
     Breaker, Class, ComponentId, ComponentRef, FlowId, FolderAccess, FunctionId, FunctionRef, HookEvent, HookInput, HookPhase,
-    HookTarget, HookVerdict, LibraryFunction, Operator, Rate,
+    HookTarget, HookVerdict, LibraryFunction, MockTarget, Operator, Rate,
 };
 
 /// A name bound in a flow: a parameter, `let`, item, accumulator, pattern binding, … Unique in its flow.
@@ -361,8 +361,8 @@ pub struct Arm {
 /// A checked `mock`.
 #[derive(Clone, Debug)]
 pub struct Mock {
-    /// The function that it stands for.
-    pub function: FunctionId,
+    /// What it stands for.
+    pub target: MockTarget,
     /// One for each parameter. What they bind is seen by `takes` and `answer`, which are pure.
     pub patterns: Vec<Pattern>,
     /// How often it answers, at least once; none: without end.
@@ -378,7 +378,7 @@ pub struct Mock {
 /// What a mock answers.
 #[derive(Clone, Debug)]
 pub enum MockAnswer {
-    /// A value of the step's output type.
+    /// A value of the step's output type, or of the type that is waited for.
     Value(Expr),
     /// A failure with a `string`.
     Fails(FailureKind, Expr),

@@ -43,6 +43,7 @@ fn failure(verdict: &Verdict, tested: &Tested) -> Value {
 fn trace(trace: &Trace) -> Vec<Value> {
     let lines = trace.lines.iter().map(|line| match &line.what {
         What::Timer => json!({ "at_ms": line.at, "event": "timer" }),
+        What::Received { what, value } => json!({ "at_ms": line.at, "event": "received", "what": what, "value": value }),
         What::Sent { path } => json!({ "at_ms": line.at, "event": "sent", "path": path }),
         What::Attempt { path, number, mocked, outcome } => {
             let (event, value, failure) = match outcome {

@@ -153,6 +153,10 @@ fn row(at: u64, what: &What) -> [String; 4] {
     let when = time(Duration::from_millis(at));
     match what {
         What::Timer => [when, "timer".to_owned(), String::new(), String::new()],
+        What::Received { what, value } => {
+            let value = format!("came {}", short(&value.to_string(), WIDEST_VALUE));
+            [when, short(what, WIDEST_PATH), "mocked".to_owned(), value]
+        }
         What::Sent { path } => [when, short(path, WIDEST_PATH), "mocked".to_owned(), "sent".to_owned()],
         What::Attempt { path, number, mocked, outcome } => {
             let path = if *number > 1 { format!("{path}#{number}") } else { path.clone() };

@@ -35,6 +35,12 @@ pub(super) enum What {
     },
     /// A deadline passed, or a wait was over.
     Timer,
+    /// A signal or a message came.
+    Received {
+        /// Which, such as `signal approved`.
+        what: String,
+        value: Value,
+    },
     /// A message was emitted.
     Sent {
         /// Of the `emit`.
@@ -75,6 +81,12 @@ fn line(report: &TrialReport, event: &Event) -> Option<Line> {
         EventBody::AttemptFailed { attempt, failure, .. } => of(attempt, Outcome::Failed(failure.clone())),
         EventBody::AttemptCancelled { attempt } => of(attempt, Outcome::Cancelled),
         EventBody::TimerFired { .. } => Some(What::Timer),
+        EventBody::SignalReceived { name, payload, .. } => {
+            Some(What::Received { what: format!("signal {name}"), value: documents::payload(payload) })
+        }
+        EventBody::MessageReceived { topic, payload, .. } => {
+            Some(What::Received { what: format!("message \"{topic}\""), value: documents::payload(payload) })
+        }
         EventBody::MessageSent { attempt } => Some(What::Sent { path: below_test(&attempt.path).to_owned() }),
         _ => None,
     };

@@ -4,7 +4,7 @@ use engine::core::Waiting;
 use engine::event::Failure;
 use engine::trial::{Bounds, TrialEnd, TrialReport, place};
 use grammar::Diagnostic;
-use lang::plan::{FunctionId, Grant, Node, NodeKind, Plan};
+use lang::plan::{FunctionId, Grant, MockTarget, Node, NodeKind, Plan};
 use lang::{Compilation, Span};
 use serde_json::Value;
 
@@ -79,7 +79,7 @@ fn waits(waiting: &[Waiting], plan: &Plan, test: Span) -> Verdict {
     let at = path.and_then(|path| place(plan, path)).map_or(test, |node| node.span);
     let message = format!("the test waits for {} and nothing sends it", named.join(", "));
     let diagnostic = Diagnostic::error("test::waits", message, at, "never ends")
-        .help("a wait without a deadline goes on for ever: `wait … with { timeout: 1h } else …` ends in virtual time");
+        .help("send it: `mock wait … => value`; or give the wait an end: `wait … with { timeout: 1h } else …`");
     Verdict { diagnostic, path: path.map(|path| below_test(path).to_owned()), sides: None, details: None }
 }
 
@@ -94,7 +94,7 @@ fn unmocked(
     let (call, named) = called(plan, checked, function);
     let patterns = vec!["_"; args.len()].join(", ");
     let mock = format!("mock {call}({patterns}) => …");
-    if plan.mocks.iter().any(|mock| mock.function == function) {
+    if plan.mocks.iter().any(|mock| mock.target == MockTarget::Function(function)) {
         let given: Vec<String> = args.iter().map(|arg| short(&catalog::json::to_json(arg).to_string(), 60)).collect();
         let message = format!("no mock of `{call}` is left that fits this call");
         let help = format!("it is called with ({}); a last `{mock}` takes every call", given.join(", "));

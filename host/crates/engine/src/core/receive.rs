@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::action::{Action, Progress};
+use super::action::{Action, Progress, Waiting};
 use super::bugs::Bug;
 use super::driver::Run;
 use crate::event::{Attempt, EventBody, Payload, TaskId, Timestamp};
@@ -19,6 +19,12 @@ impl Run {
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.state.is_waiting()
+    }
+
+    /// The first open waits, those for mail before those for time.
+    #[must_use]
+    pub fn waits(&self) -> Vec<Waiting> {
+        self.state.open_waits()
     }
 
     /// Records what is taken; what has come before is not, and why something else is not is told.

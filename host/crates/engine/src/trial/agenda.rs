@@ -1,9 +1,10 @@
 //! The virtual clock, and what is planned.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::event::{TaskId, TimerId, Timestamp};
-use crate::ports::Outcome;
+use crate::ports::{Mail, Outcome};
 
 /// An attempt of a step.
 pub(super) type AttemptId = (TaskId, u32);
@@ -16,6 +17,8 @@ pub(super) enum Tick {
     /// A mocked attempt ends.
     Ends(AttemptId, Box<Outcome>),
     Timer(TimerId),
+    /// What the wait with this path waits for.
+    Mail(Arc<str>, Mail),
 }
 
 /// What is planned, by virtual time; of the same time in the order in which it was planned.
@@ -26,6 +29,7 @@ pub(super) struct Agenda {
     planned: BTreeMap<Slot, Tick>,
     timers: BTreeMap<TimerId, Slot>,
     attempts: BTreeMap<AttemptId, Slot>,
+    mail: BTreeMap<Arc<str>, Slot>,
 }
 
 impl Agenda {
@@ -67,6 +71,25 @@ impl Agenda {
         }
     }
 
+    /// What a wait waits for comes in so many nanoseconds.
+    pub(super) fn plan_mail(&mut self, wait: Arc<str>, takes: u64, mail: Mail) {
+        let at = Timestamp(self.now.0.saturating_add(takes.div_ceil(1_000_000)));
+        let slot = self.plan(at, Tick::Mail(Arc::clone(&wait), mail));
+        self.mail.insert(wait, slot);
+    }
+
+    /// Forgets the mail of waits that are over.
+    pub(super) fn keep_mail(&mut self, is_open: impl Fn(&Arc<str>) -> bool) {
+        let planned = &mut self.planned;
+        self.mail.retain(|wait, slot| {
+            let open = is_open(wait);
+            if !open {
+                planned.remove(slot);
+            }
+            open
+        });
+    }
+
     /// Jumps to what comes next and takes it.
     pub(super) fn next(&mut self) -> Option<Tick> {
         let ((at, _), tick) = self.planned.pop_first()?;
@@ -74,6 +97,7 @@ impl Agenda {
         match &tick {
             Tick::Ends(attempt, _) => drop(self.attempts.remove(attempt)),
             Tick::Timer(timer) => drop(self.timers.remove(timer)),
+            Tick::Mail(wait, _) => drop(self.mail.remove(wait)),
         }
         Some(tick)
     }

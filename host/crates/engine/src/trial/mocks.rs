@@ -1,14 +1,15 @@
 //! Which mock answers an attempt, and what.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use catalog::{Digest, Type, Value};
 use lang::eval;
-use lang::plan::{Expr, FunctionId, MockAnswer, MockPlan, Plan};
+use lang::plan::{Expr, FunctionId, MockAnswer, MockPlan, MockTarget, Plan};
 
-use crate::core::StartAttempt;
+use crate::core::{Awaited, StartAttempt};
 use crate::event::Failure;
-use crate::ports::Callee;
+use crate::ports::{Callee, Mail, Message, Signal};
 
 /// What tells functions apart: the component, the interface, the name.
 type Exported = (Digest, Option<String>, String);
@@ -26,6 +27,8 @@ pub(super) struct Answer {
 pub(super) struct Mocks {
     functions: BTreeMap<Exported, FunctionId>,
     used: Vec<u32>,
+    /// Whether some mock stands for a sender.
+    pub(super) have_senders: bool,
 }
 
 impl Mocks {
@@ -34,7 +37,8 @@ impl Mocks {
             let component = plan.components.get(function.component)?;
             Some(((component.digest, function.interface.clone(), function.wit_name.clone()), id))
         });
-        Self { functions: exported.collect(), used: vec![0; plan.mocks.len()] }
+        let have_senders = plan.mocks.iter().any(|mock| !matches!(mock.target, MockTarget::Function(_)));
+        Self { functions: exported.collect(), used: vec![0; plan.mocks.len()], have_senders }
     }
 
     /// The plan's id of what is called.
@@ -52,7 +56,7 @@ impl Mocks {
         let args: Vec<Value> =
             start.args.iter().zip(&start.function.params).map(|(value, (_, ty))| received(value, ty)).collect();
         for (index, (mock, used)) in plan.mocks.iter().zip(&mut self.used).enumerate() {
-            if mock.function != function || mock.times.is_some_and(|times| *used >= times) {
+            if mock.target != MockTarget::Function(function) || mock.times.is_some_and(|times| *used >= times) {
                 continue;
             }
             if let Some(locals) = bound(mock, &args) {
@@ -63,6 +67,42 @@ impl Mocks {
             }
         }
         None
+    }
+}
+
+impl Mocks {
+    /// What is sent when this is waited for, and in how many nanoseconds.
+    pub(super) fn sent(&mut self, plan: &Plan, awaited: &Awaited) -> Option<Result<(u64, Mail), (usize, Failure)>> {
+        let (index, mock) = plan.mocks.iter().enumerate().find(|(index, mock)| {
+            let fits = match (&mock.target, awaited) {
+                (MockTarget::Signal(name), Awaited::Signal { name: awaited, .. }) => name == awaited,
+                (MockTarget::Message(topic), Awaited::Message { topic: awaited, .. }) => topic == awaited,
+                _ => false,
+            };
+            fits && mock.times.is_none_or(|times| self.used.get(*index).is_some_and(|used| *used < times))
+        })?;
+        if let Some(used) = self.used.get_mut(index) {
+            *used = used.saturating_add(1);
+        }
+        Some(match evaluate(mock, &[]) {
+            Ok((takes, Ok(value))) => {
+                let mut payload = String::new();
+                catalog::json::write_json(&value, &mut payload);
+                Ok((takes, mail(awaited, payload.into())))
+            }
+            Ok((_, Err(failure))) | Err(failure) => Err((index, failure)),
+        })
+    }
+}
+
+/// Mail that comes once only.
+fn mail(awaited: &Awaited, payload: Arc<str>) -> Mail {
+    let id = Arc::from("");
+    match awaited {
+        Awaited::Message { topic, .. } => Mail::Message(Message { topic: Arc::clone(topic), id, payload }),
+        Awaited::Signal { name, .. } => Mail::Signal(Signal { name: Arc::clone(name), id, payload }),
+        // Nothing is sent to it.
+        Awaited::Time => Mail::Signal(Signal { name: Arc::from(""), id, payload }),
     }
 }
 

@@ -240,3 +240,20 @@ async fn waits_pass_in_virtual_time_and_what_never_comes_ends_the_test() {
     let TrialEnd::Waits(waiting) = tried("wait signal approved: bool", Bounds::default()).await.end else { panic!("it ended") };
     assert_eq!(waiting.iter().map(|waiting| waiting.what.to_string()).collect::<Vec<_>>(), ["signal approved: bool"]);
 }
+
+#[tokio::test]
+async fn signals_and_messages_come_when_a_mock_sends_them() {
+    let test = r#"
+        mock wait signal approved times 1 takes 30m => true
+        mock wait message "orders.new" takes 2h => 3
+        let first = wait signal approved: bool with { timeout: 1h } else false
+        let second = wait signal approved: bool with { timeout: 1h } else false
+        let late = wait message "orders.new": u32 with { timeout: 1h } else 0
+        let order = wait message "orders.new": u32
+        assert first and not second
+        assert late == 0 and order == 3
+    "#;
+    let report = tried(test, Bounds::default()).await;
+    let end = (report.end, report.passed);
+    assert_eq!(end, (TrialEnd::Passed, Duration::from_secs(60 * (30 + 60 + 60 + 120))));
+}

@@ -115,6 +115,21 @@ fn topic_problem(text: &str) -> Option<&'static str> {
 }
 
 impl Checker<'_> {
+    /// The type of a signal that something waits for, and one place where it does.
+    pub(super) fn awaited_signal(&self, name: &str) -> Option<(Type, Span)> {
+        self.awaited_type(What::Signal, name)
+    }
+
+    /// The type of messages on a literal topic that something waits for, and one place where it does.
+    pub(super) fn awaited_message(&self, topic: &str) -> Option<(Type, Span)> {
+        self.awaited_type(What::Message, topic)
+    }
+
+    fn awaited_type(&self, what: What, name: &str) -> Option<(Type, Span)> {
+        let found = self.awaited.iter().find(|awaited| awaited.what == what && *awaited.name == *name)?;
+        Some((found.ty.clone(), found.at))
+    }
+
     /// Reports names that are waited for with two types.
     pub(super) fn compare_awaited(&mut self) {
         let mut first: BTreeMap<(What, Name), (Type, Span)> = BTreeMap::new();

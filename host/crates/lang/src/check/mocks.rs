@@ -4,17 +4,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use catalog::{FailureKind, Type, Value};
+use cranelift_entity::{EntityRef, PrimaryMap};
 use grammar::ast::{Arg, Expr, ExprKind, Mock, MockAnswer, MockTarget, Pattern, TextPart};
 use grammar::{Ident, Span};
 
 use super::expr::node;
 use super::flow::{FlowChecker, Place, constant};
-use super::names::Target;
+use super::names;
 use super::signatures::Step;
 use super::why::Why;
 use crate::diagnostics::{forms, trials as say};
 use crate::ir;
-use crate::plan::{CALLS, ComponentRef, FunctionId, FunctionRef, TRIAL};
+use crate::plan::{CALLS, ComponentRef, FlowId, FunctionId, FunctionRef, MockTarget as Target, TRIAL};
 
 const TAKES: Why<'static> = Why::Library("mock component.function(_) takes 2s => value");
 const TIMES: Why<'static> = Why::Library("mock component.function(_) times 2 => value");
@@ -32,7 +33,14 @@ impl<'a> FlowChecker<'_, 'a> {
         let checked = self.apart(|flow| match &mock.target {
             MockTarget::Call(path, patterns) => flow.mocked_call(mock, path, patterns, span),
             MockTarget::Ask(..) => flow.not_yet("a mock of `ask`", span),
-            MockTarget::Signal(_) | MockTarget::Message(_) => flow.not_yet("a mock of `wait`", span),
+            // Its type is that of the waits, which may not all be known yet.
+            MockTarget::Signal(_) | MockTarget::Message(_) => {
+                if let Some(instance) = &flow.instance {
+                    let test = instance.flow;
+                    flow.g.sender_mocks.push(SenderMock { test, file: flow.file, mock: mock.clone(), span });
+                }
+                None
+            }
         });
         if let (Some(mocks), Some(checked)) = (&mut self.mocks, checked) {
             mocks.push(checked);
@@ -50,15 +58,55 @@ impl<'a> FlowChecker<'_, 'a> {
             return None;
         };
         let patterns = self.argument_patterns(&step, patterns, path.span);
-        let times = mock.times.as_ref().map(|times| self.times(times));
-        let takes = mock.takes.as_ref().map(|takes| self.pure(Place::Mock, |flow| flow.check(takes, &Type::Duration, TAKES)));
+        let limits = self.mock_limits(mock);
         let answer = match &mock.answer {
             MockAnswer::Value(value) => self.answer(&step, value).map(ir::MockAnswer::Value),
             MockAnswer::Fails(kind, message) => self.failure(kind, message.as_ref()),
         };
-        let (times, takes) =
-            (times.map_or(Some(None), |times| times.map(Some)), takes.map_or(Some(None), |takes| takes.map(Some)));
-        Some(ir::Mock { function: step.id, patterns: patterns?, times: times?, takes: takes?, answer: answer?, span })
+        let (times, takes) = limits?;
+        let target = Target::Function(step.id);
+        Some(ir::Mock { target, patterns: patterns?, times, takes, answer: answer?, span })
+    }
+
+    /// `times` and `takes`.
+    fn mock_limits(&mut self, mock: &Mock) -> Option<(Option<u32>, Option<ir::Expr>)> {
+        let times = mock.times.as_ref().map(|times| self.times(times));
+        let takes = mock.takes.as_ref().map(|takes| self.pure(Place::Mock, |flow| flow.check(takes, &Type::Duration, TAKES)));
+        let times = times.map_or(Some(None), |times| times.map(Some))?;
+        let takes = takes.map_or(Some(None), |takes| takes.map(Some))?;
+        Some((times, takes))
+    }
+
+    /// The mock of a sender, when the type that is waited for is known.
+    fn sender_mock(&mut self, found: &SenderMock, ty: Option<&(Type, Span)>) -> Option<ir::Mock> {
+        let (target, name, what) = match &found.mock.target {
+            MockTarget::Signal(name) => (Target::Signal(Arc::from(&*name.name)), name.span, "signal"),
+            MockTarget::Message(topic) => (Target::Message(Arc::from(&*topic.value)), topic.span, "message"),
+            _ => return None,
+        };
+        let limits = self.mock_limits(&found.mock);
+        let Some((ty, at)) = ty else {
+            let written = self.g.loaded.sources.text(name).to_owned();
+            self.g.report(say::nothing_waits(what, &written, name));
+            return None;
+        };
+        let value = match &found.mock.answer {
+            MockAnswer::Value(value) if *ty == Type::Unit && matches!(value.kind, ExprKind::None) => {
+                Some(constant(Value::Unit, Type::Unit, value.span))
+            }
+            MockAnswer::Value(value) if *ty == Type::Unit => {
+                self.g.report(say::carries_nothing(what, value.span, *at));
+                None
+            }
+            MockAnswer::Value(value) => self.pure(Place::Mock, |flow| flow.check(value, ty, Why::Declared(*at))),
+            MockAnswer::Fails(kind, _) => {
+                self.g.report(say::sender_fails(what, kind.span));
+                None
+            }
+        };
+        let (times, takes) = limits?;
+        let answer = ir::MockAnswer::Value(value?);
+        Some(ir::Mock { target, patterns: Vec::new(), times, takes, answer, span: found.span })
     }
 
     /// One pattern for each parameter.
@@ -133,8 +181,8 @@ impl<'a> FlowChecker<'_, 'a> {
             _ => return None,
         };
         match (self.g.lookup(self.file, &alias.name).map(|found| found.target), function) {
-            (Some(Target::Use(index)), Some(function)) => self.g.step(index, interface, function),
-            (Some(Target::Broken), _) => None,
+            (Some(names::Target::Use(index)), Some(function)) => self.g.step(index, interface, function),
+            (Some(names::Target::Broken), _) => None,
             (Some(other), _) => {
                 self.g.report(say::not_a_step(&alias.name, other.what(), alias.span));
                 None
@@ -198,7 +246,33 @@ impl<'a> FlowChecker<'_, 'a> {
     }
 }
 
+/// A `mock wait …`, kept until everything is checked that may wait.
+pub(super) struct SenderMock {
+    /// The test's declaration.
+    test: usize,
+    file: usize,
+    mock: Mock,
+    span: Span,
+}
+
 impl super::Checker<'_> {
+    /// Checks the mocks of senders and adds them to their tests.
+    pub(super) fn check_sender_mocks(&mut self, flows: &mut PrimaryMap<FlowId, ir::Flow>, first: usize) {
+        for found in std::mem::take(&mut self.sender_mocks) {
+            let ty = match &found.mock.target {
+                MockTarget::Signal(name) => self.awaited_signal(&name.name),
+                MockTarget::Message(topic) => self.awaited_message(&topic.value),
+                _ => None,
+            };
+            let mock = FlowChecker::detached(self, found.file, |flow| flow.sender_mock(&found, ty.as_ref()));
+            let test = self.instances.iter().position(|instance| instance.flow == found.test);
+            let test = test.and_then(|test| test.checked_sub(first)).map(FlowId::new);
+            if let (Some(mock), Some(flow)) = (mock, test.and_then(|test| flows.get_mut(test))) {
+                flow.mocks.get_or_insert_default().push(mock);
+            }
+        }
+    }
+
     /// The function that counts attempts, which whoever runs the test answers.
     fn counter(&mut self) -> FunctionId {
         let components = &mut self.components;

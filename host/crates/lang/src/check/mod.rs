@@ -78,19 +78,22 @@ pub(crate) fn check(loaded: &Loaded, entry: Entry<'_>) -> Checked {
     let test = matches!(entry, Entry::Test(_));
     let roots = checker.instantiate_roots(entry);
     let trigger = checker.instantiate_trigger(entry);
-    let flows = checker.check_instances(0);
+    let mut flows = checker.check_instances(0);
+    checker.check_sender_mocks(&mut flows, 0);
     let mut checked = flows.len();
     let plain = checker.parts(flows);
     let tests = if entry == Entry::None { checker.instantiate_tests() } else { None };
     let with_tests = tests.map(|entry| {
         let mut flows = plain.flows.clone();
         flows.extend(checker.check_instances(checked).into_iter().map(|(_, flow)| flow));
+        checker.check_sender_mocks(&mut flows, 0);
         checked = flows.len();
         (entry, checker.parts(flows))
     });
     checker.compare_awaited();
     checker.instantiate_others();
-    checker.check_instances(checked);
+    let mut others = checker.check_instances(checked);
+    checker.check_sender_mocks(&mut others, checked);
     checker.check_recursion();
     checker.unused_names();
     let entry = if trigger.is_some() {
@@ -140,6 +143,7 @@ struct Checker<'a> {
     flow_calls: Vec<(usize, usize, Span)>,
     /// The signals and literal topics that flows wait for.
     awaited: Vec<messages::Awaited>,
+    sender_mocks: Vec<mocks::SenderMock>,
     diagnostics: Vec<Diagnostic>,
     errors: usize,
     suggestions: suggest::Budget,
@@ -183,6 +187,7 @@ impl<'a> Checker<'a> {
             too_many_instances: false,
             flow_calls: Vec::new(),
             awaited: Vec::new(),
+            sender_mocks: Vec::new(),
             diagnostics: Vec::new(),
             errors: 0,
             suggestions: suggest::Budget::default(),

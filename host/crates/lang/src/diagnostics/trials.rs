@@ -75,6 +75,27 @@ pub(crate) fn failure_kind(name: &str, close: Option<&str>, known: &[&str], at: 
     Diagnostic::error("flow::mock_answer", format!("there is no failure of kind `{name}`"), at, "not a kind").help(help)
 }
 
+pub(crate) fn nothing_waits(what: &str, written: &str, at: Span) -> Diagnostic {
+    Diagnostic::error(
+        "flow::mock_target",
+        format!("nothing that this test runs waits for the {what} `{written}`"),
+        at,
+        "not awaited",
+    )
+    .help(format!("it must stand in a `wait {what} …`; a topic that is computed there cannot be mocked"))
+}
+
+pub(crate) fn carries_nothing(what: &str, at: Span, awaited: Span) -> Diagnostic {
+    Diagnostic::error("flow::mock_answer", format!("this {what} carries nothing"), at, "a value is sent here")
+        .and(awaited, "awaited without a type here")
+        .help("send `none`")
+}
+
+pub(crate) fn sender_fails(what: &str, at: Span) -> Diagnostic {
+    Diagnostic::error("flow::mock_answer", format!("a {what} comes or does not, it cannot fail"), at, "only steps fail")
+        .help("leave the mock out: the wait then ends at its timeout, in virtual time")
+}
+
 pub(crate) fn gives_nothing(name: &str, at: Span, declared: Span) -> Diagnostic {
     Diagnostic::error("flow::mock_answer", format!("`{name}` gives nothing"), at, "a value is answered here")
         .and(declared, "exported by this component")

@@ -20,7 +20,7 @@ impl<'p> FlowLowering<'p, '_> {
             ir::MockAnswer::Fails(kind, message) => MockAnswer::Fails(*kind, self.answer(message)),
         };
         self.locals = 0;
-        MockPlan { function: mock.function, patterns, times: mock.times, takes, answer, span: mock.span }
+        MockPlan { target: mock.target.clone(), patterns, times: mock.times, takes, answer, span: mock.span }
     }
 
     /// A pure expression outside of all regions.

@@ -1,6 +1,6 @@
 //! What only the plan of a test has.
 
-use catalog::{Digest, FailureKind};
+use catalog::{Digest, FailureKind, Name};
 use grammar::Span;
 
 use super::{Expr, FunctionId, Pattern};
@@ -11,11 +11,22 @@ pub const TRIAL: Digest = Digest([0; 32]);
 /// The function of [`TRIAL`] that counts the attempts of a function so far; the argument is its [`FunctionId`] as a number.
 pub const CALLS: &str = "calls";
 
-/// Stands for calls of a function in a test.
+/// What a mock stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MockTarget {
+    /// Calls of a function.
+    Function(FunctionId),
+    /// Whoever sends this signal.
+    Signal(Name),
+    /// Whoever sends messages on this topic.
+    Message(Name),
+}
+
+/// Stands for calls of a function, or for a sender, in a test.
 #[derive(Clone, Debug)]
 pub struct MockPlan {
-    /// Which.
-    pub function: FunctionId,
+    /// What it stands for.
+    pub target: MockTarget,
     /// One for each argument; what they bind are the locals of the expressions, in order.
     pub patterns: Vec<Pattern>,
     /// How often it answers; none: without end.
@@ -31,7 +42,7 @@ pub struct MockPlan {
 /// What a mock answers.
 #[derive(Clone, Debug)]
 pub enum MockAnswer {
-    /// The step's value.
+    /// The step's value, or what is sent.
     Value(Expr),
     /// A failure with a `string`.
     Fails(FailureKind, Expr),
