@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Test(TestArgs),
     /// Formats flow files
     Fmt(FmtArgs),
+    /// Says what a diagnostic code means, with a wrong and a right example
+    Explain(ExplainArgs),
     /// Prints the graph that a flow compiles to
     Plan(PlanArgs),
     /// Lists runs
@@ -187,6 +189,12 @@ pub(crate) struct FmtArgs {
     /// Formats standard input to standard output
     #[arg(long, conflicts_with = "paths")]
     pub(crate) stdin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The code, such as `flow::type_mismatch` or `type_mismatch`; without it all codes are listed
+    pub(crate) code: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -77,16 +77,41 @@ impl Output {
         for compilation in compilations {
             self.reports(&compilation.diagnostics, &compilation.sources);
         }
+        let all = compilations.iter().flat_map(|compilation| &compilation.diagnostics);
+        let mut codes: Vec<&str> = Vec::new();
+        for diagnostic in all.filter(|found| self.shows(found)) {
+            if !codes.contains(&diagnostic.code) {
+                codes.push(diagnostic.code);
+            }
+        }
+        if let Some(more) = explained(&codes) {
+            self.note(&more);
+        }
     }
 
     /// Diagnostics as reports on standard error.
     pub(crate) fn reports(self, diagnostics: &[grammar::Diagnostic], sources: &lang::Sources) {
-        let shown = diagnostics.iter().filter(|found| !self.quiet || found.severity != grammar::Severity::Warning);
-        for diagnostic in shown {
+        for diagnostic in diagnostics.iter().filter(|found| self.shows(found)) {
             let report = miette::Report::new(lang::Report::new(diagnostic, sources));
             write_err(&format!("{report:?}"));
         }
     }
+
+    fn shows(self, diagnostic: &grammar::Diagnostic) -> bool {
+        !self.quiet || diagnostic.severity != grammar::Severity::Warning
+    }
+}
+
+/// Where the pages of these codes are, in one line.
+fn explained(codes: &[&str]) -> Option<String> {
+    const MOST: usize = 4;
+    let (first, rest) = codes.split_first()?;
+    if rest.is_empty() {
+        return Some(format!("more about it: host explain {first}"));
+    }
+    let listed: Vec<&str> = codes.iter().take(MOST).copied().collect();
+    let others = if codes.len() > MOST { ", …" } else { "" };
+    Some(format!("more about each: host explain CODE, for {}{others}", listed.join(", ")))
 }
 
 /// Writes to standard output. A reader that went away is not an error of ours.

@@ -4,6 +4,7 @@ mod check;
 mod documents;
 mod drive;
 mod events;
+mod explain;
 mod format;
 mod list;
 mod plan;
@@ -33,6 +34,7 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
         Command::Check(args) => Ok(check::run(output, args)),
         Command::Test(args) => test::run(output, &cli.global, args),
         Command::Fmt(args) => format::run(output, args),
+        Command::Explain(args) => explain::run(output, args),
         Command::Plan(args) => plan::run(output, args),
         Command::Ps(args) => list::run(output, &cli.global, args),
         Command::Show { run } => show::run(output, &cli.global, run),

@@ -155,3 +155,57 @@ fn standard_input_is_formatted() {
         assert_eq!(finish(child).expect(code).out, output);
     }
 }
+
+#[test]
+fn a_code_is_explained_with_examples() {
+    let site = Site::new();
+    let printed = site.host(["explain", "flow::type_mismatch"]).expect(0);
+    assert!(printed.out.starts_with("flow::type_mismatch: ") && printed.out.contains("\nwrong:\n    "), "{}", printed.out);
+    assert_eq!(site.host(["explain", "type_mismatch"]).expect(0).out, printed.out);
+    let json = site.host(["explain", "type_mismatch", "--json"]).expect(0).json();
+    assert_eq!(json["code"], "flow::type_mismatch");
+    assert!(json["text"].as_str().unwrap().contains("```flow right"), "{json:#}");
+    let all = site.host(["explain", "--json"]).expect(0).json();
+    let codes: Vec<&str> = all.as_array().unwrap().iter().map(|page| page["code"].as_str().unwrap()).collect();
+    assert!(codes.len() > 70 && codes.is_sorted(), "{codes:?}");
+    assert_eq!(site.host(["explain"]).expect(0).out.lines().count(), codes.len() + 1);
+    let printed = site.host(["explain", "type_mismach"]).expect(2);
+    assert!(
+        printed.err.contains("`type_mismach`") && printed.err.contains("did you mean `flow::type_mismatch`?"),
+        "{}",
+        printed.err
+    );
+    site.host(["explain", "nonsense"]).expect(2);
+}
+
+#[test]
+fn diagnostics_say_once_where_more_is_written() {
+    let site = Site::new();
+    site.write("one.flow", "flow main() -> u32 { \"a\" }\nflow other() -> u32 { \"b\" }\n");
+    let printed = site.host(["check", "one.flow"]).expect(3);
+    assert_eq!(printed.err.matches("host explain").count(), 1, "{}", printed.err);
+    assert!(printed.err.trim_end().ends_with("more about it: host explain flow::type_mismatch"), "{}", printed.err);
+    site.write("two.flow", "flow main() -> u32 { a }\nflow other() -> u32 { \"b\" }\n");
+    let printed = site.host(["check", "two.flow"]).expect(3);
+    let line = "more about each: host explain CODE, for flow::unknown_name, flow::type_mismatch";
+    assert!(printed.err.trim_end().ends_with(line), "{}", printed.err);
+    assert!(!site.host(["check", "two.flow", "--quiet"]).expect(3).err.contains("host explain"));
+    site.write("good.flow", "flow main() -> u32 { 1 }\n");
+    assert!(!site.host(["check", "good.flow"]).expect(0).err.contains("host explain"));
+}
+
+#[test]
+fn diagnostics_are_one_list_for_editors() {
+    let site = Site::new();
+    site.write("bad.flow", "flow main(name: string) -> u32 {\n    \"ö\" + name\n}\n");
+    site.write("good.flow", "flow main() -> u32 { 1 }\n");
+    let found = site.host(["check", "bad.flow", "good.flow", "--json"]).expect(3).json();
+    let place = serde_json::json!({ "start": 37, "end": 48 });
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found:#}");
+    assert_eq!((&found[0]["code"], &found[0]["severity"]), (&"flow::type_mismatch".into(), &"error".into()));
+    assert_eq!((&found[0]["file"], &found[0]["span"]), (&"bad.flow".into(), &place));
+    assert_eq!((&found[0]["line"], &found[0]["column"]), (&2.into(), &5.into()));
+    assert_eq!((&found[0]["end_line"], &found[0]["end_column"]), (&2.into(), &15.into()));
+    assert_eq!(found[0]["labels"].as_array().unwrap().len(), 2, "{found:#}");
+    assert_eq!(site.host(["check", "good.flow", "--json"]).expect(0).json(), serde_json::json!([]));
+}

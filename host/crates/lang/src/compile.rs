@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::sources::Sources;
 use crate::triggers::TriggerInfo;
 use crate::world::World;
-use crate::{check, load, lower, triggers};
+use crate::{check, load, lower, secrets, triggers};
 
 /// Which flow a plan starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +92,11 @@ pub fn compile(world: &dyn World, root: &str, entry: Entry<'_>) -> Compilation {
     let mut plan = None;
     if !diagnostics.iter().any(is_error) {
         plan = checked.program.as_ref().and_then(|program| lowered(program, &mut diagnostics));
-        // For what is wrong with the tests; nothing starts them.
-        checked.tests.as_ref().and_then(|program| lowered(program, &mut diagnostics));
+        diagnostics.extend(checked.program.iter().flat_map(secrets::check));
+        // For what is wrong with the tests; nothing starts them. What a test runs without using it, it may count.
+        let mut of_tests = Vec::new();
+        checked.tests.as_ref().and_then(|program| lowered(program, &mut of_tests));
+        diagnostics.extend(of_tests.into_iter().filter(|found| found.code != "flow::unused"));
     }
     sort(&mut diagnostics);
     let components = components(&loaded);

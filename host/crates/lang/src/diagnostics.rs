@@ -5,11 +5,13 @@
 
 pub(crate) mod calls;
 pub(crate) mod files;
+pub(crate) mod foreign;
 pub(crate) mod forms;
 pub(crate) mod generics;
 pub(crate) mod hooks;
 pub(crate) mod messages;
 pub(crate) mod names;
+pub(crate) mod secrets;
 pub(crate) mod settings;
 pub(crate) mod trials;
 pub(crate) mod triggers;

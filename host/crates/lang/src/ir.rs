@@ -3,6 +3,8 @@
 //! Names are resolved to bindings, each expression has its type, literals have taken the expected type,
 //! implicit conversions are explicit. Steps still stand inside expressions; the lowering lifts them to nodes.
 
+use std::collections::BTreeMap;
+
 use catalog::{FailureKind, Name, Type, Value};
 use cranelift_entity::{PrimaryMap, entity_impl};
 use grammar::Span;
@@ -26,6 +28,8 @@ pub struct Program {
     pub flows: PrimaryMap<FlowId, Flow>,
     /// Components of all files, one entry for each digest.
     pub components: PrimaryMap<ComponentId, ComponentRef>,
+    /// What each component imports, such as `wasi:filesystem/types@0.2.6`, where it is known.
+    pub imports: BTreeMap<ComponentId, Vec<String>>,
     /// Functions that are called.
     pub functions: PrimaryMap<FunctionId, FunctionRef>,
     /// Classes of all files.

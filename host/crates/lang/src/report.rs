@@ -114,7 +114,7 @@ impl miette::Diagnostic for Report {
     }
 }
 
-/// A diagnostic as JSON: `file`, `line`, `column` and `span` of the first label, then everything else.
+/// A diagnostic as JSON: the place of the first label, then everything else. `host/docs/running.md` has the form.
 #[must_use]
 pub fn to_json(diagnostic: &Diagnostic, sources: &Sources) -> Value {
     let mut value = diagnostic.labels.first().map_or_else(|| json!({}), |label| place(label.span, sources));
@@ -141,11 +141,14 @@ pub fn to_json(diagnostic: &Diagnostic, sources: &Sources) -> Value {
 
 fn place(span: Span, sources: &Sources) -> Value {
     let position = sources.position(span);
+    let end = sources.position(Span { start: span.end, ..span });
     let path = sources.get(span.file).map(|source| source.path.as_str());
     json!({
         "file": path,
         "line": position.line,
         "column": position.column,
+        "end_line": end.line,
+        "end_column": end.column,
         "span": { "start": span.start, "end": span.end },
     })
 }

@@ -15,6 +15,7 @@ use super::signatures::{Default, Param, Signature, Step};
 use super::types::builtin;
 use super::why::{Want, Why, broken};
 use super::{caps, library};
+use crate::diagnostics::foreign::method;
 use crate::diagnostics::{calls as say, generics as say_generic};
 use crate::ir;
 use crate::plan::CALLS;
@@ -125,9 +126,18 @@ impl FlowChecker<'_, '_> {
     }
 
     fn not_callable(&mut self, callee: &Expr, args: &[Arg]) -> Option<ir::Expr> {
-        self.visit(callee);
         let help = "values have no functions of their own: write `function(value)`";
-        self.g.report(say::not_callable("this", help, callee.span));
+        let (what, help) = match &callee.kind {
+            ExprKind::Field(base, name) => {
+                self.visit(base);
+                (format!("`.{}`", name.name), method(&name.name).unwrap_or(help))
+            }
+            _ => {
+                self.visit(callee);
+                ("this".to_owned(), help)
+            }
+        };
+        self.g.report(say::not_callable(&what, help, callee.span));
         self.give_up(args)
     }
 
@@ -223,6 +233,8 @@ impl FlowChecker<'_, '_> {
                     Some(_) => {
                         let help = if library::find(&function.name).is_some() {
                             format!("write `{}({})`", function.name, base.name)
+                        } else if let Some(help) = method(&function.name) {
+                            help.to_owned()
                         } else {
                             format!("values have no functions of their own: write `function({})`", base.name)
                         };

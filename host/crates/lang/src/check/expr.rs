@@ -135,6 +135,9 @@ impl FlowChecker<'_, '_> {
         if let Some(bound) = self.hidden(&name.name) {
             return self.g.report(trials::let_in_mock(&name.name, name.span, bound));
         }
+        if let Some(bound) = self.ended(&name.name) {
+            return self.g.report(say_name::out_of_block(&name.name, name.span, bound));
+        }
         let cases: Vec<Name> = match expected {
             Some(Type::Enum(ty)) => ty.cases.clone(),
             Some(Type::Variant(ty)) => ty.cases.iter().map(|(name, _)| name.clone()).collect(),
@@ -355,6 +358,8 @@ fn fieldless(ty: &Type, field: &str) -> Option<String> {
             format!("it may be an error: `match value {{ ok(x) => x.{field}, err(e) => … }}`")
         }
         Type::List(_) | Type::String if matches!(field, "len" | "length" | "size" | "count") => "write `len(value)`".to_owned(),
+        Type::Option(_) => "open it first: `match value { some(x) => …, none => … }`, or `value ?? other`".to_owned(),
+        Type::Result(..) => "open it first: `match value { ok(x) => …, err(e) => … }`".to_owned(),
         Type::Tuple(_) => "members of a tuple are written `pair.0`".to_owned(),
         _ => return None,
     })

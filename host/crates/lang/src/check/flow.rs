@@ -263,6 +263,13 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
         self.refused.contains(name)
     }
 
+    /// Where a name was bound in a block that has ended.
+    pub(super) fn ended(&self, name: &str) -> Option<Span> {
+        const MOST: usize = 10_000;
+        let latest = self.bindings.values().rev().take(MOST);
+        latest.filter(|binding| &*binding.name == name).map(|binding| binding.span).next()
+    }
+
     /// Counts a binding as used and gives it; the type is none when it is not known.
     pub(super) fn use_binding(&mut self, id: BindingId) -> Option<Type> {
         let local = self.locals.get_mut(cranelift_entity::EntityRef::index(id))?;

@@ -102,6 +102,7 @@ impl FlowChecker<'_, '_> {
         }
         let conditions: Vec<Option<ir::Expr>> =
             arms.iter().map(|(condition, _)| self.check(condition, &Type::Bool, Why::Condition("if"))).collect();
+        self.constant_conditions(arms, otherwise);
         let mut bodies: Vec<(&Block, Vec<&str>)> = arms.iter().map(|(_, body)| (body, Vec::new())).collect();
         bodies.extend(otherwise.map(|body| (body, Vec::new())));
         let wanted = matches!(want, Want::Type(ty, _) if *ty != Type::Unit);
@@ -130,6 +131,23 @@ impl FlowChecker<'_, '_> {
         match block.statements.into_iter().next() {
             Some(ir::Statement::Value(whole) | ir::Statement::Do(whole)) => Some(ir::Expr { span, ..whole }),
             _ => None,
+        }
+    }
+
+    /// Warns of branches that a constant condition keeps from running.
+    fn constant_conditions(&mut self, arms: &[(Expr, Block)], otherwise: Option<&Block>) {
+        for (index, (condition, body)) in arms.iter().enumerate() {
+            let rest = arms.get(index + 1).map(|(_, body)| body).or(otherwise);
+            match condition.kind {
+                ExprKind::Bool(false) => self.g.report(say::unreachable_branch(false, body.span, condition.span)),
+                ExprKind::Bool(true) => {
+                    if let Some(rest) = rest {
+                        self.g.report(say::unreachable_branch(true, rest.span, condition.span));
+                    }
+                    return;
+                }
+                _ => {}
+            }
         }
     }
 

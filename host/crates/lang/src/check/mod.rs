@@ -201,6 +201,16 @@ impl<'a> Checker<'a> {
         self.diagnostics.push(diagnostic);
     }
 
+    /// What each component imports.
+    fn component_imports(&self) -> BTreeMap<ComponentId, Vec<String>> {
+        let loaded = self.uses.iter().filter_map(|item| item.component);
+        let imports = loaded.filter_map(|loaded| {
+            let id = self.component_ids.get(&loaded.component.digest)?;
+            Some((*id, loaded.component.imports.clone()))
+        });
+        imports.collect()
+    }
+
     fn file(&self, file: usize) -> Option<&'a LoadedFile> {
         self.loaded.files.get(file)
     }
@@ -229,6 +239,7 @@ impl<'a> Checker<'a> {
         ir::Program {
             entry,
             flows: parts.flows,
+            imports: self.component_imports(),
             components: parts.components,
             functions: parts.functions,
             classes: self.classes.values().map(|(class, _)| class.clone()).collect(),

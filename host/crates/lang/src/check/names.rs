@@ -149,7 +149,9 @@ impl<'a> Checker<'a> {
 
     fn declare(&mut self, file: usize, name: &Ident, target: Target, import: Option<usize>) {
         let reserved = match target {
-            Target::Type(_) | Target::Interface(_) if builtin(&name.name).is_some() => Some("a built-in type"),
+            Target::Type(_) | Target::Interface(_) if builtin(&name.name).is_some() || is_generic(&name.name) => {
+                Some("a built-in type")
+            }
             Target::Flow(_) if library::is_reserved(&name.name) => Some("a function of the library"),
             _ => None,
         };
@@ -261,4 +263,9 @@ impl<'a> Checker<'a> {
         }
         self.diagnostics.extend(found);
     }
+}
+
+/// Types that are built in and hold others.
+fn is_generic(name: &str) -> bool {
+    matches!(name, "list" | "option" | "result" | "tuple")
 }

@@ -141,10 +141,12 @@ fn foreign(name: &str) -> Option<&'static str> {
         "float" | "double" | "number" | "decimal" => "f64",
         "str" | "String" | "text" | "Text" => "string",
         "boolean" | "Bool" | "Boolean" => "bool",
-        "any" | "object" | "Object" | "JSON" | "map" | "dict" => "json",
+        "any" | "Any" | "object" | "Object" | "JSON" | "map" | "dict" => "json",
         "array" | "Array" | "vec" | "Vec" | "List" => "list<t>",
         "optional" | "Option" | "maybe" | "Maybe" => "option<t>",
         "folder" | "directory" | "path" => "dir",
+        "bytes" | "Bytes" | "blob" | "bytearray" => "list<u8>",
+        "date" | "datetime" | "timestamp" | "uuid" | "url" => "string",
         "time" => "duration",
         _ => return None,
     })

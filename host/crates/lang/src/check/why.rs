@@ -121,6 +121,7 @@ impl Why<'_> {
             Self::First(at) => diagnostic.and(at, "this decides the type"),
             Self::Accumulator(at) => diagnostic.and(at, "the first value decides the type"),
             Self::Fallback(at) => diagnostic.and(at, "the fallback must give the same as this"),
+            Self::Condition(_) if !help.is_empty() => diagnostic,
             Self::Condition(word) => {
                 help.push(format!("`{word}` takes a condition, such as `a == b`"));
                 diagnostic
@@ -175,7 +176,10 @@ impl FlowChecker<'_, '_> {
         if let Some(differs) = differs {
             help.push(differs);
         }
-        help.extend(conversion(expected, found));
+        // A setting is explained by its example.
+        if !matches!(why, Why::Setting(_)) {
+            help.extend(conversion(expected, found));
+        }
         let diagnostic = why.explain(say::mismatch(&wanted, &given, at), &mut help);
         let help = help.join("\n");
         self.g.report(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
@@ -239,6 +243,13 @@ fn conversion(expected: &Type, found: &Type) -> Option<String> {
         (expected, Type::Json) => format!("convert it with a check: `… as {expected}`"),
         (Type::F64, found) if found.is_integer() => "convert it: `f64(…)`".to_owned(),
         (Type::String, found) if scalar(found) => "make a text of it: `\"${…}\"`".to_owned(),
+        (Type::String, Type::Char) => "a text stands in double quotes: `\"…\"`; of a character it is `\"${…}\"`".to_owned(),
+        (Type::Char, Type::String) => "a single character stands in single quotes: `'c'`".to_owned(),
+        (Type::Bool, found) if found.is_number() => "compare it: `… != 0`".to_owned(),
+        (Type::Bool, Type::String | Type::List(_)) => "compare it: `len(…) > 0`".to_owned(),
+        (Type::Duration, found) if found.is_number() => "a duration has a unit: `30s`, `5m`, `2h`".to_owned(),
+        (expected, Type::Duration) if expected.is_number() => "a number has no unit of time".to_owned(),
+        (Type::Unit, _) => "the flow declares no result: write `-> type` behind its parameters".to_owned(),
         (Type::String, Type::Dir) => "only a component can take a folder as a text".to_owned(),
         (expected, found) if expected.is_number() && found.is_number() => {
             format!("this could lose something; `json(…) as {expected}` converts with a check while the flow runs")

@@ -45,12 +45,18 @@ pub(crate) fn refused(alias: &str, name: &str, reason: &str, at: Span, used: Spa
 }
 
 pub(crate) fn unknown_callee(name: &str, close: Option<&str>, at: Span) -> Diagnostic {
-    let help = meant(close, || "steps are called as `component.function(…)`, flows by their name".to_owned());
+    let help = meant(close, || {
+        super::foreign::function(name)
+            .map_or_else(|| "steps are called as `component.function(…)`, flows by their name".to_owned(), str::to_owned)
+    });
     Diagnostic::error("flow::unknown_name", format!("there is no function or flow `{name}`"), at, "not found").help(help)
 }
 
 pub(crate) fn unknown_alias(name: &str, close: Option<&str>, at: Span) -> Diagnostic {
-    let help = meant(close, || format!("name the component first: `use \"{name}.wasm\" as {name}`"));
+    let help = match super::foreign::value(name) {
+        Some(help) => help.to_owned(),
+        None => meant(close, || format!("name the component first: `use \"{name}.wasm\" as {name}`")),
+    };
     Diagnostic::error("flow::unknown_name", format!("there is no component or type `{name}`"), at, "not found").help(help)
 }
 

@@ -58,6 +58,12 @@ pub(crate) fn unreachable_statement(at: Span) -> Diagnostic {
     Diagnostic::warning("flow::unreachable", "this is never reached", at, "after a `return`").help("remove it")
 }
 
+pub(crate) fn unreachable_branch(value: bool, at: Span, condition: Span) -> Diagnostic {
+    Diagnostic::warning("flow::unreachable", "this branch is never reached", at, "cannot run")
+        .and(condition, format!("this is always `{value}`"))
+        .help("remove the branch, or make the condition depend on something")
+}
+
 pub(crate) fn unreachable_arm(at: Span) -> Diagnostic {
     Diagnostic::warning("flow::unreachable", "this arm is never reached", at, "the arms before it take everything that it takes")
         .help("remove it, or move it up")

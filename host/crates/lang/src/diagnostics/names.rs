@@ -35,10 +35,17 @@ pub(crate) fn shadowed(name: &str, at: Span, first: Span) -> Diagnostic {
 
 pub(crate) fn unknown(name: &str, close: Option<&str>, at: Span) -> Diagnostic {
     let diagnostic = Diagnostic::error("flow::unknown_name", format!("nothing here is called `{name}`"), at, "not found");
-    match close {
-        Some(close) => diagnostic.help(format!("did you mean `{close}`?")),
-        None => diagnostic.help(format!("bind it first: `let {name} = …`, or make it a parameter of the flow")),
+    match (super::foreign::value(name), close) {
+        (Some(help), _) => diagnostic.help(help),
+        (None, Some(close)) => diagnostic.help(format!("did you mean `{close}`?")),
+        (None, None) => diagnostic.help(format!("bind it first: `let {name} = …`, or make it a parameter of the flow")),
     }
+}
+
+pub(crate) fn out_of_block(name: &str, at: Span, bound: Span) -> Diagnostic {
+    Diagnostic::error("flow::unknown_name", format!("`{name}` is bound in a block that has ended"), at, "not visible here")
+        .and(bound, "bound here")
+        .help(format!("let the block give the value: `let {name} = if condition {{ a }} else {{ b }}`"))
 }
 
 pub(crate) fn not_a_value(name: &str, what: &str, help: impl Into<String>, at: Span) -> Diagnostic {

@@ -5,7 +5,10 @@ use grammar::{Diagnostic, Span};
 use super::{listed, meant};
 
 pub(crate) fn unknown(key: &str, close: Option<&str>, known: &[&str], at: Span) -> Diagnostic {
-    let help = meant(close, || format!("known here are {}", listed(known)));
+    let help = match super::foreign::setting(key) {
+        Some(help) => help.to_owned(),
+        None => meant(close, || format!("known here are {}", listed(known))),
+    };
     Diagnostic::error("flow::unknown_setting", format!("there is no setting `{key}`"), at, "not a setting").help(help)
 }
 

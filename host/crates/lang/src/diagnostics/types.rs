@@ -120,8 +120,12 @@ pub(crate) fn missing_fields(ty: &str, missing: &[String], at: Span) -> Diagnost
 }
 
 pub(crate) fn interpolation(ty: &str, at: Span) -> Diagnostic {
-    Diagnostic::error("flow::interpolation", format!("`{ty}` cannot stand in a text"), at, format!("this is `{ty}`"))
-        .help("texts, numbers, bools, chars, durations and enums can; make a text of anything else first, such as with `join(list, \", \")`")
+    let diagnostic =
+        Diagnostic::error("flow::interpolation", format!("`{ty}` cannot stand in a text"), at, format!("this is `{ty}`"));
+    if ty.starts_with("option<") {
+        return diagnostic.help("say what to write when there is none: `${value ?? \"none\"}`");
+    }
+    diagnostic.help("texts, numbers, bools, chars, durations and enums can; make a text of anything else first, such as with `join(list, \", \")`")
 }
 
 pub(crate) fn as_source(found: &str, target: &str, at: Span) -> Diagnostic {

@@ -85,6 +85,20 @@ pub(crate) fn cache_effects(step: &str, at: Span, cache: Span) -> Diagnostic {
         .help("take its `allow` away, write `idempotent: true` if an earlier result will do, or `cache: false` for this step")
 }
 
+/// A grant that the step's component cannot use.
+pub(crate) fn unneeded_grant(grant: &str, step: &str, interface: &str, at: Span) -> Diagnostic {
+    let message = format!("`{step}` cannot use `{grant}`: its component does not import `{interface}`");
+    Diagnostic::warning("flow::unneeded_grant", message, at, "granted for nothing")
+        .help("take it out of the `allow` of this step")
+}
+
+/// A step of which nothing comes.
+pub(crate) fn unused_step(step: &str, at: Span) -> Diagnostic {
+    let message = format!("nothing comes of `{step}`: its result is not used, and it is granted nothing");
+    Diagnostic::warning("flow::unused", message, at, "does nothing")
+        .help("use its result, grant it what it needs with `allow`, or remove it; `let _name = …` keeps it")
+}
+
 /// A policy that a call of a flow cannot have.
 pub(crate) fn policy_on_flow(key: &str, at: Span) -> Diagnostic {
     Diagnostic::error("flow::policy_on_flow", format!("`{key}` does not apply to the call of a flow"), at, "this key").help(

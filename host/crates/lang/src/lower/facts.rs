@@ -12,12 +12,12 @@ use crate::plan::FlowId;
 const MOST_INLINE_STATEMENTS: usize = 32;
 
 /// A direct part of an expression.
-enum Part<'p> {
+pub(crate) enum Part<'p> {
     Expr(&'p Expr),
     Block(&'p Block),
 }
 
-type Visit<'v, 'p> = &'v mut dyn FnMut(Part<'p>) -> ControlFlow<()>;
+pub(crate) type Visit<'v, 'p> = &'v mut dyn FnMut(Part<'p>) -> ControlFlow<()>;
 
 /// Whether an expression becomes a plan expression as it stands: nothing in it runs, gates or opens a region.
 pub(crate) fn is_simple(expr: &Expr) -> bool {
@@ -137,7 +137,8 @@ fn exprs<'p>(exprs: impl IntoIterator<Item = &'p Expr>, f: Visit<'_, 'p>) -> Con
     exprs.into_iter().try_for_each(|expr| f(Part::Expr(expr)))
 }
 
-fn parts<'p>(expr: &'p Expr, f: Visit<'_, 'p>) -> ControlFlow<()> {
+/// Calls `f` with each direct part of an expression, until it breaks off.
+pub(crate) fn parts<'p>(expr: &'p Expr, f: Visit<'_, 'p>) -> ControlFlow<()> {
     match &expr.kind {
         ExprKind::Const(_) | ExprKind::Binding(_) | ExprKind::Signal(_) => ControlFlow::Continue(()),
         ExprKind::Wait(a) | ExprKind::Message(a) => exprs([&**a], f),

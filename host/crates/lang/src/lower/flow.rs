@@ -1,6 +1,6 @@
 //! One flow: regions, names and statements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{Name, Type, Value};
 use cranelift_entity::SecondaryMap;
@@ -10,7 +10,7 @@ use crate::eval::fold;
 use crate::freeze::Tables;
 use crate::graph::{Draft, Facts, Gate, RegionGraph, node_of, node_slot};
 use crate::ir::{self, BindingId, Block, Flow, Program, Statement};
-use crate::lower::{diagnostics, facts, params, walk};
+use crate::lower::{diagnostics, facts, idle, params, walk};
 use crate::plan::{Child, Effect, Expr, FlowId, FlowPlan, FolderAccess, MockPlan, NodeKind, Region, RegionId, Slot};
 use crate::policy::{Layers, Limit};
 
@@ -88,6 +88,8 @@ pub(crate) struct FlowLowering<'p, 't> {
     /// How deep the expression that is being lowered is nested.
     pub(crate) depth: u32,
     serials: u32,
+    /// The places of calls whose results nothing uses.
+    pub(crate) idle: BTreeSet<Span>,
     pub(crate) summary: Summary,
 }
 
@@ -112,6 +114,7 @@ impl<'p, 't> FlowLowering<'p, 't> {
             locals: 0,
             depth: 0,
             serials: 0,
+            idle: idle::idle_calls(flow),
             summary: Summary { access: vec![None; flow.params.len()], ..Summary::default() },
         }
     }

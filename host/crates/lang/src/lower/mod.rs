@@ -13,10 +13,11 @@
 
 pub(crate) mod diagnostics;
 mod expr;
-mod facts;
+pub(crate) mod facts;
 mod flow;
 mod form;
 mod hooks;
+mod idle;
 pub(crate) mod invariants;
 mod messages;
 mod mocks;

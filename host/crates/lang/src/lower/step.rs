@@ -1,6 +1,6 @@
 //! Calls of functions and flows, with the policy that applies to them.
 
-use catalog::{Name, Value};
+use catalog::{Name, Type, Value};
 use grammar::Span;
 
 use crate::graph::Facts;
@@ -10,6 +10,23 @@ use crate::lower::form::Built;
 use crate::lower::{diagnostics, facts};
 use crate::plan::{Backoff, Budget, Cache, CallPlan, Effect, Expr, FlowId, FunctionId, Grant, LibraryFunction, NodeKind, Rules};
 use crate::policy::{self, StepPolicy};
+
+/// Lines for people, which a component can write without any grant.
+const LOG: &str = "flowhost:plugin/log";
+
+/// What is written there goes to the log too; a function without a result may be called for nothing else.
+const STREAMS: [&str; 2] = ["wasi:cli/stdout", "wasi:cli/stderr"];
+
+/// How the interfaces begin that a component needs in order to use a grant.
+const fn interface_of(grant: &GrantKind) -> &'static str {
+    match grant {
+        GrantKind::Folder(..) => "wasi:filesystem/",
+        GrantKind::Http(_) => "wasi:http/",
+        GrantKind::Env(_) => "wasi:cli/environment",
+        GrantKind::Clock => "wasi:clocks/",
+        GrantKind::Random => "wasi:random/",
+    }
+}
 
 impl<'p> FlowLowering<'p, '_> {
     /// A call of a component's function; the policies from `own` on are its own.
@@ -44,6 +61,8 @@ impl<'p> FlowLowering<'p, '_> {
             self.report.push(diagnostics::cache_effects(written.0, written.1, cache.span));
         }
         self.warn_of_retry(&call, &policy, written);
+        self.warn_of_grants(function, own, written.0);
+        self.warn_of_idle(&call, written);
         let facts = Facts { effect: call.effect(), ..Facts::NONE };
         let deadline = self.least(policy.deadline.iter().copied());
         let name = written.0.clone();
@@ -75,6 +94,38 @@ impl<'p> FlowLowering<'p, '_> {
         let Some(retry) = policy.retry else { return };
         if policy::literal(retry) != Some(0) && !call.repeatable() {
             self.report.push(diagnostics::retry_not_idempotent(name, at, retry.span));
+        }
+    }
+
+    /// What the component of a function imports, where that is known.
+    fn imports(&self, function: FunctionId) -> Option<&'p [String]> {
+        let component = self.program.functions.get(function)?.component;
+        self.program.imports.get(&component).map(Vec::as_slice)
+    }
+
+    /// Warns of grants on the step itself that its component imports nothing for.
+    fn warn_of_grants(&mut self, function: FunctionId, own: usize, name: &Name) {
+        let Some(imports) = self.imports(function) else { return };
+        let own = self.layers.from(own);
+        let grants = own.iter().filter_map(|policy| policy.allow.as_deref()).flatten();
+        let unneeded = grants.filter_map(|grant| {
+            let interface = interface_of(&grant.kind);
+            let used = imports.iter().any(|import| import.starts_with(interface));
+            let interface = interface.trim_end_matches('/');
+            (!used).then(|| diagnostics::unneeded_grant(&self.layers.show(&grant.kind), name, interface, grant.span))
+        });
+        let found: Vec<_> = unneeded.collect();
+        self.report.extend(found);
+    }
+
+    /// Warns of a step of which nothing comes. One that may fail is a check, and one that logs is read by people.
+    fn warn_of_idle(&mut self, call: &CallPlan, (name, at): (&Name, Span)) {
+        let fails = self.program.functions.get(call.function).is_none_or(|function| matches!(function.result, Type::Result(..)));
+        let silent = self.program.functions.get(call.function).is_some_and(|function| function.output == Type::Unit);
+        let speaks = |import: &String| import.starts_with(LOG) || (silent && STREAMS.iter().any(|name| import.starts_with(name)));
+        let logs = self.imports(call.function).is_none_or(|imports| imports.iter().any(speaks));
+        if call.grants.is_empty() && !fails && !logs && self.idle.contains(&at) {
+            self.report.push(diagnostics::unused_step(name, at));
         }
     }
 

@@ -42,7 +42,10 @@ fn tools() -> Component {
         size: 1,
         functions,
         types: std::collections::BTreeMap::new(),
-        imports: Vec::new(),
+        // All that a step can be granted, and the log, so that no plan is about these.
+        imports: ["wasi:filesystem/types", "wasi:http/outgoing-handler", "wasi:clocks/wall-clock", "flowhost:plugin/log"]
+            .map(|interface| format!("{interface}@0.2.0"))
+            .into(),
         wit: String::new(),
     }
 }

@@ -28,6 +28,7 @@ pub(super) fn program(flows: Vec<Flow>) -> Program {
         });
     }
     Program {
+        imports: std::collections::BTreeMap::new(),
         entry: FlowId::new(0),
         flows: flows.into_iter().collect(),
         components,
