@@ -3,6 +3,7 @@
 //! Lower case, no full stop, the user's words in backticks; the first label is the place of the mistake,
 //! the second the other place that matters; the help says how to mend it.
 
+pub(crate) mod arms;
 pub(crate) mod calls;
 pub(crate) mod files;
 pub(crate) mod foreign;

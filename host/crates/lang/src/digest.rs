@@ -156,6 +156,11 @@ impl Writer {
         });
         self.ty(&flow.result);
         self.id(flow.body);
+        // No option begins like this.
+        if let Some(bound) = flow.recursion {
+            self.tag(2);
+            self.number(u64::from(bound));
+        }
         self.budget(&flow.budget);
         self.option(flow.deadline.as_ref(), Self::expr);
         self.option(flow.parallel.as_ref(), Self::expr);
@@ -184,9 +189,14 @@ impl Writer {
         self.budget(&node.budget);
         self.option(node.deadline.as_ref(), Self::expr);
         self.option(node.parallel.as_ref(), Self::expr);
+        // No kind has such a tag, so that a node without a compensation is written as before there were any.
+        if let Some(undo) = &node.undo {
+            self.tag(if undo.always { 129 } else { 128 });
+        }
         self.kind(&node.kind);
         let mut children: Vec<&Child> = Vec::new();
         children.extend(node.kind.children());
+        children.extend(node.undo.iter().map(|undo| &undo.child));
         self.all(children.into_iter(), |w, child| {
             w.id(child.region);
             w.all(child.captures.iter(), |w, slot| w.number(u64::from(slot.0)));
@@ -233,6 +243,10 @@ impl Writer {
             NodeKind::Require { details: None, .. } => self.tag(12),
             NodeKind::Require { details: Some(_), .. } => self.tag(64),
             NodeKind::Return(_) => self.tag(13),
+            NodeKind::Race { wanted, .. } => {
+                self.tag(24);
+                self.flag(wanted.is_some());
+            }
             NodeKind::Wait(wait) => self.wait(wait),
             NodeKind::Emit { .. } => self.tag(23),
         }

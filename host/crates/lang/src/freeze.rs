@@ -54,6 +54,7 @@ impl Tables {
             let Some(mut draft) = drafts.get_mut(node.index()).and_then(Option::take) else { continue };
             let policy = [&mut draft.deadline, &mut draft.parallel].into_iter().chain(draft.budget.exprs_mut());
             walk::node_slots_mut(&mut draft.kind, policy, &mut |slot| final_slot(slot));
+            draft.undo.iter_mut().flat_map(|undo| &mut undo.child.captures).for_each(final_slot);
             let first = self.successors.len() as u32;
             self.successors.extend(edges.after(position).iter().map(|later| NodeId::new((start + later) as usize)));
             self.nodes.push(Node {
@@ -67,6 +68,7 @@ impl Tables {
                 parallel: draft.parallel,
                 budget: draft.budget,
                 ty: draft.ty,
+                undo: draft.undo,
             });
         }
         let mut result = result;
@@ -124,6 +126,7 @@ fn unused(nodes: &Drafts, result: &Expr) -> Vec<bool> {
     walk::slots(result, &mut count);
     for draft in nodes.node_weights() {
         walk::node_slots(&draft.kind, draft.policy(), &mut count);
+        walk::undo_slots(draft.undo.as_deref(), &mut count);
     }
     let mut dropped = vec![false; nodes.node_count()];
     for node in nodes.node_indices().rev() {

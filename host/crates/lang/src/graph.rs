@@ -13,7 +13,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::ir::BindingId;
 use crate::lower::walk;
-use crate::plan::{Budget, Effect, Expr, NodeKind, Slot};
+use crate::plan::{Budget, Effect, Expr, NodeKind, Slot, UndoPlan};
 
 /// Marks a provisional slot that is a node's result.
 const NODE: u32 = 1 << 31;
@@ -38,13 +38,14 @@ pub(crate) struct Draft {
     pub(crate) parallel: Option<Expr>,
     pub(crate) budget: Budget,
     pub(crate) ty: Type,
+    pub(crate) undo: Option<Box<UndoPlan>>,
     /// Whether a later node waits for it.
     followed: bool,
 }
 
 impl Draft {
     pub(crate) fn new(kind: NodeKind, name: Name, span: Span, ty: Type) -> Self {
-        Self { kind, name, span, deadline: None, parallel: None, budget: Budget::default(), ty, followed: false }
+        Self { kind, name, span, deadline: None, parallel: None, budget: Budget::default(), ty, undo: None, followed: false }
     }
 
     /// The expressions of its policy.
@@ -175,6 +176,7 @@ impl RegionGraph {
         draft.name = self.unique(&draft.name);
         let mut before = Vec::new();
         walk::node_slots(&draft.kind, draft.policy(), &mut |slot| before.extend(node_of(slot)));
+        walk::undo_slots(draft.undo.as_deref(), &mut |slot| before.extend(node_of(slot)));
         let node = NodeIndex::new(self.nodes.node_count());
         self.order(node, facts, gate, &mut before);
         let node = self.nodes.add_node(Box::new(draft));

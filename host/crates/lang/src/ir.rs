@@ -88,6 +88,8 @@ pub struct Flow {
     pub bindings: PrimaryMap<BindingId, Binding>,
     /// Of a test: what answers for its steps, in the order written. The statements of a test are run in sequence.
     pub mocks: Option<Vec<Mock>>,
+    /// `recursive max n`: so many of it may be open inside each other.
+    pub recursion: Option<u32>,
     /// Its name in the source.
     pub span: Span,
 }
@@ -330,8 +332,26 @@ pub enum ExprKind {
         /// What to do then.
         handler: Block,
     },
+    /// `race` and `any`.
+    Race {
+        /// Of the type of this expression, or of its items; at least two.
+        arms: Vec<Block>,
+        /// How many must succeed, `u32`; none for a race, which gives the first.
+        wanted: Option<Box<Expr>>,
+    },
     /// `step else fallback`; on a loop it also takes the exhausted bound.
     Rescue(Box<Expr>, Box<Expr>),
+    /// `step undo compensation`.
+    Undo {
+        /// A step or structured form.
+        base: Box<Expr>,
+        /// The name of the `let` that it stands in, bound to what it gives; none with `always`.
+        binding: Option<BindingId>,
+        /// Also when it fails or is interrupted.
+        always: bool,
+        /// What takes its effect back; without a value.
+        compensation: Block,
+    },
     /// `step after a, b`.
     After(Box<Expr>, Vec<BindingId>),
     /// A step or structured form with its own policy.
@@ -528,6 +548,7 @@ impl Flow {
             body: Block::empty(span),
             bindings: PrimaryMap::new(),
             mocks: None,
+            recursion: None,
             span,
         }
     }

@@ -126,6 +126,8 @@ pub struct FlowPlan {
     pub parallel: Option<Expr>,
     /// What all in the flow may use together. Over the body's inputs.
     pub budget: Budget,
+    /// So many of it may be open inside each other; none for a flow that does not call itself.
+    pub recursion: Option<u32>,
     /// Where it was declared.
     pub span: Span,
 }
@@ -188,6 +190,25 @@ pub struct Node {
     pub budget: Budget,
     /// What it gives.
     pub ty: Type,
+    /// What takes its effect back when the region around it fails or is cancelled later.
+    pub undo: Option<Box<UndoPlan>>,
+}
+
+/// A compensation. What its child captures is read by the node, and kept until it is known whether it runs.
+#[derive(Clone, Debug)]
+pub struct UndoPlan {
+    /// What runs. Parameter: what the node gave; none with `always`.
+    pub child: Child,
+    /// Also when the node failed or was interrupted.
+    pub always: bool,
+}
+
+impl UndoPlan {
+    /// How many parameters its child has.
+    #[must_use]
+    pub const fn params(&self) -> u32 {
+        if self.always { 0 } else { 1 }
+    }
 }
 
 /// A child region and what it captures. Its inputs are the parameters that the owning node's kind
@@ -275,6 +296,14 @@ pub enum NodeKind {
         /// What to do then.
         handler: Child,
     },
+    /// Opens all arms. The first that succeeds gives the value; with `wanted` the first so many do, as a list in the
+    /// order of the arms. The others are stopped, and the node ends when they have.
+    Race {
+        /// At least two.
+        arms: Vec<Child>,
+        /// `u32`, from 1 to the number of arms.
+        wanted: Option<Expr>,
+    },
     /// Opens the body. `seq`, `phase` and a block with its own policy.
     Block {
         /// The body.
@@ -326,6 +355,7 @@ pub enum WaitPlan {
 impl NodeKind {
     /// The child regions that it may open (not a flow's body).
     pub fn children(&self) -> impl Iterator<Item = &Child> {
+        let racing: &[Child] = if let Self::Race { arms, .. } = self { arms } else { &[] };
         let (fixed, arms): ([Option<&Child>; 3], &[Arm]) = match self {
             Self::If { then, otherwise, .. } => ([Some(then), otherwise.as_ref(), None], &[]),
             Self::Match { arms, .. } => ([None; 3], arms),
@@ -335,9 +365,9 @@ impl NodeKind {
             Self::Loop { until, body, exhausted, .. } => ([Some(until), Some(body), exhausted.as_ref()], &[]),
             Self::Try { body, handler } => ([Some(body), Some(handler), None], &[]),
             Self::Call(_) | Self::Flow { .. } | Self::Value(_) | Self::Require { .. } | Self::Return(_) => ([None; 3], &[]),
-            Self::Wait(_) | Self::Emit { .. } => ([None; 3], &[]),
+            Self::Race { .. } | Self::Wait(_) | Self::Emit { .. } => ([None; 3], &[]),
         };
-        fixed.into_iter().flatten().chain(arms.iter().map(|arm| &arm.body))
+        fixed.into_iter().flatten().chain(arms.iter().map(|arm| &arm.body)).chain(racing)
     }
 }
 

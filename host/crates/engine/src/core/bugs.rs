@@ -40,12 +40,18 @@ pub enum Bug {
     RateIgnored,
     /// Retries do not count for budgets.
     BudgetNotCounted,
+    /// A race goes on with its first success while the other arms still run.
+    RaceKeepsLosers,
+    /// What a region did is not taken back any more once the region has ended.
+    UndoForgotten,
+    /// The oldest effect is taken back first.
+    UndoInOrder,
 }
 
 #[cfg(feature = "planted-bugs")]
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::DroppedEvent,
         Self::UsedBeforeDurable,
         Self::DoubleStart,
@@ -64,6 +70,9 @@ impl Bug {
         Self::KeyNotReleased,
         Self::RateIgnored,
         Self::BudgetNotCounted,
+        Self::RaceKeepsLosers,
+        Self::UndoForgotten,
+        Self::UndoInOrder,
     ];
 }
 

@@ -89,6 +89,13 @@ impl<T> Slab<T> {
         Some(taken)
     }
 
+    /// All entries, by their place.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
+        (0..).zip(&self.entries).filter_map(|(index, (generation, entry))| {
+            Some((Id { index, generation: *generation, of: PhantomData }, entry.as_ref()?))
+        })
+    }
+
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.free.len()

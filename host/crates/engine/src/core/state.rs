@@ -5,9 +5,9 @@
 //! 1. [`State::apply`] takes one durable event to the step, timer or run that it is about.
 //! 2. What follows from it is done from a queue of work, so that no chain of nodes is deep on the stack:
 //!    `region` opens and closes regions, `node` begins nodes, `form` goes on with structured ones,
-//!    `task` runs steps, `wait` waits and sends, `mail` takes what comes, `stop` ends what is no longer wanted,
-//!    `timer` keeps deadlines. What a step may have to wait for is in `keys`, `breaker`, `rate` and `scope`, in this
-//!    order; `budget` ends what has used too much.
+//!    `race` lets arms compete, `task` runs steps, `wait` waits and sends, `mail` takes what comes,
+//!    `stop` ends what is no longer wanted, `undo` takes back what was done, `timer` keeps deadlines. What a step may
+//!    have to wait for is in `keys`, `breaker`, `rate` and `scope`, in this order; `budget` ends what has used too much.
 //! 3. What the outside has to do comes out as [`Command`]s, in an order that follows from the events.
 
 mod breaker;
@@ -18,12 +18,14 @@ mod keys;
 mod mail;
 mod model;
 mod node;
+mod race;
 mod rate;
 mod region;
 mod scope;
 mod stop;
 mod task;
 mod timer;
+mod undo;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -99,6 +101,7 @@ pub(crate) struct State {
     next_task: u64,
     next_timer: u64,
     hooks: Hooks,
+    next_undo: u64,
     /// The run itself, while it has not ended.
     root: Option<ActivityId>,
     /// Messages that are to be sent.
@@ -159,6 +162,7 @@ impl State {
             next_task: 0,
             next_timer: 0,
             hooks: Hooks::default(),
+            next_undo: 0,
             root: None,
             emits: BTreeMap::new(),
             mail,
@@ -391,7 +395,7 @@ impl State {
                 continue;
             };
             self.worked += 1;
-            if self.worked == self.most_work {
+            if self.worked.is_multiple_of(self.most_work) {
                 self.too_much_work();
             }
             match work {
@@ -408,6 +412,8 @@ impl State {
     fn too_much_work(&mut self) {
         let name = self.plan().flows.get(self.plan().entry).map_or_else(|| "flow".into(), |flow| Arc::clone(&flow.name));
         let message = format!("one event led to {} operations without a step in between", self.most_work);
-        self.fail_root(failure(FailureKind::Resource, message), name);
+        let failure = failure(FailureKind::Resource, message);
+        self.fail_undos(&failure);
+        self.fail_root(failure, name);
     }
 }

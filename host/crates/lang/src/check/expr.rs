@@ -10,7 +10,7 @@ use super::flow::{FlowChecker, constant};
 use super::names::Target;
 use super::types::builtin;
 use super::why::{Want, Why, broken};
-use crate::diagnostics::{calls, listed, names as say_name, trials, types as say};
+use crate::diagnostics::{arms, calls, listed, names as say_name, trials, types as say};
 use crate::ir;
 
 const INDEX: Why<'static> = Why::Library("list[0]");
@@ -137,6 +137,11 @@ impl FlowChecker<'_, '_> {
         }
         if let Some(bound) = self.ended(&name.name) {
             return self.g.report(say_name::out_of_block(&name.name, name.span, bound));
+        }
+        if let Some(withheld) = self.withheld.as_ref().filter(|withheld| withheld.name == name.name) {
+            let diagnostic = arms::always_without_result(&name.name, name.span, withheld.span);
+            self.g.report(diagnostic);
+            return;
         }
         let cases: Vec<Name> = match expected {
             Some(Type::Enum(ty)) => ty.cases.clone(),

@@ -77,6 +77,10 @@ pub(super) struct FlowChecker<'c, 'a> {
     place: Option<Place>,
     /// The form whose body cannot `return`.
     repeated: Option<&'static str>,
+    /// The `let` that the step or form which is checked next stands in.
+    pub(super) named: Option<Ident>,
+    /// The name that the compensation around cannot see, because what it names may not exist.
+    pub(super) withheld: Option<Ident>,
     /// Whether this is a trial, whose diagnostics do not count.
     trial: bool,
     /// Steps and flow calls so far.
@@ -122,6 +126,8 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
             too_deep: false,
             place: None,
             repeated: None,
+            named: None,
+            withheld: None,
             trial: false,
             steps: 0,
             mocks: None,
@@ -146,6 +152,7 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
         checker.signature = Some(signature.clone());
         checker.mocks = test.then(Vec::new);
         let params = checker.parameters(ast, &signature);
+        let recursion = ast.recursive.as_ref().and_then(|bound| checker.recursion_bound(bound));
         let policy = checker.policy(ast.with.as_ref(), Owner::Flow);
         let at = ast.result.as_ref().map_or(ast.name.span, |written| written.span);
         let body = match &signature.result {
@@ -167,6 +174,7 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
             body: body.unwrap_or_else(|| ir::Block::empty(ast.body.span)),
             bindings: checker.bindings,
             mocks: checker.mocks,
+            recursion,
             span: ast.name.span,
         }
     }
@@ -256,6 +264,11 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
     pub(super) fn find(&self, name: &str) -> Option<BindingId> {
         let id = *self.scope.get(&*folded(name))?;
         (&*self.bindings.get(id)?.name == name).then_some(id)
+    }
+
+    /// Whether a name, or one that differs from it by case only, is bound.
+    pub(super) fn is_taken(&self, name: &str) -> bool {
+        self.scope.contains_key(&*folded(name))
     }
 
     /// Whether a name is unknown only because its binding was refused.
@@ -504,6 +517,9 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
 
     fn let_statement(&mut self, name: &Ident, ty: Option<&TypeExpr>, value: &Expr) -> Option<ir::Statement> {
         let before = self.steps;
+        if matches!(value.kind, ExprKind::Postfix(..)) {
+            self.named = Some(name.clone());
+        }
         let (checked, known) = match ty {
             Some(written) => {
                 let ty = self.g.ty(self.file, written);

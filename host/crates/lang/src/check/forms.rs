@@ -11,6 +11,7 @@ use super::flow::{FlowChecker, Origin, Place};
 use super::names::Target;
 use super::owner::Owner;
 use super::patterns::bound_names;
+use super::undo::Undo;
 use super::why::{Want, Why, broken, converts};
 use super::{exhaustive, library};
 use crate::diagnostics::{forms as say, types};
@@ -67,7 +68,14 @@ impl FlowChecker<'_, '_> {
                 self.with_policy(checked, with.as_ref(), Owner::Block)
             }
             ExprKind::Postfix(base, postfix) => self.postfix(base, postfix, span, want),
-            ExprKind::Race { .. } | ExprKind::Any { .. } => self.later("`race`", span),
+            ExprKind::Race { with, arms } => {
+                let checked = self.race_form(arms, None, span, want);
+                self.with_policy(checked, with.as_ref(), Owner::Block)
+            }
+            ExprKind::Any { count, with, arms } => {
+                let checked = self.race_form(arms, Some(count), span, want);
+                self.with_policy(checked, with.as_ref(), Owner::Block)
+            }
             ExprKind::Wait(time) => self.wait_time(time, span),
             ExprKind::Signal(name, ty) => self.wait_signal(name, ty.as_ref(), span),
             ExprKind::Message(topic, ty) => self.wait_message(topic, ty.as_ref(), span),
@@ -199,7 +207,7 @@ impl FlowChecker<'_, '_> {
     }
 
     /// Checks bodies that must give one type. What is wanted decides it, or else the body that says most about it.
-    fn arms(
+    pub(super) fn arms(
         &mut self,
         bodies: &[(&Block, Vec<&str>)],
         want: Want<'_>,
@@ -428,6 +436,9 @@ impl FlowChecker<'_, '_> {
             Postfix::Undo { .. } => "undo",
         };
         let before = (self.steps, self.g.errors);
+        let named = self.named.take();
+        let hand_on = |written: &Expr| named.clone().filter(|_| matches!(written.kind, ExprKind::Postfix(..)));
+        self.named = hand_on(base);
         let checked = match (postfix, &base.kind) {
             (Postfix::With(with), ExprKind::Map { name, list, with: own, body }) if collects(with) => {
                 self.map_form(&MapForm { name, list, with: own.as_ref(), body, span: base.span }, true, want)
@@ -445,11 +456,14 @@ impl FlowChecker<'_, '_> {
                 let ty = checked.ty.clone();
                 Some(node(ir::ExprKind::With(Box::new(checked), Box::new(policy)), ty, span))
             }
-            Postfix::Else(fallback) => self.rescue(checked, fallback, span, want),
+            Postfix::Else(fallback) => {
+                self.named = hand_on(fallback);
+                self.rescue(checked, fallback, span, want)
+            }
             Postfix::After(names) => self.after(checked, names, span),
-            Postfix::Undo { .. } => {
-                self.g.report(say::later("`undo`", span));
-                None
+            Postfix::Undo { always, compensation } => {
+                let undo = Undo { base, always: *always, compensation, named };
+                self.undo(checked, undo, span)
             }
         }
     }
@@ -505,7 +519,7 @@ impl FlowChecker<'_, '_> {
     }
 
     /// Whether something can be attached: steps and structured forms.
-    fn attachable(&self, written: &Expr, has_steps: bool) -> bool {
+    pub(super) fn attachable(&self, written: &Expr, has_steps: bool) -> bool {
         match &written.kind {
             ExprKind::Error => true,
             ExprKind::Call(callee, _) => self.is_step(callee),
@@ -598,11 +612,11 @@ fn block_of(value: ir::Expr) -> ir::Block {
     ir::Block { statements: vec![statement], ty, span }
 }
 
-/// The outer none: no `else`. The inner none: an error that was reported.
+/// The outer none: it was not written. The inner none: an error that was reported.
 #[expect(clippy::option_option, reason = "absent, broken and present are three things")]
-fn transposed(rest: Option<Option<ir::Block>>) -> Option<Option<ir::Block>> {
-    match rest {
+pub(super) fn transposed<T>(part: Option<Option<T>>) -> Option<Option<T>> {
+    match part {
         None => Some(None),
-        Some(rest) => rest.map(Some),
+        Some(part) => part.map(Some),
     }
 }

@@ -8,7 +8,7 @@
 //! 4. `flow` checks bodies: those of the root file and what they call become the program; the other flows of
 //!    imported files are checked for their diagnostics only. A test is a flow that can have `mocks`.
 //!    `generics` are flows with parameters that are components or flows.
-//! 5. `recursion` refuses flows that call each other in a cycle.
+//! 5. `recursion` refuses flows that call each other in a cycle without a bound.
 //!
 //! An expression whose type is not known because of an error that was already reported is `None`, and agrees with everything.
 
@@ -25,6 +25,7 @@ use crate::load::{Loaded, LoadedFile};
 use crate::plan::{Class, ComponentId, ComponentRef, FlowId, FunctionId, FunctionRef};
 use crate::{Entry, suggest};
 
+mod arms;
 mod calls;
 mod caps;
 mod exhaustive;
@@ -49,6 +50,7 @@ mod rules;
 mod signatures;
 mod triggers;
 mod types;
+mod undo;
 mod why;
 
 use flow::FlowChecker;

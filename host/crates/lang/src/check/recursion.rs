@@ -1,9 +1,17 @@
-//! Flows that call each other in a cycle.
+//! Flows that call each other in a cycle: each cycle needs a flow that says how deep it may go.
+
+use grammar::ast::{Expr, ExprKind};
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::DiGraph;
 
 use std::collections::BTreeSet;
 
 use super::Checker;
-use crate::diagnostics::names as say;
+use super::flow::FlowChecker;
+use crate::diagnostics::{arms, names as say};
+
+/// The greatest bound of `recursive`. What runs at the deepest level has a path with as many parts, and each event carries one.
+const MOST_DEPTH: u32 = 1000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Visit {
@@ -13,11 +21,15 @@ enum Visit {
 }
 
 impl Checker<'_> {
-    /// Reports each call that closes a cycle. Without recursion: chains of flows can be long.
+    /// Reports each call that closes a cycle in which no flow is `recursive`, and each `recursive` outside of all
+    /// cycles. Without recursion: chains of flows can be long.
     pub(super) fn check_recursion(&mut self) {
         let mut calls = std::mem::take(&mut self.flow_calls);
         calls.sort_unstable_by_key(|(caller, callee, at)| (*caller, *callee, at.start));
         calls.dedup_by_key(|(caller, callee, _)| (*caller, *callee));
+        self.needless_recursion(&calls);
+        let is_bounded = |node: usize| self.flows.get(self.flow_of(node)).is_some_and(|flow| flow.ast.recursive.is_some());
+        calls.retain(|(caller, callee, _)| !is_bounded(*caller) && !is_bounded(*callee));
         let nodes = self.flows.len() + self.generic_nodes.len();
         let mut state = vec![Visit::New; nodes];
         let mut reported = BTreeSet::new();
@@ -26,6 +38,28 @@ impl Checker<'_> {
                 self.visit(root, &calls, &mut state, &mut reported);
             }
         }
+    }
+
+    /// Says which flows have a bound and never come back to themselves.
+    fn needless_recursion(&mut self, calls: &[(usize, usize, grammar::Span)]) {
+        if self.errors > 0 || self.flows.iter().all(|flow| flow.ast.recursive.is_none()) {
+            return;
+        }
+        let edges = calls.iter().map(|(caller, callee, _)| (*caller as u32, *callee as u32));
+        let graph: DiGraph<(), ()> = DiGraph::from_edges(edges);
+        let mut circular = vec![false; self.flows.len()];
+        for knot in kosaraju_scc(&graph) {
+            let lone = if let [only] = &*knot { !graph.contains_edge(*only, *only) } else { false };
+            for flow in knot.iter().filter(|_| !lone) {
+                if let Some(slot) = circular.get_mut(self.flow_of(flow.index())) {
+                    *slot = true;
+                }
+            }
+        }
+        let needless = self.flows.iter().zip(&circular).filter(|(_, circular)| !**circular);
+        let needless = needless.filter_map(|(flow, _)| Some((&flow.ast.name, flow.ast.recursive.as_ref()?)));
+        let found: Vec<_> = needless.map(|(name, bound)| arms::needless_recursion(&name.name, name.span, bound.span)).collect();
+        self.diagnostics.extend(found);
     }
 
     /// The flow that calls or is called as a node.
@@ -70,6 +104,21 @@ impl Checker<'_> {
                 _ => {}
             }
         }
+    }
+}
+
+impl FlowChecker<'_, '_> {
+    /// The bound of `recursive`, which is a literal: it belongs to the program, not to a run.
+    pub(super) fn recursion_bound(&mut self, written: &Expr) -> Option<u32> {
+        let bound = match written.kind {
+            ExprKind::Error => return None,
+            ExprKind::Int(bound) => u32::try_from(bound).ok().filter(|bound| (1..=MOST_DEPTH).contains(bound)),
+            _ => None,
+        };
+        if bound.is_none() {
+            self.g.report(arms::recursion_bound(MOST_DEPTH, written.span));
+        }
+        bound
     }
 }
 

@@ -100,6 +100,7 @@ pub(crate) fn attached(word: &str, at: Span) -> Diagnostic {
         "else" => {
             "`else` takes the failure of a step; for a missing value use `??`, for a choice `if … { } else { }`, for a failing expression `try { } catch e { }`"
         }
+        "undo" => "`undo` takes back what a step did, or a form such as `seq { … }`",
         "after" => "only steps and forms such as `map` are ordered by `after`",
         _ => "policy belongs to steps and forms such as `map` or `seq { … }`",
     };

@@ -155,6 +155,7 @@ pub(crate) fn unused_import(name: &str, at: Span) -> Diagnostic {
 
 pub(crate) fn recursion(names: &[&str], at: Span) -> Diagnostic {
     let message = format!("flows call each other in a cycle: {}", names.join(" → "));
-    Diagnostic::error("flow::recursion", message, at, "closes the cycle")
-        .help("recursion is not available in this version; repeat with `loop … max n` or `map`")
+    Diagnostic::error("flow::recursion", message, at, "closes the cycle").help(
+        "say how deep one of them may go: `flow name(…) -> type recursive max 20 { … }`; or repeat with `loop … max n` or `map`",
+    )
 }

@@ -32,7 +32,9 @@ pub(crate) fn is_simple(expr: &Expr) -> bool {
             | ExprKind::Seq(_)
             | ExprKind::Phase(..)
             | ExprKind::Try { .. }
+            | ExprKind::Race { .. }
             | ExprKind::Rescue(..)
+            | ExprKind::Undo { .. }
             | ExprKind::After(..)
             | ExprKind::With(..)
             | ExprKind::Wait(_)
@@ -182,6 +184,14 @@ pub(crate) fn parts<'p>(expr: &'p Expr, f: Visit<'_, 'p>) -> ControlFlow<()> {
             f(Part::Block(body))
         }
         ExprKind::Seq(body) | ExprKind::Phase(_, body) => f(Part::Block(body)),
+        ExprKind::Undo { base, compensation, .. } => {
+            exprs([&**base], f)?;
+            f(Part::Block(compensation))
+        }
+        ExprKind::Race { arms, wanted } => {
+            exprs(wanted.as_deref(), f)?;
+            arms.iter().try_for_each(|arm| f(Part::Block(arm)))
+        }
         ExprKind::Try { body, handler, .. } => {
             f(Part::Block(body))?;
             f(Part::Block(handler))

@@ -29,6 +29,21 @@ pub(crate) struct Summary {
     pub(crate) access: Vec<Option<FolderAccess>>,
 }
 
+impl Summary {
+    /// Of a flow with so many parameters that does nothing.
+    pub(crate) fn of_nothing(params: usize) -> Self {
+        Self { effect: Some(Effect::Pure), access: vec![None; params], ..Self::default() }
+    }
+
+    /// Whether callers learn the same from both; where a grant stands does not count.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        self.effect == other.effect
+            && self.risky == other.risky
+            && self.access == other.access
+            && self.grants.keys().eq(other.grants.keys())
+    }
+}
+
 /// A grant as a caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum GrantKey {
@@ -154,6 +169,7 @@ impl<'p, 't> FlowLowering<'p, 't> {
             deadline,
             parallel,
             budget,
+            recursion: self.flow.recursion,
             span: self.flow.span,
         };
         (plan, self.summary, mocks)

@@ -7,6 +7,7 @@ use crate::graph::{Draft, Facts, Gate};
 use crate::ir::{self, BindingId, ExprKind, Policy};
 use crate::lower::flow::{Adding, Closed, FlowLowering};
 use crate::lower::messages;
+use crate::lower::undo::Compensation;
 use crate::plan::{Arm, Budget, Child, Effect, Expr, NodeKind};
 use crate::policy::Limit;
 
@@ -18,6 +19,7 @@ pub(crate) struct Prepared<'p> {
     /// Its own, outermost first.
     policies: Vec<&'p Policy>,
     after: Vec<BindingId>,
+    undo: Option<Compensation<'p>>,
     head: Head<'p>,
 }
 
@@ -52,7 +54,7 @@ impl<'p> FlowLowering<'p, '_> {
 
     fn prepare(&mut self, expr: &'p ir::Expr) -> Prepared<'p> {
         let mut base = expr;
-        let (mut policies, mut after) = (Vec::new(), Vec::new());
+        let (mut policies, mut after, mut undo) = (Vec::new(), Vec::new(), None);
         loop {
             match &base.kind {
                 ExprKind::With(inner, policy) => {
@@ -63,6 +65,10 @@ impl<'p> FlowLowering<'p, '_> {
                     after.extend_from_slice(names);
                     base = inner;
                 }
+                ExprKind::Undo { base: inner, binding, always, compensation } => {
+                    undo = Some(Compensation { binding: *binding, always: *always, body: compensation });
+                    base = inner;
+                }
                 _ => break,
             }
         }
@@ -70,7 +76,7 @@ impl<'p> FlowLowering<'p, '_> {
             ExprKind::Rescue(inner, fallback) => Head::Rescue(Box::new(self.prepare(inner)), fallback),
             _ => Head::Operands(self.operands(base)),
         };
-        Prepared { base, ty: &expr.ty, policies, after, head }
+        Prepared { base, ty: &expr.ty, policies, after, undo, head }
     }
 
     fn operands(&mut self, base: &'p ir::Expr) -> Vec<Expr> {
@@ -80,6 +86,7 @@ impl<'p> FlowLowering<'p, '_> {
             ExprKind::Match { subject, .. } => vec![self.expr(subject, None)],
             ExprKind::Map { list, .. } | ExprKind::Tree { list, .. } => vec![self.expr(list, None)],
             ExprKind::Fold { init, list, .. } => vec![self.expr(init, None), self.expr(list, None)],
+            ExprKind::Race { wanted, .. } => wanted.iter().map(|wanted| self.expr(wanted, None)).collect(),
             ExprKind::Loop { init, max, .. } => vec![self.expr(init, None), self.expr(max, None)],
             ExprKind::Wait(operand) | ExprKind::Message(operand) => vec![self.expr(operand, None)],
             ExprKind::Emit { topic, value } => vec![self.expr(topic, None), self.expr(value, None)],
@@ -93,7 +100,7 @@ impl<'p> FlowLowering<'p, '_> {
         for policy in &prepared.policies {
             self.enter(policy);
         }
-        let Prepared { base, ty, policies, mut after, head } = prepared;
+        let Prepared { base, ty, policies, mut after, undo, head } = prepared;
         let built = match head {
             Head::Rescue(inner, fallback) => self.rescue(*inner, fallback),
             Head::Operands(operands) => self.kind(base, operands, own, rescued),
@@ -110,12 +117,15 @@ impl<'p> FlowLowering<'p, '_> {
         self.layers.truncate(own);
         after.extend(built.after);
         let gate = if matches!(base.kind, ExprKind::Phase(..)) { Gate::Phase } else { gate_of(built.facts) };
+        let mut facts = built.facts;
+        let undo = undo.map(|undo| self.undo(&undo, &mut facts, &mut after));
         let name = hint.cloned().unwrap_or(built.name);
         let mut draft = Draft::new(collecting(built.kind, &policies), name, base.span, ty.clone());
         draft.deadline = deadline;
         draft.parallel = parallel;
         draft.budget = budget;
-        self.add(Adding { draft, facts: built.facts, gate, after })
+        draft.undo = undo;
+        self.add(Adding { draft, facts, gate, after })
     }
 
     /// `form else fallback`: a `try` around the one node.
@@ -189,6 +199,10 @@ impl<'p> FlowLowering<'p, '_> {
                 let handler = self.child(&[*binding], handler, false);
                 self.attempt(body, handler)
             }
+            ExprKind::Race { arms, wanted } => {
+                let wanted = wanted.is_some().then(operand);
+                self.race(arms, wanted)
+            }
             ExprKind::Wait(_) | ExprKind::Signal(_) | ExprKind::Message(_) | ExprKind::Emit { .. } => {
                 messages::node(base, operand(), operand())
             }
@@ -226,6 +240,19 @@ impl<'p> FlowLowering<'p, '_> {
             lowered.push(Arm { pattern, guard, body: body.child });
         }
         Built { kind: NodeKind::Match { subject, arms: lowered }, name: "match".into(), facts, after, deadline: None }
+    }
+
+    fn race(&mut self, arms: &'p [ir::Block], wanted: Option<Expr>) -> Built {
+        let name = if wanted.is_some() { "any" } else { "race" };
+        let (mut facts, mut after) = (Facts::NONE, Vec::new());
+        let arms = arms.iter().map(|arm| {
+            let arm = self.child(&[], arm, false);
+            facts = facts.and(arm.facts);
+            after.extend(arm.after);
+            arm.child
+        });
+        let kind = NodeKind::Race { arms: arms.collect(), wanted };
+        Built { kind, name: name.into(), facts, after, deadline: None }
     }
 
     fn repeat(&mut self, base: &'p ir::Expr, init: Expr, max: Expr, rescued: bool) -> Built {

@@ -67,7 +67,8 @@ fn check_node(
         incoming[*later] += 1;
     }
     check_reads(plan, id, reads_of(plan, id))?;
-    for (child, params) in children(&node.kind) {
+    let undo = node.undo.iter().map(|undo| (&undo.child, undo.params() as usize));
+    for (child, params) in children(&node.kind).into_iter().chain(undo) {
         own(plan, owners, child.region)?;
         let inputs = plan.regions[child.region].inputs as usize;
         ensure(inputs == params + child.captures.len(), || format!("{} of {id} has {inputs} inputs", child.region))?;
@@ -95,6 +96,7 @@ fn reads_of(plan: &Plan, id: NodeId) -> Vec<Slot> {
     let mut read = Vec::new();
     let policy = [&node.deadline, &node.parallel].into_iter().chain(node.budget.exprs());
     walk::node_slots(&node.kind, policy, &mut |slot| read.push(slot));
+    walk::undo_slots(node.undo.as_deref(), &mut |slot| read.push(slot));
     read
 }
 

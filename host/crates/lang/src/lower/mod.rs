@@ -2,7 +2,8 @@
 //!
 //! # Steps
 //!
-//! 1. The flows are taken callees first, so that what a call may do is known where it stands.
+//! 1. The flows are taken callees first, so that what a call may do is known where it stands. With recursion they are
+//!    lowered into tables that are thrown away until no summary changes any more.
 //! 2. [`flow`] goes through each flow once. Steps inside expressions are lifted to nodes of the region;
 //!    to the right of `and`, `or`, `??` and in the arms of `if` and `match` they become child regions.
 //! 3. Each region is an editable [`graph`](crate::graph) until all of it is there, and is then [frozen](crate::freeze).
@@ -24,6 +25,7 @@ mod mocks;
 mod step;
 #[cfg(test)]
 mod tests;
+mod undo;
 pub(crate) mod walk;
 
 pub(crate) use facts::holds_folder;
@@ -53,7 +55,11 @@ pub(crate) fn lower(program: &Program) -> Result<Lowered, Vec<Diagnostic>> {
     let mut summaries: SecondaryMap<FlowId, Summary> = SecondaryMap::new();
     let mut plans: SecondaryMap<FlowId, Option<FlowPlan>> = SecondaryMap::new();
     let mut mocks = Vec::new();
-    for id in callees_first(program, &mut report) {
+    let order = callees_first(program, &mut report);
+    if program.flows.values().any(|flow| flow.recursion.is_some()) {
+        settle(program, &order, &mut summaries);
+    }
+    for id in order {
         let Some(flow) = program.flows.get(id) else { continue };
         let lowering = FlowLowering::new(program, flow, &summaries, &mut tables, &mut report);
         let (plan, summary, of_flow) = lowering.run();
@@ -88,6 +94,25 @@ pub(crate) fn lower(program: &Program) -> Result<Lowered, Vec<Diagnostic>> {
     Ok(Lowered { plan, warnings: report })
 }
 
+/// Finds out what flows that call each other may do: nothing at first, then what each does with what was found before,
+/// until nothing is new. What a summary holds only grows.
+fn settle(program: &Program, order: &[FlowId], summaries: &mut SecondaryMap<FlowId, Summary>) {
+    for (id, flow) in &program.flows {
+        summaries[id] = Summary::of_nothing(flow.params.len());
+    }
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for id in order {
+            let Some(flow) = program.flows.get(*id) else { continue };
+            let (mut tables, mut report) = (Tables::default(), Vec::new());
+            let (_, summary, _) = FlowLowering::new(program, flow, summaries, &mut tables, &mut report).run();
+            changed |= !summary.says_the_same(&summaries[*id]);
+            summaries[*id] = summary;
+        }
+    }
+}
+
 /// Keeps ids dense should a flow have been left out.
 fn empty(flow: &Flow, tables: &mut Tables) -> FlowPlan {
     let end = tables.nodes.len() as u32;
@@ -102,6 +127,7 @@ fn empty(flow: &Flow, tables: &mut Tables) -> FlowPlan {
         deadline: None,
         parallel: None,
         budget: Budget::default(),
+        recursion: flow.recursion,
         span: flow.span,
     }
 }
@@ -120,7 +146,7 @@ fn params(flow: &Flow, access: &[Option<crate::plan::FolderAccess>]) -> Vec<Para
     plan.collect()
 }
 
-/// All flows, each after those that it calls. Reports those that call themselves.
+/// All flows, each after those that it calls, as far as they do not call it. Reports circles without a bound.
 fn callees_first(program: &Program, report: &mut Vec<Diagnostic>) -> Vec<FlowId> {
     #[derive(Clone, Copy, Default, PartialEq)]
     enum Mark {
@@ -156,7 +182,10 @@ fn callees_first(program: &Program, report: &mut Vec<Diagnostic>) -> Vec<FlowId>
             match marks[callee] {
                 Mark::New => stack.push((callee, 0)),
                 Mark::Open => {
-                    if let Some(flow) = program.flows.get(callee) {
+                    let from = stack.iter().position(|(open, _)| *open == callee).unwrap_or(0);
+                    let mut circle = stack.iter().skip(from).filter_map(|(flow, _)| program.flows.get(*flow));
+                    let bounded = circle.any(|flow| flow.recursion.is_some());
+                    if let Some(flow) = program.flows.get(callee).filter(|_| !bounded) {
                         report.push(diagnostics::recursion(&flow.name, flow.span));
                     }
                 }

@@ -1,7 +1,7 @@
 //! Walks over the expressions of a plan.
 
 use crate::plan::{
-    Arm, Backoff, Cache, CallPlan, Expr, FlowPlan, Grant, LibraryFunction, NodeKind, Operator, Rules, Slot, WaitPlan,
+    Arm, Backoff, Cache, CallPlan, Expr, FlowPlan, Grant, LibraryFunction, NodeKind, Operator, Rules, Slot, UndoPlan, WaitPlan,
 };
 
 /// The parts of an expression, shared or to be changed: the patterns take the reference's own kind.
@@ -115,6 +115,7 @@ macro_rules! visit_node {
                 $f(a);
                 $f(b);
             }
+            NodeKind::Race { wanted, .. } => wanted.into_iter().for_each(&mut *$f),
             NodeKind::Try { .. } | NodeKind::Block { .. } | NodeKind::Wait(WaitPlan::Signal { .. }) => {}
             NodeKind::Wait(WaitPlan::Time(expr) | WaitPlan::Message { topic: expr, .. }) => $f(expr),
             NodeKind::Emit { topic, value } => {
@@ -161,6 +162,9 @@ pub(crate) fn node_slots_mut<'n>(
 }
 
 fn captures_mut(kind: &mut NodeKind, f: &mut dyn FnMut(&mut Slot)) {
+    if let NodeKind::Race { arms, .. } = kind {
+        return arms.iter_mut().flat_map(|arm| &mut arm.captures).for_each(f);
+    }
     let (fixed, arms) = match kind {
         NodeKind::If { then, otherwise, .. } => ([Some(then), otherwise.as_mut(), None], None),
         NodeKind::Match { arms, .. } => ([None, None, None], Some(arms)),
@@ -169,10 +173,14 @@ fn captures_mut(kind: &mut NodeKind, f: &mut dyn FnMut(&mut Slot)) {
         }
         NodeKind::Loop { until, body, exhausted, .. } => ([Some(until), Some(body), exhausted.as_mut()], None),
         NodeKind::Try { body, handler } => ([Some(body), Some(handler), None], None),
-        NodeKind::Call(_) | NodeKind::Flow { .. } | NodeKind::Value(_) | NodeKind::Require { .. } | NodeKind::Return(_) => {
-            ([None, None, None], None)
-        }
-        NodeKind::Wait(_) | NodeKind::Emit { .. } => ([None, None, None], None),
+        NodeKind::Race { .. }
+        | NodeKind::Call(_)
+        | NodeKind::Flow { .. }
+        | NodeKind::Value(_)
+        | NodeKind::Require { .. }
+        | NodeKind::Wait(_)
+        | NodeKind::Emit { .. }
+        | NodeKind::Return(_) => ([None, None, None], None),
     };
     let children = fixed.into_iter().flatten().chain(arms.into_iter().flatten().map(|arm| &mut arm.body));
     children.flat_map(|child| &mut child.captures).for_each(f);
@@ -182,6 +190,11 @@ fn captures_mut(kind: &mut NodeKind, f: &mut dyn FnMut(&mut Slot)) {
 pub(crate) fn node_slots<'n>(kind: &'n NodeKind, policy: impl IntoIterator<Item = &'n Option<Expr>>, f: &mut dyn FnMut(Slot)) {
     node_exprs(kind, policy, &mut |expr| slots(expr, f));
     kind.children().flat_map(|child| &child.captures).for_each(|slot| f(*slot));
+}
+
+/// Each slot that the compensation of a node captures.
+pub(crate) fn undo_slots(undo: Option<&UndoPlan>, f: &mut dyn FnMut(Slot)) {
+    undo.into_iter().flat_map(|undo| &undo.child.captures).for_each(|slot| f(*slot));
 }
 
 /// The expressions of a flow itself, over the inputs of its body.

@@ -119,7 +119,7 @@ impl Lengths {
     fn ways(&self, kind: &NodeKind) -> Vec<RegionId> {
         let all: Vec<RegionId> = kind.children().map(|child| child.region).collect();
         match kind {
-            NodeKind::If { .. } | NodeKind::Match { .. } => {
+            NodeKind::If { .. } | NodeKind::Match { .. } | NodeKind::Race { .. } => {
                 all.into_iter().rev().max_by_key(|region| self.region[*region].0).into_iter().collect()
             }
             _ => all,

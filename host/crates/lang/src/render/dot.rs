@@ -15,7 +15,7 @@ pub(super) fn dot(plan: &Plan) -> String {
     }
     for (id, node) in &plan.nodes {
         lines.extend(successors(plan, node).iter().map(|later| format!("    {id} -> {later};")));
-        for (child, role, _) in names::children(&node.kind) {
+        for (child, role, _) in names::children(node) {
             let (region, role) = (child.region, quoted(&role));
             lines.push(format!("    {id} -> {region} [style=dashed, label={role}, lhead=cluster_{region}];"));
         }
@@ -34,7 +34,7 @@ fn region(plan: &Plan, id: RegionId, title: &str, depth: usize, lines: &mut Vec<
         let node = &plan.nodes[node_id];
         let label = quoted(&format!("{}: {}", node.name, names::kind(plan, node)));
         lines.push(format!("{indent}    {node_id} [label={label}, shape={}];", shape(node)));
-        for (child, role, _) in names::children(&node.kind) {
+        for (child, role, _) in names::children(node) {
             region(plan, child.region, &format!("{role} of {}", node.name), depth + 1, lines);
         }
     }

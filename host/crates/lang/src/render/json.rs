@@ -83,6 +83,7 @@ fn flow(plan: &Plan, id: FlowId) -> Json {
         "result": flow.result.to_string(),
         "body": flow.body.to_string(),
         "deadline": flow.deadline.as_ref().map(|deadline| names::expr(deadline, &frame)),
+        "recursion": flow.recursion,
         "parallel": flow.parallel.as_ref().map(|parallel| names::expr(parallel, &frame)),
         "budget": names::budget(&flow.budget, &frame),
     })
@@ -142,12 +143,12 @@ impl Walk<'_> {
                 }
             }
         }
-        let children = names::children(&node.kind);
+        let children = names::children(node);
         let listed = children.iter().map(|(child, role, _)| json!({ "role": role, "region": child.region.to_string() }));
         set("children", json!(listed.collect::<Vec<_>>()));
         self.nodes.push(Json::Object(fields));
         for (child, role, params) in children {
-            let path = if names::repeats(&role) { format!("{path}[]") } else { path.clone() };
+            let path = names::path(&path, &role);
             let owner = json!({ "node": id.to_string(), "role": role });
             self.region(child.region, &path, names::inputs(child, params, frame), &owner);
         }

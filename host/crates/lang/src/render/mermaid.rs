@@ -11,7 +11,7 @@ pub(super) fn mermaid(plan: &Plan) -> String {
     }
     for (id, node) in &plan.nodes {
         lines.extend(successors(plan, node).iter().map(|later| format!("    {id} --> {later}")));
-        for (child, role, _) in names::children(&node.kind) {
+        for (child, role, _) in names::children(node) {
             lines.push(format!("    {id} -. {} .-> {}", text(&role), child.region));
         }
     }
@@ -27,7 +27,7 @@ fn region(plan: &Plan, id: RegionId, title: &str, depth: usize, lines: &mut Vec<
     for (node_id, _) in plan.nodes_of(id) {
         let node = &plan.nodes[node_id];
         lines.push(format!("{indent}    {node_id}{}", shape(plan, node)));
-        for (child, role, _) in names::children(&node.kind) {
+        for (child, role, _) in names::children(node) {
             region(plan, child.region, &format!("{} of {}", role, node.name), depth + 1, lines);
         }
     }

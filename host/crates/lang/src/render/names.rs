@@ -20,7 +20,16 @@ const MOST_CHARS: usize = 60;
 pub(super) type Frame = Vec<String>;
 
 /// The child regions of a node, each with its role and the names of its parameters.
-pub(super) fn children(kind: &NodeKind) -> Vec<(&Child, String, Vec<String>)> {
+pub(super) fn children(node: &Node) -> Vec<(&Child, String, Vec<String>)> {
+    let mut children = own_children(&node.kind);
+    children.extend(node.undo.iter().map(|undo| {
+        let (role, params) = if undo.always { ("undo always", Vec::new()) } else { ("undo", vec!["result".to_owned()]) };
+        (&undo.child, role.to_owned(), params)
+    }));
+    children
+}
+
+fn own_children(kind: &NodeKind) -> Vec<(&Child, String, Vec<String>)> {
     let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     match kind {
         NodeKind::If { then, otherwise, .. } => {
@@ -43,6 +52,9 @@ pub(super) fn children(kind: &NodeKind) -> Vec<(&Child, String, Vec<String>)> {
         NodeKind::Try { body, handler } => {
             vec![(body, "try".to_owned(), Vec::new()), (handler, "catch".to_owned(), own(&["failure"]))]
         }
+        NodeKind::Race { arms, .. } => {
+            arms.iter().enumerate().map(|(index, arm)| (arm, format!("arm [{index}]"), Vec::new())).collect()
+        }
         NodeKind::Block { body } => vec![(body, "body".to_owned(), Vec::new())],
         NodeKind::Call(_) | NodeKind::Flow { .. } | NodeKind::Value(_) | NodeKind::Require { .. } | NodeKind::Return(_) => {
             Vec::new()
@@ -51,9 +63,16 @@ pub(super) fn children(kind: &NodeKind) -> Vec<(&Child, String, Vec<String>)> {
     }
 }
 
-/// Whether a child may be opened more than once.
-pub(super) fn repeats(role: &str) -> bool {
-    matches!(role, "each" | "pair" | "until")
+/// The path of a child of the node at `path`.
+pub(super) fn path(path: &str, role: &str) -> String {
+    match role {
+        "each" | "pair" | "until" => format!("{path}[]"),
+        "undo" | "undo always" => format!("{path}.undo"),
+        _ => match role.strip_prefix("arm [") {
+            Some(index) => format!("{path}[{index}"),
+            None => path.to_owned(),
+        },
+    }
 }
 
 /// The frame of a region from the names of its inputs.
@@ -100,6 +119,8 @@ pub(super) const fn word(kind: &NodeKind) -> &'static str {
         NodeKind::Tree { .. } => "tree",
         NodeKind::Loop { .. } => "loop",
         NodeKind::Try { .. } => "try",
+        NodeKind::Race { wanted: None, .. } => "race",
+        NodeKind::Race { wanted: Some(_), .. } => "any",
         NodeKind::Block { .. } => "block",
         NodeKind::Require { .. } => "require",
         NodeKind::Return(_) => "return",
@@ -110,7 +131,7 @@ pub(super) const fn word(kind: &NodeKind) -> &'static str {
     }
 }
 
-/// What a wait or an `emit` is about.
+/// What a wait or an `emit` is about, and how many arms of an `any` are wanted.
 pub(super) fn about(kind: &NodeKind, frame: &Frame) -> Option<String> {
     Some(match kind {
         NodeKind::Wait(WaitPlan::Time(time)) => expr(time, frame),
@@ -118,6 +139,7 @@ pub(super) fn about(kind: &NodeKind, frame: &Frame) -> Option<String> {
         NodeKind::Wait(WaitPlan::Signal { name, ty }) => format!("{name}: {ty}"),
         NodeKind::Wait(WaitPlan::Message { topic, ty: Type::Unit }) => expr(topic, frame),
         NodeKind::Wait(WaitPlan::Message { topic, ty }) => format!("{}: {ty}", expr(topic, frame)),
+        NodeKind::Race { wanted: Some(wanted), .. } => expr(wanted, frame),
         NodeKind::Emit { topic, value } => format!("{} {}", expr(topic, frame), expr(value, frame)),
         _ => return None,
     })

@@ -38,8 +38,9 @@ fn signature(flow: &FlowPlan) -> String {
     let limits = limits.into_iter().filter_map(|(key, value)| Some(format!("{key}: {}", names::expr(value.as_ref()?, &frame))));
     let budget = names::budget(&flow.budget, &frame).map(|budget| format!("budget: {budget}"));
     let limits: Vec<String> = limits.chain(budget).collect();
+    let bound = flow.recursion.map(|bound| format!(" recursive max {bound}")).unwrap_or_default();
     let with = if limits.is_empty() { String::new() } else { format!(" with {{ {} }}", limits.join(", ")) };
-    format!("flow {}({}) -> {}{with}\n", flow.name, params.join(", "), flow.result)
+    format!("flow {}({}) -> {}{bound}{with}\n", flow.name, params.join(", "), flow.result)
 }
 
 const fn access(access: Option<FolderAccess>) -> &'static str {
@@ -84,8 +85,8 @@ impl Rows<'_> {
             },
         };
         self.rows.push([id.to_string(), role.to_owned(), path.clone(), kind, waits.join(", "), grants, policy.join(", ")]);
-        for (child, role, params) in names::children(&node.kind) {
-            let path = if names::repeats(&role) { format!("{path}[]") } else { path.clone() };
+        for (child, role, params) in names::children(node) {
+            let path = names::path(&path, &role);
             self.region(child.region, &path, &role, names::inputs(child, params, frame));
         }
     }

@@ -5,7 +5,7 @@ use cranelift_entity::PrimaryMap;
 use grammar::Span;
 use lang::plan::{
     Backoff, Budget, CallPlan, Child, ComponentId, ComponentRef, Expr, FlowId, FlowPlan, FunctionId, FunctionRef, Grant, Node,
-    NodeId, NodeKind, Operator, ParamPlan, Plan, Region, RegionId, Rules, Slot, WaitPlan,
+    NodeId, NodeKind, Operator, ParamPlan, Plan, Region, RegionId, Rules, Slot, UndoPlan, WaitPlan,
 };
 
 /// A region that is being made.
@@ -34,11 +34,13 @@ pub struct NodePolicy {
     pub budget: Budget,
     /// What it gives.
     pub ty: Type,
+    /// What takes it back.
+    pub undo: Option<UndoPlan>,
 }
 
 impl Default for NodePolicy {
     fn default() -> Self {
-        Self { deadline: None, parallel: None, budget: Budget::default(), ty: Type::U64 }
+        Self { deadline: None, parallel: None, budget: Budget::default(), ty: Type::U64, undo: None }
     }
 }
 
@@ -47,6 +49,12 @@ impl RegionDraft {
     #[must_use]
     pub const fn new(inputs: u32) -> Self {
         Self { inputs, nodes: Vec::new() }
+    }
+
+    /// How many inputs it has.
+    #[must_use]
+    pub const fn inputs(&self) -> u32 {
+        self.inputs
     }
 
     /// Adds a node that also waits for `after`. Gives the slot of its value.
@@ -134,6 +142,7 @@ impl PlanBuilder {
                 parallel: node.policy.parallel,
                 budget: node.policy.budget,
                 ty: node.policy.ty,
+                undo: node.policy.undo.map(Box::new),
             });
         }
         self.regions.push(Region { inputs: draft.inputs, nodes: start..start + count, result })
@@ -156,8 +165,15 @@ impl PlanBuilder {
             deadline: None,
             parallel: None,
             budget: Budget::default(),
+            recursion: None,
             span: Span::default(),
         })
+    }
+
+    /// The id of the flow that is made next, for its own body.
+    #[must_use]
+    pub fn next_flow(&self) -> FlowId {
+        self.flows.next_key()
     }
 
     /// Changes a flow.
@@ -248,7 +264,7 @@ pub fn remainder_is(value: Expr, divisor: u64, rest: u64) -> Expr {
 
 fn predecessors(node: &NodeDraft, inputs: u32) -> Vec<u32> {
     let mut slots = node.after.clone();
-    for child in node.kind.children() {
+    for child in node.kind.children().chain(node.policy.undo.iter().map(|undo| &undo.child)) {
         slots.extend(&child.captures);
     }
     expressions(&node.kind, &mut |expr| walk(expr, &mut slots));
@@ -281,6 +297,7 @@ fn expressions(kind: &NodeKind, visit: &mut dyn FnMut(&Expr)) {
         NodeKind::Fold { init, list, .. } => [init, list].into_iter().for_each(visit),
         NodeKind::Loop { init, max, .. } => [init, max].into_iter().for_each(visit),
         NodeKind::Require { condition, message, details } => [condition, message].into_iter().chain(details).for_each(visit),
+        NodeKind::Race { wanted, .. } => wanted.iter().for_each(visit),
         NodeKind::Wait(WaitPlan::Time(expr) | WaitPlan::Message { topic: expr, .. }) => visit(expr),
         NodeKind::Emit { topic, value } => [topic, value].into_iter().for_each(visit),
         NodeKind::Try { .. } | NodeKind::Block { .. } | NodeKind::Wait(WaitPlan::Signal { .. }) => {}

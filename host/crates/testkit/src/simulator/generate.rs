@@ -9,6 +9,10 @@ use lang::plan::{
     RegionId, Slot, WaitPlan,
 };
 
+mod effects;
+
+use effects::undone_name;
+
 use super::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, count, number, numbers, remainder_is, slot, step, wait};
 
 /// A step `…_p2` may start twice in so many milliseconds.
@@ -21,7 +25,7 @@ pub fn plan(seed: u64, steps: u64) -> Plan {
     let functions = ["alpha", "beta", "gamma"].map(|name| builder.function(name, Type::U64)).to_vec();
     let mut random = fastrand::Rng::with_seed(seed);
     let prioritized = random.bool();
-    let mut generator = Generator { builder, functions, random, prioritized, names: 0, steps: 0, weight: 1 };
+    let mut generator = Generator { builder, functions, random, prioritized, names: 0, steps: 0, weight: 1, fate: Fate::Kept };
     let mut draft = RegionDraft::new(1);
     let mut slots = vec![Slot(0)];
     while generator.steps < steps {
@@ -50,6 +54,19 @@ struct Generator {
     steps: u64,
     /// How often what is generated now runs.
     weight: u64,
+    /// Whether what is generated now is in a region that does not come to its end, or in a compensation.
+    fate: Fate,
+}
+
+/// What becomes of the steps that are generated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// They stay done as long as the run does.
+    Kept,
+    /// Their region fails or is cancelled.
+    Lost,
+    /// They take something back themselves.
+    Final,
 }
 
 impl Generator {
@@ -110,7 +127,11 @@ impl Generator {
             name.push_str(&format!("_r{retries}"));
         }
         let deadline = if self.random.u32(..8) == 0 { Some(wait(1_000_000_000)) } else { None };
-        draft.node(&name, NodeKind::Call(Box::new(plan)), after, NodePolicy { deadline, ..NodePolicy::default() })
+        let undo = if self.fate != Fate::Final && self.random.u32(..5) == 0 { Some(self.undo(draft, false)) } else { None };
+        if undo.is_some() {
+            name = undone_name(self.fate, &name);
+        }
+        draft.node(&name, NodeKind::Call(Box::new(plan)), after, NodePolicy { deadline, undo, ..NodePolicy::default() })
     }
 
     /// Rules that change the order of steps and nothing else; the name tells the simulator what to look at.
@@ -138,7 +159,7 @@ impl Generator {
     fn form(&mut self, draft: &mut RegionDraft, slots: &[Slot], depth: u32) -> Slot {
         let (a, b) = (self.any(slots), self.any(slots));
         let deep = depth < 3 && self.weight < 24;
-        match self.random.u32(..if deep { 27 } else { 7 }) {
+        match self.random.u32(..if deep { 32 } else { 7 }) {
             0..=3 => self.any_step(draft, vec![slot(a)], &[]),
             4..=5 => {
                 let after = [self.any(slots)];
@@ -163,6 +184,9 @@ impl Generator {
             23 => self.echo(draft, a, depth),
             24 | 25 => self.post(draft, a, depth),
             26 => self.fused(draft, a),
+            27..=28 => self.race(draft, a, b),
+            29..=30 => self.saga(draft, a),
+            31 => self.recursion(draft, a),
             _ => self.attempt(draft, a, b, depth),
         }
     }
@@ -334,6 +358,7 @@ impl Generator {
     /// A body that fails in one way, among steps that do not, and what takes the failure.
     fn racy(&mut self, draft: &mut RegionDraft, a: Slot) -> Slot {
         let mut body = RegionDraft::new(1);
+        let fate = std::mem::replace(&mut self.fate, Fate::Lost);
         for _ in 0..self.random.u32(1..5) {
             self.any_step(&mut body, vec![slot(Slot(0))], &[]);
         }
@@ -362,6 +387,7 @@ impl Generator {
                 body.node("some", NodeKind::Map { list, body: child(inner, &[]), collect: false }, &[], policy);
             }
         }
+        self.fate = fate;
         let body = self.builder.region(body, number(1));
         let mut handler = RegionDraft::new(2);
         let kind = Expr::Field(Box::new(slot(Slot(0))), "kind".into());

@@ -299,7 +299,7 @@ impl Machine {
         if self.in_flight.insert(key, Arc::clone(&start.path)).is_some() {
             return Err(format!("`{}` was started twice", start.path));
         }
-        self.check_stopped(&start.path)?;
+        self.check_stopped(&start.path, outside)?;
         rules::key_is_free(self.in_flight.values(), &start.path)?;
         outside.limits.begin(&start.path, start.number, self.now)?;
         let (pure_step, repeatable) = kind_of(&start.path);
@@ -318,13 +318,16 @@ impl Machine {
         Ok(())
     }
 
-    /// When a failure is handled, nothing of what failed runs any more.
-    fn check_stopped(&self, path: &str) -> Result<(), String> {
-        for (at, _) in path.match_indices(".catch") {
-            let body = format!("{}/", path.get(..at).unwrap_or_default());
+    /// When a failure is handled or a race is over, nothing of what failed or lost runs any more, and all is undone.
+    fn check_stopped(&self, path: &str, outside: &Outside) -> Result<(), String> {
+        let handled = path.match_indices(".catch").map(|(at, _)| format!("{}/", path.get(..at).unwrap_or_default()));
+        let region = path.rsplit_once('/').map_or("", |(region, _)| region);
+        let race = path.rsplit_once("past").map(|(_, race)| format!("{region}/{race}["));
+        for body in handled.chain(race) {
             if let Some(other) = self.in_flight.values().find(|other| other.starts_with(&body)) {
                 return Err(format!("`{path}` began while `{other}` was still running"));
             }
+            outside.undone.check_below(&body, path)?;
         }
         Ok(())
     }

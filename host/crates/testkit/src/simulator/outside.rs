@@ -10,6 +10,7 @@ use lang::plan::Plan;
 
 use super::mail::{self, Inbox};
 use super::rules::Limits;
+use super::undone::Undone;
 
 /// The world around the processes that own a run.
 pub(super) struct Outside {
@@ -31,6 +32,8 @@ pub(super) struct Outside {
     facts: BTreeMap<Arc<str>, Facts>,
     /// Steps about which the operator decided, and whether their attempt had begun; the decision may get lost.
     asked: BTreeMap<TaskId, (Arc<str>, bool)>,
+    /// What was done and taken back.
+    pub(super) undone: Undone,
 }
 
 /// What is known of a path.
@@ -65,6 +68,7 @@ impl Outside {
             plan,
             facts: BTreeMap::new(),
             asked: BTreeMap::new(),
+            undone: Undone::default(),
         }
     }
 
@@ -86,6 +90,7 @@ impl Outside {
             if self.outcome().is_some() {
                 return Err("something was appended after the end".to_owned());
             }
+            self.undone.note(event, &self.asked);
             match &event.body {
                 EventBody::AttemptStarted { attempt, .. } => {
                     self.facts_of(&attempt.path).started.insert(attempt.number);
@@ -114,6 +119,9 @@ impl Outside {
                 _ => {}
             }
             self.durable.push(event.clone());
+            if let EventBody::RunEnded { outcome } = &event.body {
+                self.undone.check_end(matches!(outcome, RunOutcome::Succeeded(_)))?;
+            }
         }
         Ok(())
     }

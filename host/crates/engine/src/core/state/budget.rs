@@ -72,6 +72,7 @@ impl State {
     /// Counts an attempt that is about to start; if a budget around it is used up, the outermost such block fails instead.
     pub(super) fn within_budget(&mut self, id: TaskId) -> bool {
         let Some(task) = self.tasks.get(&id) else { return false };
+        let activity = task.activity;
         let (innermost, counts) = (task.scope, task.failures == 0 || !self.bugs.0.has(Bug::BudgetNotCounted));
         let mut over = None;
         let mut at = innermost;
@@ -83,7 +84,10 @@ impl State {
         if let Some((owner, message)) = over {
             let path = self.path_of_activity(owner);
             self.stop_and_fail(owner, failure(FailureKind::Resource, message), path);
-            return false;
+            // What takes an effect back is not stopped, and runs though nothing is left.
+            if self.is_stopping(activity) {
+                return false;
+            }
         }
         if counts {
             self.each_budget(innermost, |budget| budget.started += 1);

@@ -36,6 +36,7 @@ impl State {
         }
         match (&activity.form, result) {
             (Form::Map(_), result) => self.map_child_done(id, role, result),
+            (Form::Race(_), result) => self.arm_done(id, role, result),
             (Form::Try, Err(failed)) if role == Role::Body => {
                 self.open_part(id, Which::Handler, Role::Handler, [failure_value(&failed.failure)]);
             }
@@ -44,7 +45,7 @@ impl State {
             (Form::Fold(_), Ok(value)) => self.fold_on(id, value),
             (Form::Tree(_), Ok(value)) => self.tree_child_done(id, role, value),
             (Form::Loop(_), Ok(value)) => self.loop_child_done(id, role, value),
-            (Form::Flow | Form::Single | Form::Try, Ok(value)) => self.complete(id, value),
+            (Form::Flow | Form::Single | Form::Try | Form::Undo(_), Ok(value)) => self.complete(id, value),
             // They have no children.
             (Form::Call(_) | Form::Wait(_) | Form::Emit(_) | Form::Hook(_), Ok(_)) => {}
         }

@@ -1,6 +1,6 @@
 //! What a state is made of.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use catalog::{Name, Value};
@@ -53,6 +53,26 @@ pub(crate) struct Instance {
     pub(crate) active: Vec<ActivityId>,
     pub(crate) scope: Option<ScopeId>,
     pub(crate) closing: Option<Cause>,
+    pub(crate) undos: Undos,
+}
+
+/// What is to be taken back should a region fail or be cancelled.
+#[derive(Debug, Default)]
+pub(crate) struct Undos {
+    /// By a number that counts up with what is done: the last one is taken back first.
+    pub(crate) kept: BTreeMap<u64, Undo>,
+    /// Compensations that failed, with their paths.
+    pub(crate) failed: Vec<(Arc<str>, Failure)>,
+}
+
+/// A compensation that may be needed.
+#[derive(Debug)]
+pub(crate) struct Undo {
+    /// Of the node.
+    pub(crate) path: Arc<str>,
+    pub(crate) node: NodeId,
+    /// What its region's frame begins with.
+    pub(crate) frame: Vec<Option<Value>>,
 }
 
 /// What a region is to the node that opened it.
@@ -68,6 +88,8 @@ pub(crate) enum Role {
     Handler,
     /// What a loop does at its bound.
     Exhausted,
+    /// Takes the node's effect back.
+    Undo,
     /// Gives a value of this level of a tree.
     Pair { level: u32, index: u32 },
 }
@@ -81,6 +103,13 @@ pub(crate) enum Cause {
     Returned(Value),
     /// Nobody wants its value.
     Unwanted,
+}
+
+impl Cause {
+    /// Whether what the region did is taken back.
+    pub(crate) const fn takes_back(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Unwanted)
+    }
 }
 
 /// A failure with the path of the node that it came from.
@@ -128,6 +157,9 @@ pub(crate) enum Form {
     Tree(Box<TreeForm>),
     Loop(Box<LoopForm>),
     Try,
+    Race(Box<RaceForm>),
+    /// A compensation, in the region that is taken back; the path is the node's whose effect it is.
+    Undo(Arc<str>),
     Wait(Box<WaitForm>),
     Emit(TaskId),
     /// A handler is called.
@@ -228,6 +260,19 @@ pub(crate) struct LoopForm {
     pub(crate) value: Value,
     pub(crate) iteration: u32,
     pub(crate) max: u32,
+}
+
+/// Arms that run at once.
+#[derive(Debug)]
+pub(crate) struct RaceForm {
+    /// What the arms gave, by their index.
+    pub(crate) won: Vec<Option<Value>>,
+    pub(crate) winners: u32,
+    pub(crate) failures: u32,
+    /// So many successes decide it.
+    pub(crate) wanted: u32,
+    /// How it ends as soon as the other arms have ended.
+    pub(crate) decided: Option<Result<Value, Box<Failed>>>,
 }
 
 /// A step that is ready, running or waiting.

@@ -46,6 +46,7 @@ impl State {
             NodeKind::Return(expr) => {
                 let value = self.eval_in(id, expr)?;
                 if let Some(flow) = self.flow_around(id) {
+                    self.keep_for_flow(id, flow);
                     self.close(vec![(flow, Cause::Returned(value))]);
                 }
             }
@@ -54,6 +55,7 @@ impl State {
             NodeKind::Emit { topic, value } => self.begin_emit(id, node, topic, value)?,
             NodeKind::Flow { flow, args } => {
                 let args = args.iter().map(|arg| self.eval_in(id, arg)).collect::<Result<Vec<_>, _>>()?;
+                self.check_recursion(id, *flow)?;
                 if let (Some(shape), Some(activity)) = (plan.flows.get(*flow), self.begin_form(id, node, Form::Flow)?) {
                     self.open_flow(activity, *flow, shape.body, args);
                 }
@@ -80,6 +82,7 @@ impl State {
                     self.open_child(activity, Role::Body, body, []);
                 }
             }
+            NodeKind::Race { arms, wanted } => self.begin_race(id, node, arms, wanted.as_ref())?,
             NodeKind::Map { list, collect, .. } => self.begin_map(id, node, list, *collect)?,
             NodeKind::Fold { init, list, .. } => {
                 let (value, items) = (self.eval_in(id, init)?, ListValue::evaluate(list, self.frame(id))?);

@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use catalog::Value;
-use lang::plan::{Child, NodeId, NodeKind, RegionId};
+use lang::plan::{Child, NodeId, RegionId};
 
 use super::State;
-use super::model::{Activity, ActivityId, Cause, Failed, Form, Instance, InstanceId, Role, Work};
+use super::model::{Activity, ActivityId, Cause, Failed, Form, Instance, InstanceId, Role, Undos, Work};
 use crate::core::bugs::Bug;
 use crate::core::values::evaluate;
 use crate::event::{Failure, Payload, RunOutcome};
@@ -56,6 +56,7 @@ impl State {
             active: Vec::new(),
             scope: activity.scope,
             closing: None,
+            undos: Undos::default(),
         });
         activity.children.push(id);
         if count == 0 {
@@ -68,6 +69,7 @@ impl State {
     /// A node's value is there: those that wait for it count down.
     pub(super) fn node_done(&mut self, id: InstanceId, node: NodeId, value: Value) {
         let plan = self.plan();
+        self.keep_undo(id, node, Some(&value));
         let Some(instance) = self.instances.get_mut(id) else { return };
         if instance.closing.is_some() {
             return;
@@ -106,22 +108,30 @@ impl State {
             return;
         }
         let Some(shape) = plan.regions.get(instance.region) else { return };
-        let result = match evaluate(&shape.result, &instance.frame) {
-            Ok(value) => Ok(value),
-            Err(failure) => Err(Box::new(Failed { failure, path: self.path_of_region(id) })),
-        };
-        self.close_region(id, result);
+        match evaluate(&shape.result, &instance.frame) {
+            Ok(value) => self.close_region(id, Ok(value)),
+            Err(failure) => {
+                let failed = Box::new(Failed { failure, path: self.path_of_region(id) });
+                let Some(instance) = self.instances.get_mut(id) else { return };
+                if instance.undos.kept.is_empty() {
+                    let failed = instance.undos.tell(failed);
+                    self.close_region(id, Err(failed));
+                } else {
+                    self.close(vec![(id, Cause::Failed(failed))]);
+                }
+            }
+        }
     }
 
     /// Nothing runs in it any more.
     pub(super) fn settle_region(&mut self, id: InstanceId) {
-        let Some(instance) = self.instances.get_mut(id) else { return };
-        if !instance.active.is_empty() {
+        if self.instances.get(id).is_none_or(|instance| !instance.active.is_empty()) || self.undo_next(id) {
             return;
         }
+        let Some(instance) = self.instances.get_mut(id) else { return };
         let result = match instance.closing.take() {
             None => return,
-            Some(Cause::Failed(failed)) => Err(failed),
+            Some(Cause::Failed(failed)) => Err(instance.undos.tell(failed)),
             Some(Cause::Returned(value)) => Ok(value),
             Some(Cause::Unwanted) => Ok(Value::Unit),
         };
@@ -129,7 +139,8 @@ impl State {
     }
 
     fn close_region(&mut self, id: InstanceId, result: RegionResult) {
-        let Some(instance) = self.instances.remove(id) else { return };
+        let Some(mut instance) = self.instances.remove(id) else { return };
+        self.hand_over(instance.owner, std::mem::take(&mut instance.undos), result.is_ok());
         let Some(owner) = self.activities.get_mut(instance.owner) else { return };
         owner.children.swap_remove(instance.at);
         if let Some(moved) = owner.children.get(instance.at).copied()
@@ -190,6 +201,8 @@ impl State {
         let Some(activity) = self.remove_activity(id) else { return };
         match (&activity.form, activity.place) {
             (Form::Hook(form), _) => self.hook_done(id, form, Ok(value)),
+            // Its region settles, with the next one.
+            (Form::Undo(_), _) => {}
             (_, Some((instance, node))) => self.node_done(instance, node, value),
             (_, None) => self.end(RunOutcome::Succeeded(Payload::Value(value))),
         }
@@ -197,9 +210,16 @@ impl State {
 
     /// A node that has begun fails.
     pub(super) fn fail(&mut self, id: ActivityId, failed: Box<Failed>) {
+        self.keep_interrupted(id, None);
+        self.fail_kept(id, failed);
+    }
+
+    /// The same when it is settled whether there is something to take back.
+    pub(super) fn fail_kept(&mut self, id: ActivityId, failed: Box<Failed>) {
         let Some(activity) = self.remove_activity(id) else { return };
         match (&activity.form, activity.place) {
             (Form::Hook(form), _) => self.hook_done(id, form, Err(failed)),
+            (Form::Undo(_), Some((instance, _))) => self.undo_failed(instance, *failed),
             (_, Some((instance, _))) => self.fail_region(instance, failed),
             (_, None) => self.end(RunOutcome::Failed { failure: failed.failure, path: failed.path }),
         }
@@ -217,14 +237,25 @@ impl State {
         let mut parts = Vec::new();
         let mut place = Some((instance, node));
         let mut role = Role::Body;
+        let mut undone = None;
         while let Some((instance, node)) = place {
             parts.push((node, role));
             let Some(instance) = self.instances.get(instance) else { break };
             role = instance.role;
-            place = self.activities.get(instance.owner).and_then(|owner| owner.place);
+            let owner = self.activities.get(instance.owner);
+            if let Some(Form::Undo(path)) = owner.map(|owner| &owner.form) {
+                undone = Some(path);
+                break;
+            }
+            place = owner.and_then(|owner| owner.place);
         }
         let mut text = String::with_capacity(16 * (parts.len() + 1));
-        text.push_str(plan.flows.get(plan.entry).map_or("", |flow| &flow.name));
+        if let Some(path) = undone {
+            text.push_str(path);
+            push_role(&mut text, role);
+        } else {
+            text.push_str(plan.flows.get(plan.entry).map_or("", |flow| &flow.name));
+        }
         for (node, role) in parts.into_iter().rev() {
             text.push('/');
             text.push_str(plan.nodes.get(node).map_or("", |node| &node.name));
@@ -236,6 +267,9 @@ impl State {
     /// The path of the node that opened a region.
     fn path_of_region(&self, id: InstanceId) -> Arc<str> {
         let owner = self.instances.get(id).and_then(|instance| self.activities.get(instance.owner));
+        if let Some(Form::Undo(path)) = owner.map(|owner| &owner.form) {
+            return [path, ".undo"].concat().into();
+        }
         match owner.and_then(|owner| owner.place) {
             Some((instance, node)) => self.path(instance, node),
             None => self.plan().flows.get(self.plan().entry).map_or_else(|| "".into(), |flow| Arc::clone(&flow.name)),
@@ -244,14 +278,12 @@ impl State {
 
     /// The region of the flow around a region: where a `return` goes.
     pub(super) fn flow_around(&self, mut id: InstanceId) -> Option<InstanceId> {
-        let plan = self.plan();
         loop {
             let owner = self.activities.get(self.instances.get(id)?.owner)?;
-            let Some((outer, node)) = owner.place else { return Some(id) };
-            if matches!(plan.nodes.get(node)?.kind, NodeKind::Flow { .. }) {
+            if matches!(owner.form, Form::Flow) {
                 return Some(id);
             }
-            id = outer;
+            id = owner.place?.0;
         }
     }
 }
@@ -265,6 +297,7 @@ fn push_role(text: &mut String, role: Role) {
         Role::Test(index) => write!(text, ".until[{index}]"),
         Role::Handler => write!(text, ".catch"),
         Role::Exhausted => write!(text, ".else"),
+        Role::Undo => write!(text, ".undo"),
         Role::Pair { level, index } => write!(text, "[{level}.{index}]"),
     };
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use catalog::Value;
+
 use super::model::{ActivityId, Cause, Failed, Form, InstanceId, Status, Stop, Work};
 use super::{Command, State};
 use crate::core::bugs::Bug;
@@ -113,6 +115,11 @@ impl State {
 
     /// All in a node that was told to stop has ended.
     pub(super) fn activity_stopped(&mut self, id: ActivityId) {
+        self.activity_stopped_with(id, None);
+    }
+
+    /// The same of a step that gave a value all the same, which is to be taken back.
+    pub(super) fn activity_stopped_with(&mut self, id: ActivityId, value: Option<&Value>) {
         let Some(activity) = self.activities.get_mut(id) else { return };
         if !activity.children.is_empty() {
             return;
@@ -123,11 +130,14 @@ impl State {
             Form::Hook(form) => Some(form.task),
             _ => None,
         };
+        if task.is_none_or(|task| self.has_begun(task)) {
+            self.keep_interrupted(id, value);
+        }
         if let Some(task) = task {
             self.forget_task(task);
         }
         match stopping {
-            Stop::Failed(failed) => self.fail(id, failed),
+            Stop::Failed(failed) => self.fail_kept(id, failed),
             Stop::Unwanted => {
                 let was_root = self.root == Some(id);
                 self.remove_activity(id);

@@ -155,14 +155,14 @@ impl State {
     }
 
     /// Whether a step is being stopped.
-    fn is_stopping(&self, activity: ActivityId) -> bool {
+    pub(super) fn is_stopping(&self, activity: ActivityId) -> bool {
         self.activities.get(activity).is_none_or(|Activity { stopping, .. }| stopping.is_some())
     }
 
     pub(super) fn attempt_succeeded(&mut self, id: TaskId, value: Value) {
         let Some(activity) = self.tasks.get(&id).map(|task| task.activity) else { return };
         if self.is_stopping(activity) {
-            self.activity_stopped(activity);
+            self.activity_stopped_with(activity, Some(&value));
         } else {
             self.tell_step(id, Ok(&value), true);
             self.forget_task(id);
@@ -312,6 +312,14 @@ impl State {
         }
         self.release_held();
         Ok(())
+    }
+
+    /// Whether an attempt of a step was begun.
+    pub(super) fn has_begun(&self, id: TaskId) -> bool {
+        self.tasks.get(&id).is_some_and(|task| {
+            let runs = matches!(task.status, Status::Running | Status::Backoff(_) | Status::Unknown);
+            task.number > 1 || (runs && (task.pure_step || task.started))
+        })
     }
 
     /// A step is over.

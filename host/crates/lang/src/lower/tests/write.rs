@@ -61,6 +61,7 @@ impl Write {
             body: block(statements),
             bindings: self.bindings,
             mocks: None,
+            recursion: None,
             span: Span::default(),
         }
     }
