@@ -151,7 +151,7 @@ pub enum Statement {
     Require {
         /// A `bool`.
         condition: Expr,
-        /// A `string`, "the condition `…` does not hold" when none was written.
+        /// A `string`, "the condition `…` does not hold" when none was written; or a `failure`.
         message: Expr,
         /// `assert`: a failure also tells what was compared.
         assert: bool,

@@ -313,7 +313,7 @@ pub enum NodeKind {
     Require {
         /// A `bool`.
         condition: Expr,
-        /// A `string`.
+        /// A `string`; or a `failure`, which is what it fails with.
         message: Expr,
         /// A `json` for the details of the failure. Only in tests.
         details: Option<Expr>,

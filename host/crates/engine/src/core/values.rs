@@ -148,10 +148,52 @@ pub(crate) fn failure_value(failure: &Failure) -> Value {
     ])
 }
 
+/// The failure that a flow's `failure` record stands for.
+pub(crate) fn failure_of(value: &Value) -> Failure {
+    let kind = match value.field("kind") {
+        Some(Value::Enum(name)) => FailureKind::ALL.into_iter().find(|kind| kind.name() == &**name),
+        _ => None,
+    };
+    let message = match value.field("message") {
+        Some(Value::String(text)) => text.to_string(),
+        _ => String::new(),
+    };
+    let details = match value.field("details") {
+        Some(Value::Json(document)) if !document.is_null() => Some(Arc::clone(document)),
+        _ => None,
+    };
+    let retry_after = match value.field("retry_after") {
+        Some(Value::Option(Some(wait))) => match **wait {
+            Value::Duration(nanoseconds) => Some(milliseconds(nanoseconds)),
+            _ => None,
+        },
+        _ => None,
+    };
+    Failure { kind: kind.unwrap_or(FailureKind::Logic), message, details, retry_after }
+}
+
 /// The value of a payload that has this type.
 pub(crate) fn decode(payload: &Payload, ty: &Type) -> Result<Value, String> {
     match payload {
         Payload::Value(value) => Ok(value.clone()),
         Payload::Text(text) => catalog::json::parse(text, ty).map_err(|error| error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use catalog::FailureKind;
+
+    use super::{failure_of, failure_value};
+    use crate::event::Failure;
+
+    #[test]
+    fn a_failure_survives_the_flow() {
+        for details in [None, Some(Arc::new(serde_json::json!({ "code": 7 })))] {
+            let failure = Failure { kind: FailureKind::Network, message: "no route".into(), details, retry_after: Some(250) };
+            assert_eq!(failure_of(&failure_value(&failure)), failure);
+        }
     }
 }

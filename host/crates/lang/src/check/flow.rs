@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use catalog::{Name, Type, Value};
+use catalog::{Name, Type, Value, failure_type};
 use cranelift_entity::PrimaryMap;
 use grammar::ast::{Block, Expr, ExprKind, Statement, StatementKind, TypeExpr};
 use grammar::{Ident, Span};
@@ -539,13 +539,22 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
     fn require(&mut self, condition: &Expr, message: Option<&Expr>, span: Span) -> Option<ir::Statement> {
         let checked = self.check(condition, &Type::Bool, Why::Condition("require"));
         let message = match message {
-            Some(message) => self.check(message, &Type::String, Why::Library("require condition else \"message\"")),
+            Some(message) => self.reason(message),
             None => {
                 let text = format!("the condition `{}` does not hold", self.g.loaded.sources.text(condition.span));
                 Some(constant(Value::string(text), Type::String, span))
             }
         };
         Some(ir::Statement::Require { condition: checked?, message: message?, assert: false, span })
+    }
+
+    /// What a `require` fails with: a message, or a failure that was caught.
+    fn reason(&mut self, written: &Expr) -> Option<ir::Expr> {
+        let checked = self.expr(written, Want::Any)?;
+        if checked.ty == failure_type() {
+            return Some(checked);
+        }
+        Some(self.coerce(checked, &Type::String, Why::Library("require condition else \"message\"")))
     }
 
     fn return_statement(&mut self, value: Option<&Expr>, span: Span) -> Option<ir::Statement> {

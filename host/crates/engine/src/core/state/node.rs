@@ -7,7 +7,7 @@ use lang::plan::{Arm, Expr, FlowId, NodeId, NodeKind, RegionId};
 use super::State;
 use super::budget::Bounds;
 use super::model::{ActivityId, Cause, FoldForm, Form, InstanceId, LoopForm, MapForm, Role};
-use crate::core::values::{ListValue, evaluate, evaluate_bool, evaluate_duration, evaluate_u32, failure};
+use crate::core::values::{ListValue, evaluate, evaluate_bool, evaluate_duration, evaluate_u32, failure, failure_of};
 use crate::event::Failure;
 
 impl State {
@@ -116,7 +116,7 @@ impl State {
         }
         let mut failure = match self.eval_in(id, told.0)? {
             Value::String(text) => failure(FailureKind::Logic, &*text),
-            other => failure(FailureKind::Logic, format!("{other:?}")),
+            caught => failure_of(&caught),
         };
         if let Some(Ok(Value::Json(details))) = told.1.map(|details| self.eval_in(id, details)) {
             failure.details = Some(details);
