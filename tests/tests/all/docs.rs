@@ -1,7 +1,7 @@
 //! README, reference and examples say what is true: their blocks are executed, page by page, in order.
 //!
-//! In a page, "```flow" is a flow that must check; "```flow name.flow" is in addition written to that file; in
-//! "```console" each line after `$ host ` is a command that must succeed. A page is executed in a folder in
+//! In a page, "```flow" is a flow that must check, and whose tests must pass; "```flow name.flow" is in addition written to that
+//! file; in "```console" each line after `$ host ` is a command that must succeed. A page is executed in a folder in
 //! which `workflows`, `plugins`, `host` and `examples` are those of the project.
 
 use std::path::{Path, PathBuf};
@@ -59,6 +59,10 @@ fn check(site: &Site, page: &Path, file: &str, text: &str) {
     let printed = site.host(["check", file]);
     assert_eq!(printed.code, 0, "{}:\n{text}\n{}", page.display(), printed.err);
     assert!(!printed.err.contains("warning"), "{}:\n{text}\n{}", page.display(), printed.err);
+    if text.contains("\ntest \"") {
+        let printed = site.host(["test", file]);
+        assert_eq!(printed.code, 0, "{}:\n{text}\n{}\n{}", page.display(), printed.out, printed.err);
+    }
 }
 
 fn run(site: &Site, page: &Path, block: &str) -> u32 {
