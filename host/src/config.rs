@@ -18,6 +18,11 @@ pub(crate) struct Config {
     pub(crate) limits: LimitsConfig,
     /// Classes by name; they cap what flows declare for a class of the same name.
     pub(crate) classes: BTreeMap<String, ClassConfig>,
+    /// Agents by the role that they answer for.
+    pub(crate) roles: BTreeMap<String, RoleConfig>,
+    /// Where the file is: paths of components are relative to it.
+    #[serde(skip)]
+    pub(crate) folder: PathBuf,
 }
 
 /// `[store]`
@@ -65,6 +70,19 @@ pub(crate) struct ClassConfig {
     pub(crate) timeout: Option<String>,
 }
 
+/// `[roles.NAME]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RoleConfig {
+    /// Relative to the configuration file.
+    pub(crate) component: PathBuf,
+    /// `function` or `interface.function`.
+    pub(crate) function: String,
+    /// What the agent may do: `http HOST`, `env NAME`, `clock`, `random`.
+    #[serde(default)]
+    pub(crate) allow: Vec<String>,
+}
+
 /// Used when `--config` does not name another and it exists.
 const DEFAULT_FILE: &str = "flowhost.toml";
 
@@ -85,7 +103,9 @@ impl Config {
     fn read(path: &Path) -> Result<Self, Problem> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Problem::usage(format!("the configuration `{}` cannot be read: {error}", path.display())))?;
-        toml::from_str(&text).map_err(|error| {
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let config = toml::from_str(&text).map(|config| Self { folder, ..config });
+        config.map_err(|error| {
             Problem::usage(format!("the configuration `{}` is wrong: {}", path.display(), error.to_string().trim_end()))
                 .help("the reference lists all keys: host/docs/configuration.md")
         })

@@ -9,6 +9,7 @@ mod output;
 mod plugin;
 mod program;
 mod progress;
+mod roles;
 mod world;
 
 use std::process::ExitCode;

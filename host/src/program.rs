@@ -2,7 +2,8 @@
 //!
 //! A run is continued from this, never from files that may have changed since. The document is JSON:
 //! `{"v": 1, "root": path, "entry": name or null, "sources": {path: text},
-//! "components": [{"reference", "from", "source", "digest"}]}`; the components' bytes are blobs of their own.
+//! "components": [{"reference", "from", "source", "digest"}], "roles": [{"role", "digest", "function", "allow"}]}`; the
+//! components' bytes are blobs of their own. `roles` are the agents of the plan's roles; left out where there are none.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use lang::{ComponentProblem, LoadedComponent, World};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{Exit, Problem};
+use crate::roles::{RoleAgents, StoredRole};
 use crate::world::ReadFiles;
 
 /// The packed form's version.
@@ -25,6 +27,16 @@ struct Packed {
     entry: Option<String>,
     sources: BTreeMap<String, String>,
     components: Vec<PackedComponent>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<PackedRole>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PackedRole {
+    role: String,
+    digest: String,
+    function: String,
+    allow: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -36,8 +48,14 @@ struct PackedComponent {
 }
 
 /// Keeps sources and components in the store and returns the program's digest.
-pub(crate) fn pack(journal: &dyn Journal, root: &str, entry: Option<&str>, files: &ReadFiles) -> Result<Digest, JournalError> {
-    for bytes in files.bytes.values() {
+pub(crate) fn pack(
+    journal: &dyn Journal,
+    root: &str,
+    entry: Option<&str>,
+    files: &ReadFiles,
+    roles: &RoleAgents,
+) -> Result<Digest, JournalError> {
+    for bytes in files.bytes.values().chain(roles.bytes.values()) {
         journal.put_blob(bytes)?;
     }
     let packed = Packed {
@@ -55,6 +73,16 @@ pub(crate) fn pack(journal: &dyn Journal, root: &str, entry: Option<&str>, files
                 digest: hex::encode(digest.0),
             })
             .collect(),
+        roles: roles
+            .stored
+            .iter()
+            .map(|stored| PackedRole {
+                role: stored.role.clone(),
+                digest: hex::encode(stored.digest.0),
+                function: stored.function.clone(),
+                allow: stored.allow.clone(),
+            })
+            .collect(),
     };
     let text = serde_json::to_vec(&packed).map_err(|error| JournalError::Unavailable(error.to_string()))?;
     journal.put_blob(&text)
@@ -68,6 +96,8 @@ pub(crate) struct Program {
     pub(crate) entry: Option<String>,
     /// Gives the compiler what the run was started with.
     pub(crate) world: PackedWorld,
+    /// The agents that it was started with.
+    pub(crate) roles: Vec<StoredRole>,
 }
 
 /// Texts and components from the store.
@@ -101,7 +131,12 @@ pub(crate) fn unpack(journal: &dyn Journal, digest: Digest) -> Result<Program, P
         };
         world.references.insert((entry.reference, entry.from), LoadedComponent { source: entry.source, component });
     }
-    Ok(Program { root: packed.root, entry: packed.entry, world })
+    let role = |packed: PackedRole| {
+        let digest = parse_digest(&packed.digest).ok_or_else(|| unreadable(&format!("`{}` is not a digest", packed.digest)))?;
+        Ok(StoredRole { role: packed.role, digest, function: packed.function, allow: packed.allow })
+    };
+    let roles = packed.roles.into_iter().map(role).collect::<Result<_, Problem>>()?;
+    Ok(Program { root: packed.root, entry: packed.entry, world, roles })
 }
 
 fn unreadable(reason: &str) -> Problem {

@@ -76,7 +76,7 @@ fn resolve(reference: &str, from: &str) -> PathBuf {
     Path::new(from).parent().unwrap_or(Path::new("")).join(reference)
 }
 
-fn load_component(path: &Path) -> Result<(Arc<Component>, Arc<[u8]>), ComponentProblem> {
+pub(crate) fn load_component(path: &Path) -> Result<(Arc<Component>, Arc<[u8]>), ComponentProblem> {
     let bytes = read_file(path)
         .map_err(|reason| ComponentProblem { message: format!("it cannot be read: {reason}"), help: Some(missing_help(path)) })?;
     let component = catalog::decode(&bytes).map_err(|error| ComponentProblem { message: error.to_string(), help: None })?;

@@ -28,6 +28,9 @@ mod patterns;
 #[path = "all/plugins.rs"]
 mod plugins;
 #[cfg(test)]
+#[path = "all/roles.rs"]
+mod roles;
+#[cfg(test)]
 #[path = "all/rules.rs"]
 mod rules;
 #[cfg(test)]

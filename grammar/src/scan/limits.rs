@@ -122,14 +122,19 @@ impl Scanner<'_> {
         self.level.chain_at_if = 0;
         self.level.else_ifs = 0;
         if forms {
-            self.nesting = self.nesting.saturating_sub(self.level.forms + self.level.angles);
+            self.nesting = self.nesting.saturating_sub(self.level.forms);
             self.level.forms = 0;
-            self.level.angles = 0;
         }
         self.level.bodies = 0;
         self.level.in_until = false;
         self.level.in_reduce = false;
         self.level.after_else = false;
+    }
+
+    /// A statement ends, and with it what only looked like the angle of a type. A comma may stand between two.
+    pub(super) fn reset_angles(&mut self) {
+        self.nesting = self.nesting.saturating_sub(self.level.angles);
+        self.level.angles = 0;
     }
 
     fn too_deep(&mut self, start: usize, what: &str, limit: u32) {

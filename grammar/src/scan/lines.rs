@@ -55,6 +55,7 @@ impl Scanner<'_> {
             self.mark(newline, MarkKind::Newline);
         }
         self.reset_chain(true);
+        self.reset_angles();
         self.begin_statement(start);
     }
 

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::program;
+use crate::roles::RoleAgents;
 
 /// Makes the plan again, replays the journal, and waits for the end.
 pub(crate) fn run(output: Output, global: &Global, args: &ResumeArgs) -> Result<Exit, Problem> {
@@ -34,8 +35,9 @@ pub(crate) fn run(output: Output, global: &Global, args: &ResumeArgs) -> Result<
         Err(exit) => return Ok(exit),
     };
     let signals = signals(args, &plan)?;
-    let mut session = Session::open(&config, journal, args.parallel)?;
-    session.load(program.world.bytes.values())?;
+    let roles = RoleAgents::resumed(&config, &plan, program.roles, |digest| Ok(journal.blob(digest)?))?;
+    let mut session = Session::open(&config, journal, args.parallel, roles.agents)?;
+    session.load(program.world.bytes.values().chain(roles.bytes.values()))?;
     drive::drive(output, &session, drive::Begin::Resumed { id: row.id, plan: Arc::new(plan), decisions, signals })
 }
 

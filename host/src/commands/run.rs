@@ -15,6 +15,7 @@ use crate::exit::{Exit, Problem};
 use crate::inputs;
 use crate::output::Output;
 use crate::program;
+use crate::roles::RoleAgents;
 use crate::world::DiskWorld;
 
 /// Compiles, starts, and waits for the end.
@@ -31,10 +32,11 @@ pub(crate) fn run(output: Output, global: &Global, args: &RunArgs) -> Result<Exi
     };
     let input = inputs::read(args, &plan.flows[plan.entry])?;
     let files = world.into_files();
+    let roles = RoleAgents::configured(&config, &plan)?;
     let journal = session::open_store(&config, args.durability)?;
-    let program = program::pack(&*journal, &root, args.flow.as_deref(), &files)?;
-    let mut session = Session::open(&config, journal, args.parallel)?;
-    session.load(files.bytes.values())?;
+    let program = program::pack(&*journal, &root, args.flow.as_deref(), &files, &roles)?;
+    let mut session = Session::open(&config, journal, args.parallel, roles.agents)?;
+    session.load(files.bytes.values().chain(roles.bytes.values()))?;
     let new = NewRun { id: new_id(), plan: Arc::new(plan), program, input, labels, permitted };
     drive::drive(output, &session, drive::Begin::New(Box::new(new)))
 }

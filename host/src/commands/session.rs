@@ -1,9 +1,11 @@
 //! What a command needs to run flows: store, sandbox, engine, in one runtime.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bus::LocalBus;
+use bus::{Agent, Agents, LocalBus};
+use catalog::Name;
 use engine::ports::{Limits, MailStore, SystemClock};
 use engine::shell::{ClassLimits, Engine, EngineConfig};
 use journal::{Options, Reader, SqliteJournal};
@@ -43,10 +45,16 @@ pub(crate) fn open_sandbox() -> Result<Sandbox, Problem> {
 
 impl Session {
     /// Opens sandbox and engine over a store.
-    pub(crate) fn open(config: &Config, journal: Arc<SqliteJournal>, parallel: Option<u32>) -> Result<Self, Problem> {
+    pub(crate) fn open(
+        config: &Config,
+        journal: Arc<SqliteJournal>,
+        parallel: Option<u32>,
+        agents: BTreeMap<Name, Agent>,
+    ) -> Result<Self, Problem> {
         let engine_config = engine_config(config, parallel)?;
         let sandbox = open_sandbox()?;
-        let bus = Arc::new(LocalBus::new(Arc::clone(&journal) as Arc<dyn MailStore>));
+        let agents = Agents::new(Arc::new(sandbox.clone()), agents);
+        let bus = Arc::new(LocalBus::new(Arc::clone(&journal) as Arc<dyn MailStore>).with_agents(agents));
         let engine = Engine::with_bus(Arc::new(sandbox.clone()), journal, Arc::new(SystemClock), bus, engine_config);
         Ok(Self { sandbox, engine, compiled: 0 })
     }

@@ -4,10 +4,13 @@
 //!
 //! 1. [`LocalBus`] writes what is sent into the inboxes of a store, where it is durable, and wakes the runs of its own
 //!    process. Those of other processes look into their inboxes every [`POLL`].
-//! 2. [`MemoryMail`] keeps inboxes in memory, for runs that nobody needs to resume.
+//! 2. [`Agents`] are components of this process that answer for the roles that flows ask.
+//! 3. [`MemoryMail`] keeps inboxes in memory, for runs that nobody needs to resume.
 
+mod agents;
 mod local;
 mod memory;
 
+pub use agents::{Agent, Agents};
 pub use local::{LocalBus, POLL};
 pub use memory::MemoryMail;

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine::event::RunId;
-use engine::ports::{Bus, JournalError, Letter, MailStore, MailWrite, Message};
+use engine::ports::{Bus, JournalError, Letter, MailStore, MailWrite, Message, Outcome, Question};
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
 use tokio::sync::Notify;
+
+use crate::agents::{Agents, nobody};
 
 /// How often a run that waits looks for mail of other processes.
 pub const POLL: Duration = Duration::from_millis(200);
@@ -21,13 +23,20 @@ const LETTERS: usize = 256;
 pub struct LocalBus {
     store: Arc<dyn MailStore>,
     wakes: Arc<Mutex<BTreeMap<RunId, Arc<Notify>>>>,
+    agents: Option<Agents>,
 }
 
 impl LocalBus {
     /// A bus over the inboxes of this store.
     #[must_use]
     pub fn new(store: Arc<dyn MailStore>) -> Self {
-        Self { store, wakes: Arc::default() }
+        Self { store, wakes: Arc::default(), agents: None }
+    }
+
+    /// The same with agents that answer for roles.
+    #[must_use]
+    pub fn with_agents(self, agents: Agents) -> Self {
+        Self { agents: Some(agents), ..self }
     }
 
     fn wake(&self, run: &RunId) -> Arc<Notify> {
@@ -84,5 +93,12 @@ impl Bus for LocalBus {
     fn forget(&self, run: &RunId) -> BoxFuture<'static, Result<(), JournalError>> {
         self.wakes.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
         self.write(MailWrite::Forget(run.clone()))
+    }
+
+    fn ask(&self, question: Question) -> BoxFuture<'static, Outcome> {
+        match &self.agents {
+            Some(agents) => agents.ask(question),
+            None => ready(nobody(&question.role.name)).boxed(),
+        }
     }
 }

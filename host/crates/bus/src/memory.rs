@@ -75,11 +75,21 @@ impl Kept {
         let same = |letter: &Letter| match &letter.mail {
             Mail::Signal(signal) => *signal.id == *id,
             Mail::Message(message) => *message.id == *id,
+            Mail::Dropped(_) => false,
         };
-        if inbox.len() < MAX_KEPT && (id.is_empty() || !inbox.iter().any(same)) {
-            self.next += 1;
-            inbox.push(Letter { no: self.next, mail });
+        if !id.is_empty() && inbox.iter().any(same) {
+            return;
         }
+        let mail = match (inbox.len() < MAX_KEPT, inbox.last_mut().map(|last| &mut last.mail)) {
+            (true, _) => mail,
+            (false, Some(Mail::Dropped(count))) => {
+                *count += 1;
+                return;
+            }
+            (false, _) => Mail::Dropped(1),
+        };
+        self.next += 1;
+        inbox.push(Letter { no: self.next, mail });
     }
 }
 

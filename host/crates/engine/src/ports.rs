@@ -9,7 +9,7 @@ use catalog::{Digest, Name, Type, Value};
 use futures::future::BoxFuture;
 use lang::plan::FolderAccess;
 
-pub use bus::{Bus, Letter, Mail, MailStore, MailWrite, Message, NoBus, Signal};
+pub use bus::{Bus, Callable, Letter, Mail, MailStore, MailWrite, Message, NoBus, Question, Signal};
 
 use crate::event::{Bill, CacheNote, Denial, Event, Failure, RunId, Seq, Timestamp};
 

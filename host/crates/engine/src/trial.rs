@@ -25,7 +25,7 @@ pub use place::place;
 
 use crate::core::{Action, Awaited, Capacity, Input, Run, StartAttempt, Waiting};
 use crate::event::{Bill, Event, EventBody, Failure, RunId, RunOutcome, RunStarted, TaskId};
-use crate::ports::{Invocation, Invoker, Outcome};
+use crate::ports::{Callable, Callee, Invocation, Invoker, Outcome};
 use crate::shell::EngineConfig;
 use agenda::{Agenda, Tick};
 use mocks::{Answer, Mocks};
@@ -269,10 +269,15 @@ impl<'c> Trial<'c> {
 
     fn invoke(&mut self, start: StartAttempt) {
         let attempt = (start.task, start.number);
-        let Some(function) = self.mocks.function(&start.function) else {
+        let Callable::Function(callee) = &start.target else {
+            let message = format!("nobody answers for the role `{}` in a test", start.target.name());
+            let failure = Failure { kind: FailureKind::Dependency, message, details: None, retry_after: None };
+            return self.agenda.plan_outcome(attempt, 0, outcome(Err(failure)));
+        };
+        let Some(function) = self.mocks.function(callee) else {
             return self.finish(TrialEnd::Broken(format!("the plan has no function for `{}`", start.path)));
         };
-        if start.function.component == TRIAL {
+        if callee.component == TRIAL {
             let counted = self.counts.iter().find(|(function, _)| start.args == [Value::U32(function.as_u32())]);
             let count = Value::U64(counted.map_or(0, |(_, count)| *count));
             self.answered.insert(attempt, AnsweredBy::Test);
@@ -296,10 +301,10 @@ impl<'c> Trial<'c> {
         }
     }
 
-    fn invocation(&self, start: StartAttempt) -> Invocation {
+    fn invocation(&self, function: Arc<Callee>, start: StartAttempt) -> Invocation {
         Invocation {
             limits: self.config.limits_of(start.wishes, start.class.as_ref()),
-            function: start.function,
+            function,
             args: start.args,
             grants: Vec::new(),
             idempotency_key: start.idempotency_key,
@@ -318,7 +323,8 @@ impl<'c> Trial<'c> {
     async fn go_on(&mut self, invoker: &dyn Invoker, left: Duration) {
         if let Some(start) = self.real.pop_front() {
             let (task, number, path) = (start.task, start.number, Arc::clone(&start.path));
-            match tokio::time::timeout(left, invoker.invoke(self.invocation(*start))).await {
+            let Callable::Function(function) = start.target.clone() else { return };
+            match tokio::time::timeout(left, invoker.invoke(self.invocation(function, *start))).await {
                 Ok(outcome) => self.input(Input::Outcome { task, number, outcome: Box::new(outcome) }),
                 Err(_) => self.finish(TrialEnd::TimedOut { running: Some(path) }),
             }

@@ -14,6 +14,8 @@ use crate::store::SqliteJournal;
 
 const SIGNAL: &str = "signal";
 const MESSAGE: &str = "message";
+/// The one letter beyond a full inbox: its payload counts the messages that did not come.
+const DROPPED: &str = "dropped";
 
 /// Puts one letter into an inbox, unless it is full or has it already.
 const PUT: &str = "INSERT OR IGNORE INTO inbox (run, kind, name, id, payload, at) SELECT ?1, ?2, ?3, ?4, ?5, ?6 \
@@ -33,7 +35,9 @@ pub(crate) fn write(connection: &Connection, write: &MailWrite, now: i64) -> rus
                 .collect::<rusqlite::Result<_>>()?;
             let mut put = connection.prepare_cached(PUT)?;
             for run in runs {
-                put.execute(params![run, MESSAGE, &**topic, &**id, &**payload, now, most])?;
+                if put.execute(params![run, MESSAGE, &**topic, &**id, &**payload, now, most])? == 0 {
+                    dropped(connection, &run, id, now)?;
+                }
             }
         }
         MailWrite::Signal(run, Signal { name, id, payload }) => {
@@ -71,6 +75,17 @@ pub(crate) fn write(connection: &Connection, write: &MailWrite, now: i64) -> rus
     Ok(())
 }
 
+/// A message is not in the inbox: counts it, unless it is there already.
+fn dropped(connection: &Connection, run: &str, id: &str, now: i64) -> rusqlite::Result<()> {
+    let known = connection.prepare_cached("SELECT 1 FROM inbox WHERE run = ?1 AND id = ?2")?.exists([run, id])?;
+    if known {
+        return Ok(());
+    }
+    let sql = "INSERT INTO inbox (run, kind, name, id, payload, at) VALUES (?1, ?2, '', ?2, 1, ?3) \
+               ON CONFLICT (run, id) DO UPDATE SET payload = payload + 1";
+    connection.prepare_cached(sql)?.execute(params![run, DROPPED, now]).map(drop)
+}
+
 /// What a run waits for, as it was last noted.
 pub(crate) fn waiting(connection: &Connection, run: &RunId) -> rusqlite::Result<Option<String>> {
     if is_old(connection)? {
@@ -93,10 +108,10 @@ fn letters(connection: &Connection, run: &RunId, after: u64, limit: usize) -> ru
 fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     let text = |column: usize| row.get::<_, String>(column).map(Arc::<str>::from);
     let (name, id, payload) = (text(2)?, text(3)?, text(4)?);
-    let mail = if row.get_ref(1)?.as_str()? == SIGNAL {
-        Mail::Signal(Signal { name, id, payload })
-    } else {
-        Mail::Message(Message { topic: name, id, payload })
+    let mail = match row.get_ref(1)?.as_str()? {
+        SIGNAL => Mail::Signal(Signal { name, id, payload }),
+        DROPPED => Mail::Dropped(payload.parse().unwrap_or(1)),
+        _ => Mail::Message(Message { topic: name, id, payload }),
     };
     Ok(Letter { no: u64::try_from(row.get::<_, i64>(0)?).unwrap_or_default(), mail })
 }

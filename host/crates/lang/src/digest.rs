@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::lower::walk;
 use crate::plan::{
     Backoff, Breaker, Budget, CallPlan, Child, Class, Expr, FlowPlan, FolderAccess, FunctionRef, Grant, HookPhase, HookPlan,
-    HookTarget, Node, NodeKind, Pattern, Plan, Rate, Rules, SEMANTICS_VERSION, WaitPlan,
+    HookTarget, Node, NodeKind, Pattern, Plan, Rate, RoleRef, Rules, SEMANTICS_VERSION, Target, WaitPlan,
 };
 
 /// Raised when the bytes that are digested change, so that old digests are not mistaken for new ones.
@@ -86,6 +86,10 @@ impl Writer {
         self.id(plan.entry);
         self.all(plan.components.values(), |w, component| w.sink.update(component.digest.0));
         self.all(plan.functions.values(), Self::function);
+        // A plan without roles has the digest that it had before there were any.
+        if !plan.roles.is_empty() {
+            self.all(plan.roles.values(), Self::role);
+        }
         self.all(plan.flows.values(), Self::flow);
         self.number(plan.regions.len() as u64);
         for region in plan.regions.values() {
@@ -144,6 +148,15 @@ impl Writer {
         });
         self.ty(&function.result);
         self.ty(&function.output);
+    }
+
+    fn role(&mut self, role: &RoleRef) {
+        self.text(&role.name);
+        self.all(role.params.iter(), |w, (name, ty)| {
+            w.text(name);
+            w.ty(ty);
+        });
+        self.ty(&role.result);
     }
 
     fn flow(&mut self, flow: &FlowPlan) {
@@ -208,7 +221,7 @@ impl Writer {
     fn kind(&mut self, kind: &NodeKind) {
         match kind {
             NodeKind::Call(call) => {
-                self.tag(1);
+                self.tag(if matches!(call.target, Target::Role(_)) { 24 } else { 1 });
                 self.call(call);
             }
             NodeKind::Flow { flow, args } => {
@@ -267,7 +280,10 @@ impl Writer {
     }
 
     fn call(&mut self, call: &CallPlan) {
-        self.id(call.function);
+        match call.target {
+            Target::Function(function) => self.id(function),
+            Target::Role(role) => self.id(role),
+        }
         self.number(call.args.len() as u64);
         self.all(call.grants.iter(), Self::grant);
         self.rules(&call.rules);

@@ -11,7 +11,7 @@ use grammar::Span;
 
 use crate::plan::{
     Breaker, Class, ComponentId, ComponentRef, FlowId, FolderAccess, FunctionId, FunctionRef, HookEvent, HookInput, HookPhase,
-    HookTarget, HookVerdict, LibraryFunction, MockTarget, Operator, Rate,
+    HookTarget, HookVerdict, LibraryFunction, MockTarget, Operator, Rate, RoleId, RoleRef,
 };
 
 /// A name bound in a flow: a parameter, `let`, item, accumulator, pattern binding, … Unique in its flow.
@@ -32,6 +32,8 @@ pub struct Program {
     pub imports: BTreeMap<ComponentId, Vec<String>>,
     /// Functions that are called.
     pub functions: PrimaryMap<FunctionId, FunctionRef>,
+    /// Roles that are asked.
+    pub roles: PrimaryMap<RoleId, RoleRef>,
     /// Classes of all files.
     pub classes: Vec<Class>,
     /// Of the root file, in order.
@@ -362,6 +364,15 @@ pub enum ExprKind {
     Signal(Name),
     /// `wait message topic`: a `string`; what it carries is of the type of this expression.
     Message(Box<Expr>),
+    /// `ask role(args)`: a step.
+    Ask {
+        /// Which role.
+        role: RoleId,
+        /// One for each parameter.
+        args: Vec<Expr>,
+        /// Empty: an agent has no `use`.
+        through: Box<Policy>,
+    },
     /// `emit topic value`; gives nothing.
     Emit {
         /// A `string`.

@@ -10,6 +10,7 @@
 
 mod expr;
 mod rules;
+mod target;
 mod trial;
 
 use std::ops::Range;
@@ -20,6 +21,7 @@ use grammar::Span;
 
 pub use expr::{Expr, LibraryFunction, Operator, Pattern};
 pub use rules::{Backoff, Breaker, Budget, Cache, Class, Rate, Rules};
+pub use target::{RoleRef, Target};
 pub use trial::{CALLS, MockAnswer, MockPlan, MockTarget, TRIAL};
 
 /// The version of the meaning of plans and journals. Raised when the same plan and events would give other commands.
@@ -34,6 +36,11 @@ entity_impl!(ComponentId, "component");
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FunctionId(u32);
 entity_impl!(FunctionId, "function");
+
+/// A role that the plan asks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoleId(u32);
+entity_impl!(RoleId, "role");
 
 /// A flow of the plan.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +70,8 @@ pub struct Plan {
     pub components: PrimaryMap<ComponentId, ComponentRef>,
     /// Functions by id.
     pub functions: PrimaryMap<FunctionId, FunctionRef>,
+    /// Roles by id; each has another name.
+    pub roles: PrimaryMap<RoleId, RoleRef>,
     /// Flows by id.
     pub flows: PrimaryMap<FlowId, FlowPlan>,
     /// Regions by id.
@@ -224,7 +233,7 @@ pub struct Child {
 /// What a node does.
 #[derive(Clone, Debug)]
 pub enum NodeKind {
-    /// Calls a component's function.
+    /// Calls a component's function, or asks a role.
     Call(Box<CallPlan>),
     /// Opens a flow's body with these arguments.
     Flow {
@@ -382,13 +391,13 @@ pub struct Arm {
     pub body: Child,
 }
 
-/// A step: a call of a component's function with its policy.
+/// A step: a call of a component's function, or a question to a role, with its policy.
 #[derive(Clone, Debug)]
 pub struct CallPlan {
     /// As written, such as `search.find`; for people and hooks.
     pub name: Name,
     /// What is called.
-    pub function: FunctionId,
+    pub target: Target,
     /// One for each parameter, already of its type.
     pub args: Vec<Expr>,
     /// What it is granted by the flow; the operator may still deny.
@@ -412,9 +421,12 @@ pub struct CallPlan {
 }
 
 impl CallPlan {
-    /// What running it may do to the world, by what it is granted.
+    /// What running it may do to the world, by what it is granted. What an agent does, nobody here knows.
     #[must_use]
     pub fn effect(&self) -> Effect {
+        if matches!(self.target, Target::Role(_)) {
+            return Effect::Effectful;
+        }
         self.grants.iter().map(Grant::effect).max().unwrap_or(Effect::Pure)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use catalog::{FailureKind, Name, Type, Value};
 
 use crate::event::{Bill, CacheNote, Decision, Denial, Event, Failure, RunOutcome, RunStarted, Seq, TaskId, TimerId, Timestamp};
-use crate::ports::{Callee, GrantedCapability, Mail, Message, Outcome};
+use crate::ports::{Callable, GrantedCapability, Mail, Message, Outcome};
 
 /// What happens to a run.
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ pub struct StartAttempt {
     /// The step's path.
     pub path: Arc<str>,
     /// What is called.
-    pub function: Arc<Callee>,
+    pub target: Callable,
     /// One for each parameter.
     pub args: Vec<Value>,
     /// What flow and operator agree on.

@@ -207,18 +207,18 @@ impl Run {
 
     fn invoke(&self, task: TaskId, out: &mut Vec<Action>) {
         let Some(of) = self.state.tasks().get(&task) else { return };
-        let Some(function) = self.callees.get(&of.function) else {
+        let Some(target) = self.callees.get(&of.target) else {
             out.push(Action::Broken(format!("the plan has no component for `{}`", of.path)));
             return;
         };
         let path = Arc::clone(&of.path);
-        let output = self.state.plan().functions.get(of.function).map(|function| function.output.clone());
+        let output = self.state.plan().output_of(of.target).cloned();
         let cache = of.cache().zip(output).map(|(ttl, output)| CacheUse { ttl, output });
         out.push(Action::Progress(Progress::Started { task, path: Arc::clone(&path), number: of.number }));
         out.push(Action::Invoke(Box::new(StartAttempt {
             task,
             number: of.number,
-            function: Arc::clone(function),
+            target: target.clone(),
             args: of.args.clone(),
             grants: if of.pure_step { Vec::new() } else { self.agreed(task).0 },
             wishes: Wishes { timeout: of.wishes.timeout, memory: of.wishes.memory, fuel: of.wishes.fuel },

@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use catalog::Value;
-use lang::plan::{FunctionId, Plan};
+use lang::plan::{Plan, Target};
 
 use super::action::{Action, Blocked, BlockedBy, Idle, Input, Progress, Totals};
 use super::attempts::{Capacity, Effects, Flight};
 use super::bugs::{Bug, Bugs};
 use super::state::{Command, State, Task};
 use crate::event::{Attempt, Event, EventBody, Failure, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp};
-use crate::ports::{Callee, Outcome};
+use crate::ports::{Callable, Callee, Outcome};
 
 /// A run. Its owner gives it inputs, carries out its actions, and calls [`Run::flush`] when it has no more inputs at hand.
 pub struct Run {
     pub(super) id: RunId,
     pub(super) state: State,
-    pub(super) callees: BTreeMap<FunctionId, Arc<Callee>>,
+    pub(super) callees: BTreeMap<Target, Callable>,
     host: Arc<str>,
     /// The position of the last event that was made.
     pub(super) last: Seq,
@@ -57,15 +57,17 @@ impl Run {
     pub fn new(plan: Arc<Plan>, id: RunId, host: Arc<str>) -> Self {
         let callee = |function: &lang::plan::FunctionRef| {
             let component = plan.components.get(function.component)?;
-            Some(Arc::new(Callee {
+            Some(Callable::Function(Arc::new(Callee {
                 component: component.digest,
                 interface: function.interface.clone(),
                 wit_name: function.wit_name.clone(),
                 params: function.params.clone(),
                 result: function.result.clone(),
-            }))
+            })))
         };
-        let callees = plan.functions.iter().filter_map(|(id, function)| Some((id, callee(function)?))).collect();
+        let functions = plan.functions.iter().filter_map(|(id, function)| Some((Target::Function(id), callee(function)?)));
+        let roles = plan.roles.iter().map(|(id, role)| (Target::Role(id), Callable::Role(Arc::new(role.clone()))));
+        let callees = functions.chain(roles).collect();
         Self {
             state: State::new(plan, id.clone(), Bugs::default()),
             id,

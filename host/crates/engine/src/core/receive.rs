@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::action::{Action, Progress, Waiting};
 use super::bugs::Bug;
 use super::driver::Run;
+use super::mail::MAX_KEPT;
 use crate::event::{Attempt, EventBody, Payload, TaskId, Timestamp};
 use crate::ports::Mail;
 
@@ -35,6 +36,11 @@ impl Run {
         let id = match &mail {
             Mail::Signal(signal) => Arc::clone(&signal.id),
             Mail::Message(message) => Arc::clone(&message.id),
+            Mail::Dropped(count) => {
+                let note = format!("{count} messages did not come: {MAX_KEPT} stood in the run's inbox already");
+                out.push(Action::Progress(Progress::Note(note)));
+                return;
+            }
         };
         if self.arriving.0.contains(&id) && !self.has_bug(Bug::DuplicateMessage) {
             return;
@@ -47,21 +53,20 @@ impl Run {
                 return;
             }
         }
+        let body = match mail {
+            Mail::Signal(signal) => {
+                EventBody::SignalReceived { name: signal.name, id: signal.id, payload: Payload::Text(signal.payload) }
+            }
+            Mail::Message(message) => {
+                EventBody::MessageReceived { topic: message.topic, id: message.id, payload: Payload::Text(message.payload) }
+            }
+            Mail::Dropped(_) => return,
+        };
         if !id.is_empty() {
             self.arriving.0.insert(id);
         }
         self.arriving.1 += 1;
-        self.record(
-            now,
-            match mail {
-                Mail::Signal(signal) => {
-                    EventBody::SignalReceived { name: signal.name, id: signal.id, payload: Payload::Text(signal.payload) }
-                }
-                Mail::Message(message) => {
-                    EventBody::MessageReceived { topic: message.topic, id: message.id, payload: Payload::Text(message.payload) }
-                }
-            },
-        );
+        self.record(now, body);
     }
 
     /// Mail is durable.

@@ -16,7 +16,7 @@ pub fn render_action(action: &Action) -> String {
         Action::Invoke(start) => {
             let args: Vec<String> = start.args.iter().map(json).collect();
             let grants: String = start.grants.iter().map(|grant| format!(" {grant:?}")).collect();
-            format!("invoke {}#{} {}({}){grants}", start.path, start.number, start.function.wit_name, args.join(", "))
+            format!("invoke {}#{} {}({}){grants}", start.path, start.number, start.target.name(), args.join(", "))
         }
         Action::Stop { task, number } => format!("stop step {}#{number}", task.0),
         Action::SetTimer { timer, at } => format!("set timer {} at {}", timer.0, at.0),

@@ -33,7 +33,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use catalog::{FailureKind, Type, Value};
-use lang::plan::{FunctionId, Node, NodeId, NodeKind, Plan};
+use lang::plan::{Node, NodeId, NodeKind, Plan, Target};
 
 use crate::core::bugs::Bugs;
 use crate::core::line::Line;
@@ -269,8 +269,8 @@ impl State {
                 self.running(attempt)?;
             }
             EventBody::AttemptSucceeded { attempt, output, bill, .. } => {
-                let function = self.running(attempt)?.function;
-                let value = self.output(function, output)?;
+                let target = self.running(attempt)?.target;
+                let value = self.output(target, output)?;
                 self.bill(attempt.task, bill.fuel);
                 self.judge(attempt.task, Verdict::Works);
                 self.attempt_succeeded(attempt.task, value);
@@ -357,11 +357,9 @@ impl State {
     }
 
     /// A step's value from its stored form.
-    fn output(&self, function: FunctionId, payload: &Payload) -> Result<Value, Misfit> {
-        match self.program.0.functions.get(function) {
-            Some(function) => {
-                decode(payload, &function.output).map_err(|error| Misfit(format!("the result does not fit: {error}")))
-            }
+    fn output(&self, target: Target, payload: &Payload) -> Result<Value, Misfit> {
+        match self.program.0.output_of(target) {
+            Some(output) => decode(payload, output).map_err(|error| Misfit(format!("the result does not fit: {error}"))),
             None => Err(Misfit("the plan lacks the function".into())),
         }
     }

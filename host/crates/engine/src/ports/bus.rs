@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use catalog::Name;
+use catalog::{FailureKind, Name, Value};
 use futures::FutureExt;
 use futures::future::{BoxFuture, pending, ready};
+use lang::plan::RoleRef;
 
-use super::JournalError;
-use crate::event::RunId;
+use super::{Callee, JournalError, Limits, Outcome};
+use crate::event::{Bill, Failure, RunId};
 
 /// A message for all runs that wait on its topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub enum Mail {
     Signal(Signal),
     /// For all who wait on the topic.
     Message(Message),
+    /// So many messages did not come because the inbox was full.
+    Dropped(u64),
 }
 
 /// Mail in the inbox of a run.
@@ -49,7 +52,44 @@ pub struct Letter {
     pub mail: Mail,
 }
 
-/// Brings messages to runs. What it is given is durable when it says so.
+/// What a step calls.
+#[derive(Clone, Debug)]
+pub enum Callable {
+    /// A function of a component.
+    Function(Arc<Callee>),
+    /// Whoever has this role.
+    Role(Arc<RoleRef>),
+}
+
+impl Callable {
+    /// What it is called, as its WIT or its role says.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Function(function) => &function.wit_name,
+            Self::Role(role) => &role.name,
+        }
+    }
+}
+
+/// A question to whoever has a role: one attempt of an `ask`.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The role.
+    pub role: Arc<RoleRef>,
+    /// One value for each parameter.
+    pub args: Vec<Value>,
+    /// Bounds of the attempt.
+    pub limits: Limits,
+    /// `run/path`: the same for all attempts of a step.
+    pub idempotency_key: Arc<str>,
+    /// Counted from 1.
+    pub number: u32,
+    /// Why the attempt before this one failed.
+    pub previous_failure: Option<Failure>,
+}
+
+/// Brings messages to runs, and questions to agents. What it is given is durable when it says so.
 pub trait Bus: Send + Sync + 'static {
     /// Gives a message to all who listen to its topic; the future ends when it is durable. Sending the same message
     /// again is harmless.
@@ -78,6 +118,9 @@ pub trait Bus: Send + Sync + 'static {
 
     /// The run has ended: its inbox and its topics are removed.
     fn forget(&self, run: &RunId) -> BoxFuture<'static, Result<(), JournalError>>;
+
+    /// Asks whoever has the role. Where nobody has it, the answer is a failure of kind `dependency` at once.
+    fn ask(&self, question: Question) -> BoxFuture<'static, Outcome>;
 }
 
 /// Keeps inboxes and topics: the part of a store that a bus works on.
@@ -151,5 +194,12 @@ impl Bus for NoBus {
 
     fn forget(&self, _: &RunId) -> BoxFuture<'static, Result<(), JournalError>> {
         done()
+    }
+
+    fn ask(&self, question: Question) -> BoxFuture<'static, Outcome> {
+        let message = format!("the role `{}` cannot be asked: this host has no bus", question.role.name);
+        let failure = Failure { kind: FailureKind::Dependency, message, details: None, retry_after: None };
+        let outcome = Outcome { result: Err(failure), bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None };
+        ready(outcome).boxed()
     }
 }

@@ -19,7 +19,7 @@ use super::timers::Timers;
 use super::{EngineError, Parts};
 use crate::core::{Action, Blocked, Idle, Input, Run, StartAttempt};
 use crate::event::{Bill, Decision, Event, Failure, RunId, RunStarted, Seq, TaskId};
-use crate::ports::{Invocation, JournalError, Mail, Outcome};
+use crate::ports::{Callable, Invocation, JournalError, Mail, Outcome, Question};
 
 /// So many appends are on their way at most; what happens meanwhile goes into the next one.
 const APPENDS: usize = 16;
@@ -201,20 +201,16 @@ impl RunTask {
     }
 
     /// Hands an attempt to a task of its own, which waits for its places.
-    fn invoke(&mut self, start: StartAttempt) {
+    fn invoke(&mut self, mut start: StartAttempt) {
         let (task, number, path) = (start.task, start.number, Arc::clone(&start.path));
         let queues = self.parts.places.queues(start.class.as_ref(), &self.plan.classes, start.priority);
-        let invocation = Invocation {
-            limits: self.parts.config.limits_of(start.wishes, start.class.as_ref()),
-            function: start.function,
-            args: start.args,
-            grants: start.grants,
-            idempotency_key: start.idempotency_key,
-            number,
-            previous_failure: start.previous_failure,
+        let used = start.cache.take();
+        let (parts, pausing) = (Arc::clone(&self.parts), Arc::clone(&self.pausing));
+        let work = Work::of(&parts, start);
+        let cache = match &work {
+            Work::Step(invocation) => used.map(|used| Cache::new(&parts, used, invocation)),
+            Work::Question(_) => None,
         };
-        let (invoker, pausing) = (Arc::clone(&self.parts.invoker), Arc::clone(&self.pausing));
-        let cache = start.cache.map(|used| Cache::new(&self.parts, used, &invocation));
         let abort = self.attempts.spawn(async move {
             let said = match &cache {
                 Some(_) if pausing.load(Ordering::Relaxed) => return (task, number, Done::NotBegun),
@@ -228,7 +224,7 @@ impl RunTask {
             if pausing.load(Ordering::Relaxed) {
                 return (task, number, Done::NotBegun);
             }
-            let mut outcome = invoker.invoke(invocation).await;
+            let mut outcome = work.run(&parts).await;
             drop(place);
             if let Some(cache) = cache {
                 outcome.cache = said;
@@ -395,6 +391,36 @@ impl RunTask {
 
 fn undecided(blocked: &Blocked) -> String {
     format!("a decision about step {}, `{}`: {}", blocked.task.0, blocked.path, blocked.by)
+}
+
+/// What an attempt does.
+enum Work {
+    /// Runs in the sandbox.
+    Step(Box<Invocation>),
+    /// Is answered by whoever has the role.
+    Question(Box<Question>),
+}
+
+impl Work {
+    fn of(parts: &Parts, start: StartAttempt) -> Self {
+        let limits = parts.config.limits_of(start.wishes, start.class.as_ref());
+        let StartAttempt { args, grants, idempotency_key, number, previous_failure, .. } = start;
+        match start.target {
+            Callable::Function(function) => {
+                Self::Step(Box::new(Invocation { function, args, grants, limits, idempotency_key, number, previous_failure }))
+            }
+            Callable::Role(role) => {
+                Self::Question(Box::new(Question { role, args, limits, idempotency_key, number, previous_failure }))
+            }
+        }
+    }
+
+    fn run(self, parts: &Parts) -> BoxFuture<'static, Outcome> {
+        match self {
+            Self::Step(invocation) => parts.invoker.invoke(*invocation),
+            Self::Question(question) => parts.bus.ask(*question),
+        }
+    }
 }
 
 fn last_seq(events: &[Event]) -> Seq {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use catalog::{Digest, Type, Value};
 use lang::eval;
-use lang::plan::{Expr, FunctionId, MockAnswer, MockPlan, MockTarget, Plan};
+use lang::plan::{Expr, FunctionId, MockAnswer, MockPlan, MockTarget, Plan, Target};
 
 use crate::core::{Awaited, StartAttempt};
 use crate::event::Failure;
@@ -53,8 +53,12 @@ impl Mocks {
         function: FunctionId,
         start: &StartAttempt,
     ) -> Option<Result<Answer, (usize, Failure)>> {
-        let args: Vec<Value> =
-            start.args.iter().zip(&start.function.params).map(|(value, (_, ty))| received(value, ty)).collect();
+        let args: Vec<Value> = start
+            .args
+            .iter()
+            .zip(plan.params_of(Target::Function(function)))
+            .map(|(value, (_, ty))| received(value, ty))
+            .collect();
         for (index, (mock, used)) in plan.mocks.iter().zip(&mut self.used).enumerate() {
             if mock.target != MockTarget::Function(function) || mock.times.is_some_and(|times| *used >= times) {
                 continue;

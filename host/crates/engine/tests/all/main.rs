@@ -21,6 +21,8 @@ mod script;
 #[cfg(test)]
 mod shell;
 #[cfg(test)]
+mod shell_ask;
+#[cfg(test)]
 mod shell_mail;
 #[cfg(test)]
 mod trial;

@@ -20,6 +20,7 @@ fn message(topic: &str, id: &str) -> Message {
 
 fn ids(letters: &[Letter]) -> Vec<&str> {
     let id = |letter| match letter {
+        &Letter { mail: Mail::Dropped(_), .. } => "dropped",
         &Letter { mail: Mail::Signal(Signal { ref id, .. }) | Mail::Message(Message { ref id, .. }), .. } => &**id,
     };
     letters.iter().map(id).collect()
@@ -85,7 +86,12 @@ async fn an_inbox_holds_so_much_and_no_more() {
     for write in writes {
         write.await.unwrap();
     }
-    assert_eq!(journal.letters(&run("a"), 0, usize::MAX).unwrap().len(), MAX_KEPT);
+    let letters = journal.letters(&run("a"), 0, usize::MAX).unwrap();
+    assert_eq!(letters.len(), MAX_KEPT + 1);
+    assert_eq!(letters[MAX_KEPT].mail, Mail::Dropped(5), "the run is told how many did not come");
+    // What is there already is not dropped.
+    journal.write_mail(MailWrite::Publish(message("t", "m0"))).await.unwrap();
+    assert_eq!(journal.letters(&run("a"), letters[MAX_KEPT - 1].no, 9).unwrap(), letters[MAX_KEPT..]);
 }
 
 #[tokio::test]

@@ -8,10 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::LocalBus;
 use catalog::{Digest, FailureKind, Value};
 use engine::core::{Run, render_event};
 use engine::event::{Decision, Event, EventBody, Failure, RunId};
-use engine::ports::{Invocation, Invoker, Journal};
+use engine::ports::{Invocation, Invoker, Journal, MailStore, MailWrite, Signal};
 use engine::shell::{Engine, EngineConfig, NewRun, RunEnd, RunHandle, RunReport, Update};
 use futures::future::FutureExt;
 use journal::{Options, SqliteJournal};
@@ -96,11 +97,13 @@ fn host(name: &str, shop: &Arc<Shop>, journal: &Arc<SqliteJournal>) -> Engine {
         async move { shop.serve(invocation).await }.boxed()
     }));
     shop.clock.advance(1000);
+    let bus = LocalBus::new(Arc::<SqliteJournal>::clone(journal));
     let journal: Arc<dyn Journal> = Arc::<SqliteJournal>::clone(journal);
-    Engine::new(
+    Engine::with_bus(
         invoker,
         journal,
         Arc::new(Ticking(Arc::clone(shop))),
+        Arc::new(bus),
         EngineConfig { host: name.into(), ..EngineConfig::default() },
     )
 }
@@ -152,16 +155,63 @@ async fn record(path: &Path, plan: &Arc<Plan>) -> Vec<Event> {
     journal.load(&id()).unwrap()
 }
 
+/// A run that waits, loses its host meanwhile, gets a signal from outside, and a message from itself.
+async fn record_waits(path: &Path, plan: &Arc<Plan>) -> Vec<Event> {
+    let journal = Arc::new(SqliteJournal::open(path, &Options::default()).unwrap());
+    let shop = Arc::new(Shop::default());
+    shop.clock.advance(1_700_000_000_000);
+    let new = NewRun {
+        id: id(),
+        plan: Arc::clone(plan),
+        program: Digest([7; 32]),
+        input: vec![("name".to_owned(), Value::string("apple"))],
+        labels: Vec::new(),
+        permitted: Vec::new(),
+    };
+    let mut handle = host("first", &shop, &journal).start(new).await.unwrap();
+    until_waiting(&mut handle, "time").await;
+    shop.clock.advance(50);
+    until_waiting(&mut handle, "signal approval").await;
+    drop(handle);
+    let signal = Signal { name: "approval".into(), id: "from outside".into(), payload: "true".into() };
+    journal.write_mail(MailWrite::Signal(id(), signal)).await.unwrap();
+
+    let mut handle = host("second", &shop, &journal).resume(id(), Arc::clone(plan)).await.unwrap();
+    until_waiting(&mut handle, "signal late").await;
+    shop.clock.advance(10);
+    let ended = handle.wait().await;
+    assert!(matches!(ended.outcome, RunEnd::Finished(_)), "{ended:?}");
+    journal.load(&id()).unwrap()
+}
+
+async fn until_waiting(handle: &mut RunHandle, what: &str) {
+    loop {
+        match handle.next_update().await.expect("the run goes on") {
+            Update::Waiting { what: found } if found.starts_with(what) => return,
+            _ => {}
+        }
+    }
+}
+
 #[tokio::test]
 async fn todays_run_leads_to_the_frozen_commands() {
-    let (version, folder) = (golden().join("v1"), tempfile::tempdir().unwrap());
-    let plan = plan(&version);
-    let path = folder.path().join("run");
-    let recorded = tokio::time::timeout(Duration::from_secs(60), record(&path, &plan)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let of_version = |version| (golden().join(version), folder.path().join(version));
+    let (version, path) = of_version("v1");
+    let plan_of = plan(&version);
+    leads_to(&version, &path, &plan_of, record(&path, &plan_of)).await;
+    let (version, path) = of_version("v2");
+    let plan_of = plan(&version);
+    leads_to(&version, &path, &plan_of, record_waits(&path, &plan_of)).await;
+}
+
+async fn leads_to(version: &Path, path: &Path, plan: &Arc<Plan>, record: impl Future<Output = Vec<Event>>) {
+    let plan = Arc::clone(plan);
+    let recorded = tokio::time::timeout(Duration::from_secs(60), record).await;
     let found = commands(plan, &recorded.expect("the run does not take so long"));
     let (sql, frozen) = (version.join("run.sql"), version.join("run.commands.txt"));
     if std::env::var_os("BLESS").is_some() && !sql.exists() {
-        std::fs::write(sql, dump(&path)).unwrap();
+        std::fs::write(sql, dump(path)).unwrap();
         std::fs::write(&frozen, &found).unwrap();
     }
     assert_eq!(found, std::fs::read_to_string(frozen).unwrap());
@@ -173,7 +223,7 @@ fn every_golden_run_replays_to_the_same_commands() {
     // A version that only adds tables has no run of its own.
     let versions: Vec<_> = entries(&golden()).into_iter().filter(|version| version.join("run.sql").exists()).collect();
     assert!(!versions.is_empty());
-    // A version of the format without a run of its own differs from the one before in its tables only.
+    // A version that only adds tables has no run of its own.
     for version in versions.into_iter().filter(|version| version.join("run.sql").exists()) {
         let path = folder.path().join(version.file_name().unwrap());
         restore(&version.join("run.sql"), &path);

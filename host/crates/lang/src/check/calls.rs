@@ -27,6 +27,7 @@ pub(super) enum Callee<'x> {
     /// A function of an interface, as it is called here.
     Member(&'x Name, &'x Member, &'x WitSignature),
     Flow(&'x Signature),
+    Role(&'x Signature),
 }
 
 impl<'x> Callee<'x> {
@@ -34,7 +35,7 @@ impl<'x> Callee<'x> {
         match self {
             Self::Step(step) => step.signature.params.len(),
             Self::Member(_, _, signature) => signature.params.len(),
-            Self::Flow(flow) => flow.params.len(),
+            Self::Flow(flow) | Self::Role(flow) => flow.params.len(),
         }
     }
 
@@ -42,7 +43,7 @@ impl<'x> Callee<'x> {
         match self {
             Self::Step(step) => step.signature.params.get(param).map(|(name, _)| name),
             Self::Member(_, _, signature) => signature.params.get(param).map(|(name, _)| name),
-            Self::Flow(flow) => flow.params.get(param).map(|param| &param.name),
+            Self::Flow(flow) | Self::Role(flow) => flow.params.get(param).map(|param| &param.name),
         }
     }
 
@@ -50,7 +51,7 @@ impl<'x> Callee<'x> {
         match self {
             Self::Step(step) => step.signature.params.get(param).map(|(_, ty)| ty),
             Self::Member(_, _, signature) => signature.params.get(param).map(|(_, ty)| ty),
-            Self::Flow(flow) => flow.params.get(param).and_then(|param| param.ty.as_ref()),
+            Self::Flow(flow) | Self::Role(flow) => flow.params.get(param).and_then(|param| param.ty.as_ref()),
         }
     }
 
@@ -59,13 +60,14 @@ impl<'x> Callee<'x> {
             Self::Step(step) => Why::Step(step, param),
             Self::Member(name, member, signature) => Why::Member(name, member, signature, param),
             Self::Flow(flow) => Why::Flow(flow, param),
+            Self::Role(role) => Why::Role(role, param),
         }
     }
 
     fn default_of(self, param: usize) -> Option<&'x Default> {
         match self {
             Self::Step(_) | Self::Member(..) => None,
-            Self::Flow(flow) => flow.params.get(param).map(|param| &param.default),
+            Self::Flow(flow) | Self::Role(flow) => flow.params.get(param).map(|param| &param.default),
         }
     }
 
@@ -90,7 +92,7 @@ impl<'x> Callee<'x> {
                 declared: member.span,
                 note: "declared here".to_owned(),
             },
-            Self::Flow(flow) => say::Callee {
+            Self::Flow(flow) | Self::Role(flow) => say::Callee {
                 name: flow.name.to_string(),
                 signature: flow.text(),
                 declared: flow.span,
@@ -179,6 +181,10 @@ impl FlowChecker<'_, '_> {
             (Some(Target::Use(_)), _) => {
                 let help = format!("call one of its functions: `{}.function(…)`", name.name);
                 self.g.report(say::not_callable(&format!("the component `{}`", name.name), help, name.span));
+            }
+            (Some(Target::Role(_)), _) => {
+                let help = format!("ask it: `ask {}(…)`", name.name);
+                self.g.report(say::not_callable(&format!("the role `{}`", name.name), help, name.span));
             }
             (Some(_), _) => {
                 let help = format!("a record is made with braces: `{} {{ field: value }}`", name.name);

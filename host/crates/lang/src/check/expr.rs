@@ -119,6 +119,7 @@ impl FlowChecker<'_, '_> {
                         format!("make a value of it: `{} {{ … }}` for a record, `{}.case` for a case", name.name, name.name)
                     }
                     Target::Interface(_) => format!("it is the type of a parameter: `flow name(part: {})`", name.name),
+                    Target::Role(_) => format!("ask it: `ask {}(…)`", name.name),
                     Target::Class | Target::Broken => "a class stands in `with { class: … }`".to_owned(),
                 };
                 self.g.report(say_name::not_a_value(&name.name, target.what(), help, name.span));

@@ -80,7 +80,7 @@ impl FlowChecker<'_, '_> {
             ExprKind::Signal(name, ty) => self.wait_signal(name, ty.as_ref(), span),
             ExprKind::Message(topic, ty) => self.wait_message(topic, ty.as_ref(), span),
             ExprKind::Emit { topic, value } => self.emit(topic, value, span),
-            ExprKind::Ask(..) => self.later("`ask`", span),
+            ExprKind::Ask(name, args) => self.ask(name, args, span),
             ExprKind::RunPlan(_) => self.later("`run plan`", span),
             // All others are dispatched before.
             _ => None,
@@ -552,6 +552,7 @@ impl FlowChecker<'_, '_> {
             ExprKind::Map { .. } => Owner::Map,
             ExprKind::Wait(_) | ExprKind::Signal(..) | ExprKind::Message(..) => Owner::Wait,
             ExprKind::Emit { .. } => Owner::Emit,
+            ExprKind::Ask(..) => Owner::Ask,
             ExprKind::Postfix(base, _) => self.owner(base),
             _ => Owner::Block,
         }

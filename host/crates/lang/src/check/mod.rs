@@ -22,7 +22,7 @@ use grammar::{Diagnostic, Severity, Span, ast};
 use crate::diagnostics::files as say;
 use crate::ir;
 use crate::load::{Loaded, LoadedFile};
-use crate::plan::{Class, ComponentId, ComponentRef, FlowId, FunctionId, FunctionRef};
+use crate::plan::{Class, ComponentId, ComponentRef, FlowId, FunctionId, FunctionRef, RoleId, RoleRef};
 use crate::{Entry, suggest};
 
 mod arms;
@@ -46,6 +46,7 @@ mod passing;
 mod patterns;
 mod policy;
 mod recursion;
+mod roles;
 mod rules;
 mod signatures;
 mod triggers;
@@ -118,6 +119,7 @@ struct Parts {
     flows: PrimaryMap<FlowId, ir::Flow>,
     components: PrimaryMap<ComponentId, ComponentRef>,
     functions: PrimaryMap<FunctionId, FunctionRef>,
+    roles: PrimaryMap<RoleId, RoleRef>,
 }
 
 /// What is known of all files.
@@ -128,11 +130,13 @@ struct Checker<'a> {
     interfaces: Vec<InterfaceDecl<'a>>,
     flows: Vec<FlowDecl<'a>>,
     uses: Vec<UseDecl<'a>>,
+    roles: Vec<roles::RoleDecl<'a>>,
     imports: Vec<ImportDecl<'a>>,
     classes: BTreeMap<catalog::Name, (Class, Span)>,
     components: PrimaryMap<ComponentId, ComponentRef>,
     component_ids: BTreeMap<Digest, ComponentId>,
     functions: PrimaryMap<FunctionId, FunctionRef>,
+    plan_roles: PrimaryMap<RoleId, RoleRef>,
     /// Flows with the cap and the arguments with which they are called; the index is the [`FlowId`].
     instances: Vec<Instance>,
     instance_ids: HashMap<(usize, caps::Key, Vec<generics::Key>), FlowId>,
@@ -177,11 +181,13 @@ impl<'a> Checker<'a> {
             interfaces: Vec::new(),
             flows: Vec::new(),
             uses: Vec::new(),
+            roles: Vec::new(),
             imports: Vec::new(),
             classes: BTreeMap::new(),
             components: PrimaryMap::new(),
             component_ids: BTreeMap::new(),
             functions: PrimaryMap::new(),
+            plan_roles: PrimaryMap::new(),
             instances: Vec::new(),
             instance_ids: HashMap::new(),
             generic_nodes: Vec::new(),
@@ -234,7 +240,7 @@ impl<'a> Checker<'a> {
 
     /// What a program has that consists of these flows and what they call.
     fn parts(&self, flows: PrimaryMap<FlowId, ir::Flow>) -> Parts {
-        Parts { flows, components: self.components.clone(), functions: self.functions.clone() }
+        Parts { flows, components: self.components.clone(), functions: self.functions.clone(), roles: self.plan_roles.clone() }
     }
 
     fn program(&self, entry: FlowId, parts: Parts) -> ir::Program {
@@ -244,6 +250,7 @@ impl<'a> Checker<'a> {
             imports: self.component_imports(),
             components: parts.components,
             functions: parts.functions,
+            roles: parts.roles,
             classes: self.classes.values().map(|(class, _)| class.clone()).collect(),
             hooks: Vec::new(),
             files: self.loaded.sources.iter().map(|source| source.path.clone()).collect(),

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use grammar::ast::{self, FunctionDef, Item};
+use grammar::ast::{self, Item};
 use grammar::{Ident, Span};
 
 use super::interfaces::InterfaceDecl;
+use super::roles::RoleDecl;
 use super::signatures::{FlowDecl, UseDecl};
 use super::types::{TypeDecl, TypeDef, builtin};
 use super::{Checker, ImportDecl, library};
@@ -38,6 +39,7 @@ pub(super) enum Target {
     Interface(usize),
     Flow(usize),
     Use(usize),
+    Role(usize),
     /// An import that could not be resolved; already reported.
     Broken,
 }
@@ -51,6 +53,7 @@ impl Target {
             Self::Interface(_) => "an interface",
             Self::Flow(_) => "a flow",
             Self::Use(_) => "a component",
+            Self::Role(_) => "a role",
             Self::Broken => "an import",
         }
     }
@@ -113,14 +116,15 @@ impl<'a> Checker<'a> {
                     self.interfaces.push(InterfaceDecl::new(index, def));
                     self.declare(index, &def.name, Target::Interface(self.interfaces.len() - 1), None);
                 }
-                Item::Role(FunctionDef { span, .. }) => {
-                    self.report(crate::diagnostics::forms::later("this item", *span));
-                }
                 // Its body is among the file's tests.
                 Item::Test(_) => {}
                 // It has no name by which others could call it.
                 Item::Trigger(item) => {
                     self.flows.extend(triggers.next().map(|flow| FlowDecl::of_trigger(index, flow, item)));
+                }
+                Item::Role(def) => {
+                    self.roles.push(RoleDecl::new(index, def));
+                    self.declare(index, &def.name, Target::Role(self.roles.len() - 1), None);
                 }
                 Item::Flow(flow) => {
                     self.flows.push(FlowDecl::new(index, flow));
@@ -229,6 +233,7 @@ impl<'a> Checker<'a> {
                 Item::Class(def) => Some(&*def.name.name),
                 Item::Interface(def) => Some(&*def.name.name),
                 Item::Flow(def) => Some(&*def.name.name),
+                Item::Role(def) => Some(&*def.name.name),
                 _ => None,
             })
             .collect()
@@ -254,7 +259,7 @@ impl<'a> Checker<'a> {
                         found.push(say::unused_use(name, declared.span));
                     }
                     // A class that is imported is known to the program without being named.
-                    Target::Type(_) | Target::Interface(_) | Target::Flow(_) if declared.import.is_some() => {
+                    Target::Type(_) | Target::Interface(_) | Target::Flow(_) | Target::Role(_) if declared.import.is_some() => {
                         found.push(say::unused_import(name, declared.span));
                     }
                     _ => {}

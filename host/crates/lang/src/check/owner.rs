@@ -8,6 +8,7 @@ pub(super) enum Owner {
     Map,
     Wait,
     Emit,
+    Ask,
     Flow,
     Use,
     Import,
@@ -16,13 +17,13 @@ pub(super) enum Owner {
     Budget,
 }
 
-use Owner::{Block, Budget, Class, Emit, Flow, Hook, Import, Map, Step, Use, Wait};
+use Owner::{Ask, Block, Budget, Class, Emit, Flow, Hook, Import, Map, Step, Use, Wait};
 
 /// On a step; on what is around it a default for the steps inside.
-const STEPS: &[Owner] = &[Step, Use, Block, Flow, Map];
+const STEPS: &[Owner] = &[Step, Use, Block, Flow, Map, Ask];
 
 /// On whatever calls a function; likewise.
-const CALLS: &[Owner] = &[Step, Use, Block, Flow, Map, Hook];
+const CALLS: &[Owner] = &[Step, Use, Block, Flow, Map, Hook, Ask];
 
 /// On what has steps inside.
 const BLOCKS: &[Owner] = &[Block, Flow, Map];
@@ -33,13 +34,13 @@ pub(super) const KEYS: [(&str, &[Owner]); 20] = [
     ("backoff", CALLS),
     ("breaker", STEPS),
     ("budget", BLOCKS),
-    ("cache", STEPS),
+    ("cache", &[Step, Use, Block, Flow, Map]),
     ("class", CALLS),
-    ("deadline", &[Step, Use, Block, Flow, Map, Hook, Wait, Emit]),
-    ("fuel", &[Step, Use, Block, Flow, Map, Hook, Class, Budget]),
-    ("idempotent", &[Step, Use, Hook]),
+    ("deadline", &[Step, Use, Block, Flow, Map, Hook, Wait, Emit, Ask]),
+    ("fuel", &[Step, Use, Block, Flow, Map, Hook, Class, Budget, Ask]),
+    ("idempotent", &[Step, Use, Hook, Ask]),
     ("key", STEPS),
-    ("memory", &[Step, Use, Block, Flow, Map, Hook, Class]),
+    ("memory", &[Step, Use, Block, Flow, Map, Hook, Class, Ask]),
     ("on_error", &[Map]),
     ("on_exhausted", STEPS),
     ("parallel", &[Block, Flow, Map, Class]),
@@ -48,7 +49,7 @@ pub(super) const KEYS: [(&str, &[Owner]); 20] = [
     ("retry", CALLS),
     ("steps", &[Budget]),
     ("time", &[Budget]),
-    ("timeout", &[Step, Use, Block, Flow, Map, Hook, Class, Wait, Emit]),
+    ("timeout", &[Step, Use, Block, Flow, Map, Hook, Class, Wait, Emit, Ask]),
 ];
 
 impl Owner {
@@ -60,6 +61,7 @@ impl Owner {
             Self::Map => "a `map`",
             Self::Wait => "a `wait`",
             Self::Emit => "an `emit`",
+            Self::Ask => "an `ask`",
             Self::Flow => "a flow",
             Self::Use => "a `use`",
             Self::Import => "an `import`",

@@ -140,6 +140,7 @@ impl<'a> Checker<'a> {
         for index in 0..self.imports.len() {
             self.check_import(index);
         }
+        self.check_roles();
         // Triggers give what the flows give that they start.
         for triggers in [false, true] {
             for index in 0..self.flows.len() {

@@ -58,6 +58,8 @@ pub(super) enum Why<'x> {
     Flow(&'x Signature, usize),
     /// The answer of a mock for a step.
     Answer(&'x Step<'x>),
+    /// The n-th parameter of a role.
+    Role(&'x Signature, usize),
     /// A field of a record literal.
     Field(&'x RecordType, &'x Name),
     /// A type that was written.
@@ -109,6 +111,11 @@ impl Why<'_> {
             Self::Answer(step) => {
                 help.push(format!("signature: `{}: {}`", step.function.wit_name, step.signature));
                 diagnostic.and(step.declared, format!("`{}`, exported by this component, gives this type", step.name))
+            }
+            Self::Role(role, param) => {
+                let name = role.params.get(param).map_or("", |param| &*param.name);
+                help.push(format!("signature: `{}`", role.text()));
+                diagnostic.and(role.span, format!("`{name}` is a parameter of this role"))
             }
             Self::Field(record, field) => {
                 let ty = record.name.as_deref().unwrap_or("the record");

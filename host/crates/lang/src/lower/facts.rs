@@ -24,6 +24,7 @@ pub(crate) fn is_simple(expr: &Expr) -> bool {
     let runs = matches!(
         &expr.kind,
         ExprKind::Call { .. }
+            | ExprKind::Ask { .. }
             | ExprKind::Flow { .. }
             | ExprKind::Map { .. }
             | ExprKind::Fold { .. }
@@ -170,7 +171,7 @@ pub(crate) fn parts<'p>(expr: &'p Expr, f: Visit<'_, 'p>) -> ControlFlow<()> {
                 f(Part::Block(&arm.body))
             })
         }
-        ExprKind::Call { args, .. } | ExprKind::Flow { args, .. } => exprs(args, f),
+        ExprKind::Call { args, .. } | ExprKind::Flow { args, .. } | ExprKind::Ask { args, .. } => exprs(args, f),
         ExprKind::Map { list, body, .. } | ExprKind::Tree { list, body, .. } => {
             exprs([&**list], f)?;
             f(Part::Block(body))

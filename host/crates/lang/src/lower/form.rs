@@ -8,7 +8,7 @@ use crate::ir::{self, BindingId, ExprKind, Policy};
 use crate::lower::flow::{Adding, Closed, FlowLowering};
 use crate::lower::messages;
 use crate::lower::undo::Compensation;
-use crate::plan::{Arm, Budget, Child, Effect, Expr, NodeKind};
+use crate::plan::{Arm, Budget, Child, Effect, Expr, NodeKind, Target};
 use crate::policy::Limit;
 
 /// A form whose operands are lowered and which is not placed yet: what it reads is lifted to the region
@@ -81,7 +81,7 @@ impl<'p> FlowLowering<'p, '_> {
 
     fn operands(&mut self, base: &'p ir::Expr) -> Vec<Expr> {
         match &base.kind {
-            ExprKind::Call { args, .. } | ExprKind::Flow { args, .. } => self.exprs(args),
+            ExprKind::Call { args, .. } | ExprKind::Flow { args, .. } | ExprKind::Ask { args, .. } => self.exprs(args),
             ExprKind::If { condition, .. } => vec![self.expr(condition, None)],
             ExprKind::Match { subject, .. } => vec![self.expr(subject, None)],
             ExprKind::Map { list, .. } | ExprKind::Tree { list, .. } => vec![self.expr(list, None)],
@@ -160,7 +160,11 @@ impl<'p> FlowLowering<'p, '_> {
         let mut operand = || operands.next().unwrap_or(Expr::Const(Value::Unit));
         match &base.kind {
             ExprKind::Call { function, through, name, .. } => {
-                self.call(*function, operands.collect(), through, own, (name, base.span))
+                self.call(Target::Function(*function), operands.collect(), through, own, (name, base.span))
+            }
+            ExprKind::Ask { role, through, .. } => {
+                let name = self.program.roles.get(*role).map_or_else(|| "ask".into(), |role| role.name.clone());
+                self.call(Target::Role(*role), operands.collect(), through, own, (&name, base.span))
             }
             ExprKind::Flow { flow, args } => self.flow_call(*flow, operands.collect(), args, own, base.span),
             ExprKind::If { then, otherwise, .. } => self.branch(operand(), then, otherwise.as_ref()),

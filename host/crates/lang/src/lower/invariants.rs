@@ -3,7 +3,7 @@
 use cranelift_entity::{EntityRef, SecondaryMap};
 
 use crate::lower::walk;
-use crate::plan::{Child, Expr, NodeId, NodeKind, Pattern, Plan, RegionId, Slot};
+use crate::plan::{Child, Expr, NodeId, NodeKind, Pattern, Plan, RegionId, Slot, Target};
 
 /// Checks that a plan is whole: ids and slots exist, edges stay in their region and go forward, `waits`
 /// counts them, each region belongs to one owner and gets as many inputs as it expects.
@@ -75,9 +75,15 @@ fn check_node(
     }
     match &node.kind {
         NodeKind::Call(call) => {
-            let function = plan.functions.get(call.function).ok_or_else(|| format!("{id} calls what does not exist"))?;
-            ensure(function.params.len() == call.args.len(), || format!("{id} has {} arguments", call.args.len()))?;
-            ensure(plan.components.is_valid(function.component), || format!("{} has no component", call.function))?;
+            let params = match call.target {
+                Target::Function(function) => {
+                    let found = plan.functions.get(function).ok_or_else(|| format!("{id} calls what does not exist"))?;
+                    ensure(plan.components.is_valid(found.component), || format!("{function} has no component"))?;
+                    found.params.len()
+                }
+                Target::Role(role) => plan.roles.get(role).ok_or_else(|| format!("{id} asks nobody"))?.params.len(),
+            };
+            ensure(params == call.args.len(), || format!("{id} has {} arguments", call.args.len()))?;
             ensure(call.rules.cache.is_none() || call.cacheable(), || format!("{id} has effects and is cached"))?;
             ensure(call.rules.rate.is_none_or(|rate| rate.count > 0), || format!("{id} may never start"))?;
             ensure(node.budget.is_empty(), || format!("{id} is a call and has a budget"))

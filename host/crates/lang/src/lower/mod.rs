@@ -82,6 +82,7 @@ pub(crate) fn lower(program: &Program) -> Result<Lowered, Vec<Diagnostic>> {
         entry: program.entry,
         components: program.components.clone(),
         functions: program.functions.clone(),
+        roles: program.roles.clone(),
         flows,
         regions: tables.regions,
         nodes: tables.nodes,

@@ -8,7 +8,9 @@ use crate::ir::{self, GrantKind, Policy};
 use crate::lower::flow::{FlowLowering, GrantKey, same_folder};
 use crate::lower::form::Built;
 use crate::lower::{diagnostics, facts};
-use crate::plan::{Backoff, Budget, Cache, CallPlan, Effect, Expr, FlowId, FunctionId, Grant, LibraryFunction, NodeKind, Rules};
+use crate::plan::{
+    Backoff, Budget, Cache, CallPlan, Effect, Expr, FlowId, FunctionId, Grant, LibraryFunction, NodeKind, Rules, Target,
+};
 use crate::policy::{self, StepPolicy};
 
 /// Lines for people, which a component can write without any grant.
@@ -29,21 +31,26 @@ const fn interface_of(grant: &GrantKind) -> &'static str {
 }
 
 impl<'p> FlowLowering<'p, '_> {
-    /// A call of a component's function; the policies from `own` on are its own.
+    /// A call of a component's function or a question to a role; the policies from `own` on are its own.
     pub(crate) fn call(
         &mut self,
-        function: FunctionId,
+        target: Target,
         args: Vec<Expr>,
         through: &'p Policy,
         own: usize,
         written: (&Name, Span),
     ) -> Built {
         let origins = &self.origins;
-        let policy = self.layers.step(own, through, &|a, b| same_folder(origins, a, b), self.report);
+        let mut policy = self.layers.step(own, through, &|a, b| same_folder(origins, a, b), self.report);
+        if matches!(target, Target::Role(_)) {
+            // What an agent may do is for its operator to say, and another one may answer next time.
+            policy.grants.clear();
+            policy.cache = None;
+        }
         self.note_grants(&policy.grants, written.1);
         let call = CallPlan {
             name: written.0.clone(),
-            function,
+            target,
             args,
             grants: policy.grants.iter().map(|grant| self.grant(grant)).collect(),
             idempotent: policy.idempotent,
@@ -61,8 +68,10 @@ impl<'p> FlowLowering<'p, '_> {
             self.report.push(diagnostics::cache_effects(written.0, written.1, cache.span));
         }
         self.warn_of_retry(&call, &policy, written);
-        self.warn_of_grants(function, own, written.0);
-        self.warn_of_idle(&call, written);
+        if let Target::Function(function) = target {
+            self.warn_of_grants(function, own, written.0);
+            self.warn_of_idle(function, &call, written);
+        }
         let facts = Facts { effect: call.effect(), ..Facts::NONE };
         let deadline = self.least(policy.deadline.iter().copied());
         let name = written.0.clone();
@@ -119,11 +128,12 @@ impl<'p> FlowLowering<'p, '_> {
     }
 
     /// Warns of a step of which nothing comes. One that may fail is a check, and one that logs is read by people.
-    fn warn_of_idle(&mut self, call: &CallPlan, (name, at): (&Name, Span)) {
-        let fails = self.program.functions.get(call.function).is_none_or(|function| matches!(function.result, Type::Result(..)));
-        let silent = self.program.functions.get(call.function).is_some_and(|function| function.output == Type::Unit);
+    fn warn_of_idle(&mut self, function: FunctionId, call: &CallPlan, (name, at): (&Name, Span)) {
+        let called = self.program.functions.get(function);
+        let fails = called.is_none_or(|function| matches!(function.result, Type::Result(..)));
+        let silent = called.is_some_and(|function| function.output == Type::Unit);
         let speaks = |import: &String| import.starts_with(LOG) || (silent && STREAMS.iter().any(|name| import.starts_with(name)));
-        let logs = self.imports(call.function).is_none_or(|imports| imports.iter().any(speaks));
+        let logs = self.imports(function).is_none_or(|imports| imports.iter().any(speaks));
         if call.grants.is_empty() && !fails && !logs && self.idle.contains(&at) {
             self.report.push(diagnostics::unused_step(name, at));
         }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::critical::{critical_path, leaves, roots, successors};
 use super::names::{self, Frame};
-use crate::plan::{FlowId, FolderAccess, HookTarget, NodeId, NodeKind, Plan, RegionId};
+use crate::plan::{FlowId, FolderAccess, HookTarget, NodeId, NodeKind, Plan, RegionId, Target};
 
 pub(super) fn json(plan: &Plan) -> String {
     let mut walk = Walk { plan, nodes: Vec::new(), regions: Vec::new() };
@@ -29,6 +29,12 @@ pub(super) fn json(plan: &Plan) -> String {
             "params": function.params.iter().map(|(name, ty)| json!({ "name": &**name, "type": ty.to_string() })).collect::<Vec<_>>(),
             "result": function.result.to_string(),
             "output": function.output.to_string(),
+        })).collect::<Vec<_>>(),
+        "roles": plan.roles.iter().map(|(id, role)| json!({
+            "id": id.to_string(),
+            "name": &*role.name,
+            "params": role.params.iter().map(|(name, ty)| json!({ "name": &**name, "type": ty.to_string() })).collect::<Vec<_>>(),
+            "result": role.result.to_string(),
         })).collect::<Vec<_>>(),
         "classes": plan.classes.iter().map(|class| json!({
             "name": &*class.name, "parallel": class.parallel, "memory": class.memory, "fuel": class.fuel, "timeout_ns": class.timeout,
@@ -129,7 +135,10 @@ impl Walk<'_> {
         set("policy", Json::Object(policy.collect()));
         match &node.kind {
             NodeKind::Call(call) => {
-                set("function", json!(call.function.to_string()));
+                match call.target {
+                    Target::Function(function) => set("function", json!(function.to_string())),
+                    Target::Role(role) => set("role", json!(role.to_string())),
+                };
                 set("args", json!(call.args.iter().map(|arg| names::expr(arg, frame)).collect::<Vec<_>>()));
                 set("grants", json!(names::grants(call, frame)));
             }

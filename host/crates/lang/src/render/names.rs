@@ -9,7 +9,7 @@ use super::critical::successors;
 use crate::lower::invariants::bound_by;
 use crate::plan::{
     Backoff, Breaker, Budget, Cache, CallPlan, Child, Expr, FolderAccess, Grant, LibraryFunction, Node, NodeId, NodeKind,
-    Operator, Pattern, Plan, Rate, RegionId, Rules, Slot, WaitPlan,
+    Operator, Pattern, Plan, Rate, RegionId, Rules, Slot, Target, WaitPlan,
 };
 use crate::policy;
 
@@ -95,8 +95,11 @@ fn slot_name(slot: Slot, frame: &Frame) -> String {
 pub(super) fn kind(plan: &Plan, node: &Node) -> String {
     match &node.kind {
         NodeKind::Call(call) => {
-            let function = plan.functions.get(call.function);
-            function.map_or_else(|| "step".to_owned(), |function| format!("step {}", function.wit_name))
+            let name = match call.target {
+                Target::Function(function) => plan.functions.get(function).map(|function| format!("step {}", function.wit_name)),
+                Target::Role(role) => plan.roles.get(role).map(|role| format!("ask {}", role.name)),
+            };
+            name.unwrap_or_else(|| "step".to_owned())
         }
         NodeKind::Flow { flow, .. } => {
             plan.flows.get(*flow).map_or_else(|| "flow".to_owned(), |flow| format!("flow {}", flow.name))

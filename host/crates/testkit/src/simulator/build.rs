@@ -5,7 +5,7 @@ use cranelift_entity::PrimaryMap;
 use grammar::Span;
 use lang::plan::{
     Backoff, Budget, CallPlan, Child, ComponentId, ComponentRef, Expr, FlowId, FlowPlan, FunctionId, FunctionRef, Grant, Node,
-    NodeId, NodeKind, Operator, ParamPlan, Plan, Region, RegionId, Rules, Slot, UndoPlan, WaitPlan,
+    NodeId, NodeKind, Operator, ParamPlan, Plan, Region, RegionId, RoleId, RoleRef, Rules, Slot, Target, UndoPlan, WaitPlan,
 };
 
 /// A region that is being made.
@@ -75,6 +75,7 @@ impl RegionDraft {
 pub struct PlanBuilder {
     components: PrimaryMap<ComponentId, ComponentRef>,
     functions: PrimaryMap<FunctionId, FunctionRef>,
+    roles: PrimaryMap<RoleId, RoleRef>,
     flows: PrimaryMap<FlowId, FlowPlan>,
     regions: PrimaryMap<RegionId, Region>,
     nodes: PrimaryMap<NodeId, Node>,
@@ -88,6 +89,7 @@ impl Default for PlanBuilder {
         Self {
             components,
             functions: PrimaryMap::new(),
+            roles: PrimaryMap::new(),
             flows: PrimaryMap::new(),
             regions: PrimaryMap::new(),
             nodes: PrimaryMap::new(),
@@ -112,6 +114,11 @@ impl PlanBuilder {
             result: output.clone(),
             output,
         })
+    }
+
+    /// A role; its parameters are whatever it is asked.
+    pub fn role(&mut self, name: &str, output: Type) -> RoleId {
+        self.roles.push(RoleRef { name: name.into(), params: Vec::new(), result: output.clone(), output })
     }
 
     /// Freezes a region.
@@ -188,6 +195,7 @@ impl PlanBuilder {
             entry,
             components: self.components,
             functions: self.functions,
+            roles: self.roles,
             flows: self.flows,
             regions: self.regions,
             nodes: self.nodes,
@@ -205,7 +213,7 @@ impl PlanBuilder {
 pub fn call(function: FunctionId, args: Vec<Expr>) -> CallPlan {
     CallPlan {
         name: "step".into(),
-        function,
+        target: Target::Function(function),
         args,
         grants: Vec::new(),
         idempotent: false,

@@ -308,7 +308,7 @@ impl Machine {
             return Err(format!("`{}` has the wrong grants: {:?}", start.path, start.grants));
         }
         let failures = outside.failures(&start.path);
-        match behave(outside.seed, &start.path, &start.function.wit_name, &start.args, failures) {
+        match behave(outside.seed, &start.path, start.target.name(), &start.args, failures) {
             Behaviour::Ends(outcome) => {
                 let delay = self.random.u64(1..40);
                 self.at(delay, Tick::Ends(start.task, start.number, outcome));

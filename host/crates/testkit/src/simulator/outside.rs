@@ -150,7 +150,7 @@ impl Outside {
             return Err(format!("the effect of `{}` may have happened twice", start.path));
         }
         facts.args.clone_from(&start.args);
-        facts.function.clone_from(&start.function.wit_name);
+        start.target.name().clone_into(&mut facts.function);
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use catalog::FailureKind;
-use lang::plan::{Breaker, FunctionId};
+use lang::plan::{Breaker, Target};
 
 use super::model::{Status, Work};
 use super::{Command, State};
@@ -15,7 +15,7 @@ use crate::core::values::{failure, milliseconds};
 use crate::event::{Failure, TaskId, Timestamp};
 
 /// What tells breakers apart.
-pub(super) type FuseId = (FunctionId, Breaker);
+pub(super) type FuseId = (Target, Breaker);
 
 /// A breaker.
 #[derive(Debug, Default)]
@@ -90,7 +90,7 @@ impl State {
         }
         let Some(task) = self.tasks.get(&id) else { return };
         let plan = self.plan();
-        let name = plan.functions.get(task.function).map_or("", |function| &function.wit_name);
+        let name = plan.name_of(task.target);
         let time = catalog::duration::display(left.saturating_mul(1_000_000));
         let message = format!("`{name}` failed too often: its breaker is open for another {time}");
         let failure = Failure { retry_after: Some(left), ..failure(FailureKind::Dependency, message) };

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use catalog::{FailureKind, RecordType, Type, Value};
-use lang::plan::{FunctionId, HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict, NodeId, Plan};
+use lang::plan::{HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict, NodeId, Plan, Target};
 
 use super::State;
 use super::model::{Activity, ActivityId, Failed, Form, HookForm, InstanceId, Status, Subject, Task};
@@ -40,7 +40,7 @@ enum Verdict {
 struct Told<'t> {
     path: Option<&'t str>,
     step: Option<&'t str>,
-    args: Option<(FunctionId, &'t [Value])>,
+    args: Option<(Target, &'t [Value])>,
     number: u32,
     outcome: Option<&'t Value>,
     topic: Option<&'t str>,
@@ -77,9 +77,9 @@ impl State {
             task.asked.number = task.number;
             task.asked.attempt = 0;
         }
-        let function = task.function;
+        let called = task.target;
         let asked = &mut task.asked;
-        let fits = |target: &HookTarget| of_step(&plan, target, function);
+        let fits = |target: &HookTarget| of_step(&plan, target, called);
         let hook = if let Some(hook) = next(&plan, HookPhase::Before, HookEvent::Step, asked.step, fits) {
             asked.step = hook + 1;
             hook
@@ -91,13 +91,8 @@ impl State {
         };
         task.status = Status::Asking;
         let (activity, number, of_attempt) = (task.activity, task.number, plan.hooks.get(hook).map(|hook| hook.event));
-        let told = Told {
-            path: Some(&task.path),
-            step: Some(&task.name),
-            args: Some((function, &task.args)),
-            number,
-            ..Told::default()
-        };
+        let told =
+            Told { path: Some(&task.path), step: Some(&task.name), args: Some((called, &task.args)), number, ..Told::default() };
         let path = match of_attempt {
             Some(HookEvent::Attempt) => format!("{}.before[{hook}.{number}]", task.path),
             _ => format!("{}.before[{hook}]", task.path),
@@ -130,18 +125,18 @@ impl State {
     pub(super) fn tell_step(&mut self, id: TaskId, result: Result<&Value, &Failure>, last: bool) {
         let plan = self.plan();
         let Some(task) = self.tasks.get(&id).filter(|task| !task.is_hook && !plan.hooks.is_empty()) else { return };
-        let (function, path, name, number) = (task.function, Arc::clone(&task.path), Arc::clone(&task.name), task.number);
+        let (called, path, name, number) = (task.target, Arc::clone(&task.path), Arc::clone(&task.name), task.number);
         let args = task.args.clone();
         let outcome = outcome(result);
         let told = Told {
             path: Some(&path),
             step: Some(&name),
-            args: Some((function, &args)),
+            args: Some((called, &args)),
             number,
             outcome: Some(&outcome),
             ..Told::default()
         };
-        let fits = |target: &HookTarget| of_step(&plan, target, function);
+        let fits = |target: &HookTarget| of_step(&plan, target, called);
         self.tell(&plan, HookEvent::Attempt, fits, &told, |hook| format!("{path}.after[{hook}.{number}]"));
         if last {
             self.tell(&plan, HookEvent::Step, fits, &told, |hook| format!("{path}.after[{hook}]"));
@@ -292,10 +287,7 @@ impl State {
         let args = match verdict {
             Verdict::Allow => Ok(None),
             Verdict::Veto(reason) => Err(reason),
-            Verdict::Rewrite(text) => {
-                let params = plan.functions.get(task.function).map(|function| function.params.clone());
-                rewritten(&text, params.unwrap_or_default()).map(Some)
-            }
+            Verdict::Rewrite(text) => rewritten(&text, plan.params_of(task.target).to_vec()).map(Some),
         };
         match args {
             Ok(args) => {
@@ -345,11 +337,14 @@ fn next(plan: &Plan, phase: HookPhase, event: HookEvent, from: usize, fits: impl
     fitting.next().map(|(index, _)| index)
 }
 
-fn of_step(plan: &Plan, target: &HookTarget, function: FunctionId) -> bool {
+fn of_step(plan: &Plan, target: &HookTarget, called: Target) -> bool {
     match target {
         HookTarget::All => true,
-        HookTarget::Component(component) => plan.functions.get(function).is_some_and(|of| of.component == *component),
-        HookTarget::Function(wanted) => *wanted == function,
+        HookTarget::Component(component) => match called {
+            Target::Function(function) => plan.functions.get(function).is_some_and(|of| of.component == *component),
+            Target::Role(_) => false,
+        },
+        HookTarget::Function(wanted) => called == Target::Function(*wanted),
         HookTarget::Topic(_) | HookTarget::Flow(_) => false,
     }
 }
@@ -398,8 +393,8 @@ fn arguments(plan: &Plan, run: &str, hook: usize, told: &Told<'_>) -> Vec<Value>
         HookInput::Path => text(told.path),
         HookInput::Step => text(told.step),
         HookInput::Args => {
-            let (function, args) = told.args.map_or((None, &[][..]), |(function, args)| (plan.functions.get(function), args));
-            let names = function.iter().flat_map(|function| function.params.iter().map(|(name, _)| Arc::clone(name)));
+            let (params, args) = told.args.map_or((&[][..], &[][..]), |(called, args)| (plan.params_of(called), args));
+            let names = params.iter().map(|(name, _)| Arc::clone(name));
             object(names, args)
         }
         HookInput::Key => Value::string(format!("{run}/{}", told.path.unwrap_or_default())),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use catalog::{Name, Value};
-use lang::plan::{Breaker, FunctionId, NodeId, Rate, RegionId};
+use lang::plan::{Breaker, NodeId, Rate, RegionId, Target};
 
 use super::budget::Budget;
 use crate::core::line::{Line, Ticket};
@@ -283,7 +283,7 @@ pub(crate) struct Task {
     pub(crate) path: Arc<str>,
     /// As it was written.
     pub(crate) name: Name,
-    pub(crate) function: FunctionId,
+    pub(crate) target: Target,
     pub(crate) number: u32,
     pub(crate) status: Status,
     /// Whether it has its place in all scopes around it.
@@ -339,8 +339,8 @@ impl Task {
         Some((rules.node, rules.rate?))
     }
 
-    pub(crate) fn breaker(&self) -> Option<(FunctionId, Breaker)> {
-        Some((self.function, self.rules.as_ref()?.breaker?))
+    pub(crate) fn breaker(&self) -> Option<(Target, Breaker)> {
+        Some((self.target, self.rules.as_ref()?.breaker?))
     }
 
     /// Whether its result may come out of the cache, and how old it may be in nanoseconds.

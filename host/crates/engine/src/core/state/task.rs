@@ -56,7 +56,7 @@ impl State {
             scope: None,
             path,
             name: Arc::clone(&call.name),
-            function: call.function,
+            target: call.target,
             number: 1,
             status: Status::Ready,
             placed: false,
@@ -291,14 +291,14 @@ impl State {
             return Ok(());
         }
         let Some(task) = self.tasks.get(&id) else { return Ok(()) };
-        let (activity, path, function) = (task.activity, Arc::clone(&task.path), task.function);
+        let (activity, path, target) = (task.activity, Arc::clone(&task.path), task.target);
         match decision {
             Decision::Retry => {
                 self.unknown.remove(&id);
                 self.again(id);
             }
             Decision::Supply(payload) => {
-                let value = self.output(function, payload)?;
+                let value = self.output(target, payload)?;
                 self.forget_task(id);
                 self.complete(activity, value);
             }
@@ -336,9 +336,9 @@ impl State {
     /// Whether a supplied value fits a step.
     pub(crate) fn check_supply(&self, id: TaskId, payload: &crate::event::Payload) -> Result<(), String> {
         let plan = self.plan();
-        let function = self.tasks.get(&id).and_then(|task| plan.functions.get(task.function));
-        let function = function.ok_or_else(|| format!("step {} is not open", id.0))?;
-        decode(payload, &function.output).map(|_| ())
+        let output = self.tasks.get(&id).and_then(|task| plan.output_of(task.target));
+        let output = output.ok_or_else(|| format!("step {} is not open", id.0))?;
+        decode(payload, output).map(|_| ())
     }
 }
 

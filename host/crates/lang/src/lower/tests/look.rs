@@ -33,6 +33,7 @@ pub(super) fn program(flows: Vec<Flow>) -> Program {
         flows: flows.into_iter().collect(),
         components,
         functions,
+        roles: PrimaryMap::new(),
         classes: Vec::new(),
         hooks: Vec::new(),
         files: vec!["main.flow".into()],
