@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Runs the tests in flow files: mocked steps, virtual time, nothing outside is touched
     Test(TestArgs),
+    /// Writes down what a flow file offers and what it asks for, as Markdown
+    Doc(DocArgs),
     /// Formats flow files
     Fmt(FmtArgs),
     /// Says what a diagnostic code means, with a wrong and a right example
@@ -176,6 +178,21 @@ pub(crate) struct TestArgs {
     /// Most real time that a test may take
     #[arg(long, value_name = "DURATION", default_value = "60s")]
     pub(crate) timeout: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DocArgs {
+    /// The flow file
+    pub(crate) flow_file: PathBuf,
+    /// Only this flow
+    #[arg(long, value_name = "NAME")]
+    pub(crate) flow: Option<String>,
+    /// Where to write the document; without it to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// With a Mermaid graph of each flow
+    #[arg(long)]
+    pub(crate) graph: bool,
 }
 
 #[derive(Debug, Args)]

@@ -44,7 +44,9 @@ impl Scanner<'_> {
         }
         if self.slice(start, self.pos) == "if" {
             self.else_if(start);
-        } else if class != Class::Open || self.byte(start) != b'{' {
+        } else if class == Class::Open && self.byte(start) == b'{' {
+            self.level.bodies += 1;
+        } else {
             self.chain(start);
         }
     }

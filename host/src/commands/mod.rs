@@ -1,6 +1,7 @@
 //! One module for each command.
 
 mod check;
+mod doc;
 mod documents;
 mod drive;
 mod events;
@@ -33,6 +34,7 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
         Command::Send(args) => send::run(output, &cli.global, args),
         Command::Check(args) => Ok(check::run(output, args)),
         Command::Test(args) => test::run(output, &cli.global, args),
+        Command::Doc(args) => doc::run(output, args),
         Command::Fmt(args) => format::run(output, args),
         Command::Explain(args) => explain::run(output, args),
         Command::Plan(args) => plan::run(output, args),

@@ -5,12 +5,14 @@
 //! 1. `load` reads the root, its imports and its components through the [`World`], and parses each file once.
 //! 2. `check` resolves names and types and gives the typed tree of [`ir`], or [`Diagnostic`]s, all worded in `diagnostics`.
 //! 3. `lower` makes an editable graph of each region, simplifies it, and freezes it into a [`plan::Plan`].
-//! 4. [`Report`] and [`to_json`] turn diagnostics into what an edge shows.
+//! 4. [`document`] writes down what a file declares and what its plans are granted.
+//! 5. [`Report`] and [`to_json`] turn diagnostics into what an edge shows.
 
 mod check;
 mod compile;
 mod diagnostics;
 mod digest;
+mod document;
 pub mod eval;
 pub mod explain;
 mod freeze;
@@ -29,6 +31,7 @@ mod triggers;
 mod world;
 
 pub use compile::{Compilation, Entry, TestInfo, UsedComponent, compile};
+pub use document::{DocumentOptions, document};
 pub use grammar::{Diagnostic, Severity, Span};
 pub use lower::invariants::check_plan;
 pub use report::{Report, to_json};

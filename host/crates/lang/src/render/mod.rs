@@ -7,9 +7,11 @@ mod dot;
 mod json;
 mod mermaid;
 mod names;
+mod steps;
 mod table;
 
 pub use critical::{critical_path, leaves, roots};
+pub(crate) use steps::{Step, steps};
 
 use crate::plan::Plan;
 
