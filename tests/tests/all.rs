@@ -39,3 +39,6 @@ mod store;
 #[cfg(test)]
 #[path = "all/trials.rs"]
 mod trials;
+#[cfg(test)]
+#[path = "all/undo.rs"]
+mod undo;

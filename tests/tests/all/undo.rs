@@ -1,0 +1,133 @@
+//! `kill -9` while compensations run: each is done once, in the reverse order of what was done, and the run fails as it would have.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use e2e::Site;
+use serde_json::Value;
+
+/// How often the run is killed. Each time at another moment.
+const ROUNDS: u32 = 30;
+
+const FLOW: &str = r#"
+use "{plugins}/witness.wasm" as witness
+
+/// Takes back all that it did, because the end does not hold.
+flow main(folder: dir) -> string with { allow: [read_write folder] } {
+    let first = witness.mark(folder, "first") undo witness.mark_slowly(folder, "not ${first}", 6)
+    let items = map n in range(0, 3) with { parallel: 1 } {
+        witness.mark(folder, "item ${n} of ${first}") undo witness.mark_slowly(folder, "not item ${n}", 6)
+    }
+    let won = race {
+        witness.mark(folder, items[0]) undo twice(folder)
+        {
+            require len(items) > 3 else "too few"
+            "never"
+        }
+    }
+    require won == "" else "not in the end"
+    won
+}
+
+flow twice(folder: dir) with { allow: [read_write folder] } {
+    seq {
+        witness.mark_slowly(folder, "one", 6)
+        witness.mark_slowly(folder, "two", 6)
+    }
+}
+"#;
+
+const MARKS: [&str; 11] = [
+    "first",
+    "item 0 of first",
+    "item 1 of first",
+    "item 2 of first",
+    "item 0 of first",
+    "one",
+    "two",
+    "not item 2",
+    "not item 1",
+    "not item 0",
+    "not first",
+];
+
+#[test]
+fn what_was_done_is_taken_back_once_whatever_happens() {
+    let site = Site::new();
+    site.flow("main.flow", FLOW);
+    site.write("folder/.keep", "");
+    let run = || site.host(["run", "main.flow", "--json", "--input", "folder=folder"]);
+    let printed = run().expect(1);
+    assert!(printed.out.contains("not in the end"), "{}", printed.out);
+    assert_eq!(marks(&site), MARKS);
+    std::fs::remove_file(site.path().join("folder/witness.txt")).unwrap();
+    let started = Instant::now();
+    run().expect(1);
+    let full = started.elapsed().as_micros() as u64;
+    let interrupted =
+        (0..ROUNDS).filter(|round| killed(Duration::from_micros(full * u64::from(*round) / u64::from(ROUNDS)))).count();
+    assert!(interrupted >= 5, "only {interrupted} of {ROUNDS} rounds hit a compensation");
+}
+
+fn marks(site: &Site) -> Vec<String> {
+    let text = std::fs::read_to_string(site.path().join("folder/witness.txt")).unwrap_or_default();
+    text.lines().map(|line| line.split_once(" = ").unwrap().1.to_owned()).collect()
+}
+
+/// Kills a run and carries it to its end. Gives whether it was taking something back.
+fn killed(moment: Duration) -> bool {
+    let site = Site::new();
+    site.flow("main.flow", FLOW);
+    site.write("folder/.keep", "");
+    let mut child = site
+        .command(["run", "main.flow", "--json", "--input", "folder=folder"])
+        // What a killed process measured of itself may be half written; nobody is to count it.
+        .env("LLVM_PROFILE_FILE", site.path().join("killed.profraw"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(moment);
+    let _ = child.kill();
+    let _ = child.wait();
+    let before = marks(&site).len();
+    let printed = site.host(["ps", "--json"]);
+    let runs = if printed.code == 0 { printed.json() } else { Value::Null };
+    let Some(run) = runs.as_array().and_then(|runs| runs.first()) else { return false };
+    let run = run["id"].as_str().unwrap();
+    let over = site.host(["show", run, "--json"]).expect(0).json()["outcome"].is_object();
+    if !over {
+        carry_to_the_end(&site, run);
+    }
+    assert_eq!(marks(&site), MARKS, "after a kill at {moment:?}");
+    !over && before > 5
+}
+
+/// Resumes until the run has failed. Where an outcome is not known, the witness knows.
+fn carry_to_the_end(site: &Site, run: &str) {
+    let mut decisions: Vec<String> = Vec::new();
+    for _ in 0..100 {
+        let mut args = vec!["resume".to_owned(), run.to_owned(), "--json".to_owned()];
+        args.append(&mut decisions);
+        let printed = site.host(&args);
+        if printed.code == 1 {
+            assert!(printed.out.contains("not in the end"), "{}", printed.out);
+            return;
+        }
+        assert_eq!(printed.code, 6, "{}\n{}", printed.out, printed.err);
+        for blocked in printed.json()["blocked"].as_array().unwrap() {
+            decisions.extend(decide(site, blocked));
+        }
+    }
+    panic!("the run does not end");
+}
+
+fn decide(site: &Site, blocked: &Value) -> [String; 2] {
+    let (task, path) = (&blocked["task"], blocked["path"].as_str().unwrap());
+    let text = std::fs::read_to_string(site.path().join("folder/witness.txt")).unwrap_or_default();
+    let key = format!("/{path} = ");
+    match text.lines().find_map(|line| line.split_once(&key)) {
+        Some((_, result)) => ["--supply".to_owned(), format!("{task}={}", Value::from(result))],
+        None => ["--retry".to_owned(), task.to_string()],
+    }
+}
