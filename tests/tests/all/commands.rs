@@ -93,7 +93,12 @@ fn an_interrupted_run_pauses_and_says_how_to_resume() {
     let child = site.command(["run", "slow.flow"]).spawn().unwrap();
     // Three results are in the journal: the run is under way, and its signals are heard.
     let begun = Instant::now();
-    while site.host(["ps", "--json"]).json()[0]["events"].as_u64().unwrap_or_default() < 4 {
+    // Before that the store may not have been filled at all.
+    let events = || {
+        let listed: serde_json::Value = serde_json::from_str(&site.host(["ps", "--json"]).out).unwrap_or_default();
+        listed[0]["events"].as_u64().unwrap_or_default()
+    };
+    while events() < 4 {
         assert!(begun.elapsed() < Duration::from_secs(60), "the run does not get under way");
         std::thread::sleep(Duration::from_millis(20));
     }

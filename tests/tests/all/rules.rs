@@ -95,8 +95,8 @@ fn a_rate_spreads_the_starts() {
 fn a_budget_ends_its_block() {
     let site = site(
         r#"flow main(n: s64) -> string {
-    let all = try with { budget: { steps: 3 } } {
-        map i in range(0, n) { kit.echo_number(i) }
+    let all = try {
+        map i in range(0, n) with { budget: { steps: 3 } } { kit.echo_number(i) }
         "enough"
     } catch e {
         "${e.kind}: ${e.message}"

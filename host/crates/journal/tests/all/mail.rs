@@ -19,10 +19,12 @@ fn message(topic: &str, id: &str) -> Message {
 }
 
 fn ids(letters: &[Letter]) -> Vec<&str> {
-    let id = |letter| match letter {
-        &Letter { mail: Mail::Dropped(_), .. } => "dropped",
-        &Letter { mail: Mail::Signal(Signal { ref id, .. }) | Mail::Message(Message { ref id, .. }), .. } => &**id,
-    };
+    fn id(letter: &Letter) -> &str {
+        match &letter.mail {
+            Mail::Dropped(_) => "dropped",
+            Mail::Signal(Signal { id, .. }) | Mail::Message(Message { id, .. }) => id,
+        }
+    }
     letters.iter().map(id).collect()
 }
 

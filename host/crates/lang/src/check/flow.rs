@@ -11,6 +11,7 @@ use grammar::ast::{Block, Expr, ExprKind, Statement, StatementKind, TypeExpr};
 use grammar::{Ident, Span};
 
 use super::owner::Owner;
+use super::place::Place;
 use super::signatures::{Default, Signature};
 use super::why::{Want, Why};
 use super::{Checker, Instance};
@@ -19,43 +20,6 @@ use crate::ir::{self, BindingId};
 
 /// How deeply expressions and blocks may be nested, operators of a chain included.
 const MAX_DEPTH: usize = 400;
-
-/// Where only pure expressions can stand.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    Comprehension,
-    Text,
-    Guard,
-    Policy,
-    Default,
-    Lambda,
-    Mock,
-}
-
-impl Place {
-    const fn what(self) -> &'static str {
-        match self {
-            Self::Comprehension => "a comprehension",
-            Self::Text => "a text",
-            Self::Guard => "the guard of a `match` arm",
-            Self::Policy => "a setting",
-            Self::Default => "the default of a parameter",
-            Self::Lambda => "`sort_by`",
-            Self::Mock => "a `mock`",
-        }
-    }
-
-    const fn help(self) -> &'static str {
-        match self {
-            Self::Comprehension => "use `map`: `map x in list { step(x) }`",
-            Self::Default => "make the parameter an `option` and call the step in the flow",
-            Self::Guard => "bind it with `let` before the `match`, or use `if` in the arm",
-            Self::Lambda => "compute the keys first: `let keys = map x in list { step(x) }`",
-            Self::Mock => "a mock stands for a step and runs none: write the value itself",
-            Self::Text | Self::Policy => "bind it with `let` before",
-        }
-    }
-}
 
 /// Checks the body of one flow, or an expression that stands outside of all flows.
 pub(super) struct FlowChecker<'c, 'a> {

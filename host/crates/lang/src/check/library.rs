@@ -5,9 +5,10 @@ use grammar::ast::{Arg, ExprKind};
 use grammar::{Ident, Span};
 
 use super::expr::node;
-use super::flow::{FlowChecker, Origin, Place};
+use super::flow::{FlowChecker, Origin};
 use super::literals::in_text;
 use super::operators::is_ordered;
+use super::place::Place;
 use super::types::widens;
 use super::why::{Want, Why, broken};
 use crate::diagnostics::calls as say;

@@ -5,8 +5,9 @@ use grammar::ast::{Expr, ExprKind, FieldInit, TextPart};
 use grammar::{Ident, Span};
 
 use super::expr::node;
-use super::flow::{FlowChecker, Origin, Place, constant};
+use super::flow::{FlowChecker, Origin, constant};
 use super::names::Target;
+use super::place::Place;
 use super::types::builtin;
 use super::why::{Want, Why, broken};
 use crate::diagnostics::{forms, names as say_name, types as say};

@@ -19,6 +19,7 @@ use crate::lower::holds_folder;
 const MAX_TOPIC: usize = 256;
 
 /// A signal or a literal topic that a flow waits for: the name means one type throughout a plan.
+#[derive(Clone)]
 pub(super) struct Awaited {
     what: What,
     name: Name,
@@ -134,7 +135,8 @@ impl Checker<'_> {
     pub(super) fn compare_awaited(&mut self) {
         let mut first: BTreeMap<(What, Name), (Type, Span)> = BTreeMap::new();
         let mut reported: Vec<Span> = Vec::new();
-        for Awaited { what, name, ty, at } in std::mem::take(&mut self.awaited) {
+        // What is checked later may still ask what is waited for.
+        for Awaited { what, name, ty, at } in self.awaited.clone() {
             let (known, since) = first.entry((what, name.clone())).or_insert_with(|| (ty.clone(), at));
             // A body is checked once for each cap that it is called under.
             if *known == ty || reported.contains(&at) {

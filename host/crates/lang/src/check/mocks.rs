@@ -9,8 +9,9 @@ use grammar::ast::{Arg, Expr, ExprKind, Mock, MockAnswer, MockTarget, Pattern, T
 use grammar::{Ident, Span};
 
 use super::expr::node;
-use super::flow::{FlowChecker, Place, constant};
+use super::flow::{FlowChecker, constant};
 use super::names;
+use super::place::Place;
 use super::signatures::Step;
 use super::why::Why;
 use crate::diagnostics::{forms, trials as say};

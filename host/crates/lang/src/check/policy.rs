@@ -6,8 +6,9 @@ use catalog::{Name, Type, Value};
 use grammar::ast::{ClassDef, Expr, ExprKind, GrantExpr, Setting, SettingValue, TextPart, With};
 use grammar::{Ident, Span};
 
-use super::flow::{FlowChecker, Origin, Place};
+use super::flow::{FlowChecker, Origin};
 use super::owner::{KEYS, Owner};
+use super::place::Place;
 use super::why::Why;
 use crate::diagnostics::settings as say;
 use crate::ir::{self, Backoff, Grant, GrantKind, Policy};

@@ -8,9 +8,10 @@ use catalog::{Function, Name, Signature as WitSignature, Type};
 use grammar::{Ident, Span, ast};
 
 use super::Checker;
-use super::flow::{FlowChecker, Place};
+use super::flow::FlowChecker;
 use super::generics::Generic;
 use super::owner::Owner;
+use super::place::Place;
 use crate::diagnostics::calls as say;
 use crate::diagnostics::settings as say_setting;
 use crate::ir;

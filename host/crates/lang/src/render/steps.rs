@@ -1,7 +1,7 @@
 //! The steps of a plan with what each is granted.
 
 use super::names::{self, Frame};
-use crate::plan::{FlowId, NodeId, NodeKind, Plan, RegionId};
+use crate::plan::{FlowId, NodeId, NodeKind, Plan, RegionId, Target};
 
 /// A step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,8 +47,11 @@ impl Walk<'_> {
     fn node(&mut self, id: NodeId, around: &str, frame: &Frame) {
         let node = &self.plan.nodes[id];
         let path = format!("{around}/{}", node.name);
-        if let NodeKind::Call(call) = &node.kind {
-            let function = &self.plan.functions[call.function];
+        // What an agent is granted, its host decides.
+        if let NodeKind::Call(call) = &node.kind
+            && let Target::Function(function) = call.target
+        {
+            let function = &self.plan.functions[function];
             let component = self.plan.components[function.component].source.clone();
             let grants = names::grants(call, frame);
             self.steps.push(Step { path: path.clone(), function: function.wit_name.clone(), component, grants });
@@ -58,8 +61,8 @@ impl Walk<'_> {
         {
             self.flows.push(*flow);
         }
-        for (child, role, params) in names::children(&node.kind) {
-            let path = if names::repeats(&role) { format!("{path}[]") } else { path.clone() };
+        for (child, role, params) in names::children(node) {
+            let path = names::path(&path, &role);
             self.region(child.region, &path, names::inputs(child, params, frame));
         }
     }
