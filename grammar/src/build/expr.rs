@@ -258,7 +258,9 @@ impl Build<'_> {
             self.report(diagnostics::equals_for_colon(at, &name.name));
             return Arg { name: Some(name), value: *right };
         }
-        Arg { name: None, value: self.internal(at) }
+        // More than one sign, of which the first is reported.
+        self.report(diagnostics::assign_in_condition(at));
+        Arg { name: None, value: Expr { kind: ExprKind::Error, span: at } }
     }
 
     fn named_arg(&mut self, before: Arg, pair: Pair<'_>, lambda: bool) -> Arg {
