@@ -1,13 +1,15 @@
 //! `kill -9` while compensations run: each is done once, in the reverse order of what was done, and the run fails as it would have.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use e2e::Site;
 use serde_json::Value;
 
-/// How often the run is killed. Each time at another moment.
-const ROUNDS: u32 = 30;
+/// So many runs are killed while they take something back.
+const KILLS: usize = 5;
+/// Most rounds.
+const ROUNDS: usize = 200;
 
 const FLOW: &str = r#"
 use "{plugins}/witness.wasm" as witness
@@ -56,17 +58,17 @@ fn what_was_done_is_taken_back_once_whatever_happens() {
     let site = Site::new();
     site.flow("main.flow", FLOW);
     site.write("folder/.keep", "");
-    let run = || site.host(["run", "main.flow", "--json", "--input", "folder=folder"]);
-    let printed = run().expect(1);
+    let printed = site.host(["run", "main.flow", "--json", "--input", "folder=folder"]).expect(1);
     assert!(printed.out.contains("not in the end"), "{}", printed.out);
     assert_eq!(marks(&site), MARKS);
-    std::fs::remove_file(site.path().join("folder/witness.txt")).unwrap();
-    let started = Instant::now();
-    run().expect(1);
-    let full = started.elapsed().as_micros() as u64;
-    let interrupted =
-        (0..ROUNDS).filter(|round| killed(Duration::from_micros(full * u64::from(*round) / u64::from(ROUNDS)))).count();
-    assert!(interrupted >= 5, "only {interrupted} of {ROUNDS} rounds hit a compensation");
+    let mut interrupted = 0;
+    for round in 0..ROUNDS {
+        interrupted += usize::from(killed(round % MARKS.len(), Duration::from_millis(round as u64 % 7)));
+        if round >= 2 * MARKS.len() && interrupted >= KILLS {
+            return;
+        }
+    }
+    panic!("only {interrupted} of {ROUNDS} rounds hit a compensation");
 }
 
 fn marks(site: &Site) -> Vec<String> {
@@ -74,8 +76,8 @@ fn marks(site: &Site) -> Vec<String> {
     text.lines().map(|line| line.split_once(" = ").unwrap().1.to_owned()).collect()
 }
 
-/// Kills a run and carries it to its end. Gives whether it was taking something back.
-fn killed(moment: Duration) -> bool {
+/// Kills a run a moment after it has made so many marks, and carries it to its end. Gives whether it was taking something back.
+fn killed(made: usize, moment: Duration) -> bool {
     let site = Site::new();
     site.flow("main.flow", FLOW);
     site.write("folder/.keep", "");
@@ -87,6 +89,9 @@ fn killed(moment: Duration) -> bool {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    while marks(&site).len() < made && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     std::thread::sleep(moment);
     let _ = child.kill();
     let _ = child.wait();
@@ -99,7 +104,7 @@ fn killed(moment: Duration) -> bool {
     if !over {
         carry_to_the_end(&site, run);
     }
-    assert_eq!(marks(&site), MARKS, "after a kill at {moment:?}");
+    assert_eq!(marks(&site), MARKS, "after a kill {moment:?} after {made} marks");
     !over && before > 5
 }
 
