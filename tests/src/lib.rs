@@ -131,6 +131,17 @@ impl Site {
         command
     }
 
+    /// Starts `host` to be killed; what it prints is not read.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn victim<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Child {
+        let mut command = self.command(args);
+        // What a killed process measured of itself may be half written; nobody is to count it.
+        command.env("LLVM_PROFILE_FILE", self.path().join("killed.profraw")).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
     /// Runs `host` with these arguments to its end.
     ///
     /// # Panics

@@ -2,7 +2,6 @@
 //! committed step executed twice and none missing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use e2e::Site;
@@ -95,14 +94,7 @@ fn disturbed(moment: Duration, reference: &Reference) -> (u64, bool) {
     let site = Site::new();
     site.flow("main.flow", FLOW);
     site.write("folder/.keep", "");
-    let mut child = site
-        .command(["run", "main.flow", "--json", "--input", "folder=folder"])
-        // What a killed process measured of itself may be half written; nobody is to count it.
-        .env("LLVM_PROFILE_FILE", site.path().join("killed.profraw"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = site.victim(["run", "main.flow", "--json", "--input", "folder=folder"]);
     std::thread::sleep(moment);
     let ended = child.try_wait().unwrap().is_some();
     let _ = child.kill();

@@ -1,6 +1,5 @@
 //! `kill -9` while compensations run: each is done once, in the reverse order of what was done, and the run fails as it would have.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use e2e::Site;
@@ -81,14 +80,7 @@ fn killed(made: usize, moment: Duration) -> bool {
     let site = Site::new();
     site.flow("main.flow", FLOW);
     site.write("folder/.keep", "");
-    let mut child = site
-        .command(["run", "main.flow", "--json", "--input", "folder=folder"])
-        // What a killed process measured of itself may be half written; nobody is to count it.
-        .env("LLVM_PROFILE_FILE", site.path().join("killed.profraw"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = site.victim(["run", "main.flow", "--json", "--input", "folder=folder"]);
     while marks(&site).len() < made && child.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(1));
     }
