@@ -5,6 +5,7 @@
 //! everything around them is still there to be checked.
 
 mod item;
+mod kinds;
 mod spans;
 
 use crate::span::{Ident, Span};

@@ -324,29 +324,7 @@ fn prefixed(segment: Segment) -> Expr {
 /// Something is attached to the nearest step or form: a fallback that is neither is complete, and the step that it
 /// belongs to is the nearest.
 fn attach_to(outer: &mut Vec<(Segment, Link)>, segment: Segment) -> Segment {
-    let step = matches!(
-        segment.expr.kind,
-        ExprKind::Call(..)
-            | ExprKind::Postfix(..)
-            | ExprKind::If { .. }
-            | ExprKind::Match { .. }
-            | ExprKind::Map { .. }
-            | ExprKind::Fold { .. }
-            | ExprKind::Tree { .. }
-            | ExprKind::Loop { .. }
-            | ExprKind::Seq { .. }
-            | ExprKind::Phase { .. }
-            | ExprKind::Try { .. }
-            | ExprKind::Race { .. }
-            | ExprKind::Any { .. }
-            | ExprKind::Wait(_)
-            | ExprKind::Signal(..)
-            | ExprKind::Message(..)
-            | ExprKind::Emit { .. }
-            | ExprKind::Ask(..)
-            | ExprKind::RunPlan(_)
-    );
-    if step {
+    if segment.expr.kind.is_step() {
         return segment;
     }
     match outer.pop() {

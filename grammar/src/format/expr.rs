@@ -143,7 +143,7 @@ impl Printer<'_> {
         }
         clauses.reverse();
         let step = self.expr(base, place, Part::Step);
-        if is_block(base) {
+        if base.kind.is_block() {
             let clauses = clauses.into_iter().flat_map(|clause| [Doc::Space, clause]);
             return concat([step, Doc::Concat(clauses.collect())]);
         }
@@ -230,27 +230,9 @@ impl Printer<'_> {
     }
 }
 
-/// Whether the expression is a form that ends with a block.
-fn is_block(expr: &Expr) -> bool {
-    matches!(
-        expr.kind,
-        ExprKind::If { .. }
-            | ExprKind::Match { .. }
-            | ExprKind::Map { .. }
-            | ExprKind::Fold { .. }
-            | ExprKind::Tree { .. }
-            | ExprKind::Loop { .. }
-            | ExprKind::Seq { .. }
-            | ExprKind::Phase { .. }
-            | ExprKind::Try { .. }
-            | ExprKind::Race { .. }
-            | ExprKind::Any { .. }
-    )
-}
-
 /// Whether the expression's own brackets hold its lines together.
 fn has_brackets(expr: &Expr) -> bool {
-    is_block(expr)
+    expr.kind.is_block()
         || matches!(
             expr.kind,
             ExprKind::List(_)

@@ -142,28 +142,7 @@ fn is_step(expr: &Expr) -> bool {
     while let ExprKind::Unary(_, next) = &inner.kind {
         inner = next;
     }
-    matches!(
-        inner.kind,
-        ExprKind::Call(..)
-            | ExprKind::Postfix(..)
-            | ExprKind::If { .. }
-            | ExprKind::Match { .. }
-            | ExprKind::Map { .. }
-            | ExprKind::Fold { .. }
-            | ExprKind::Tree { .. }
-            | ExprKind::Loop { .. }
-            | ExprKind::Seq { .. }
-            | ExprKind::Phase { .. }
-            | ExprKind::Try { .. }
-            | ExprKind::Race { .. }
-            | ExprKind::Any { .. }
-            | ExprKind::Wait(_)
-            | ExprKind::Signal(..)
-            | ExprKind::Message(..)
-            | ExprKind::Emit { .. }
-            | ExprKind::Ask(..)
-            | ExprKind::RunPlan(_)
-    )
+    inner.kind.is_step()
 }
 
 /// Whether what is attached next goes to the whole, not to its fallback.

@@ -570,26 +570,6 @@ fn folded(name: &str) -> Cow<'_, str> {
 
 /// Whether an expression is neither a step nor a form that can be there for its effects.
 const fn is_plain(written: &Expr) -> bool {
-    !matches!(
-        written.kind,
-        ExprKind::Error
-            | ExprKind::If { .. }
-            | ExprKind::Match { .. }
-            | ExprKind::Map { .. }
-            | ExprKind::Fold { .. }
-            | ExprKind::Tree { .. }
-            | ExprKind::Loop { .. }
-            | ExprKind::Seq { .. }
-            | ExprKind::Phase { .. }
-            | ExprKind::Try { .. }
-            | ExprKind::Race { .. }
-            | ExprKind::Any { .. }
-            | ExprKind::Wait(_)
-            | ExprKind::Signal(..)
-            | ExprKind::Message(..)
-            | ExprKind::Emit { .. }
-            | ExprKind::Ask(..)
-            | ExprKind::RunPlan(_)
-            | ExprKind::Postfix(..)
-    )
+    let kind = &written.kind;
+    !matches!(kind, ExprKind::Error | ExprKind::Postfix(..)) && !kind.is_block() && !kind.is_keyword_step()
 }
