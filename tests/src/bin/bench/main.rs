@@ -7,6 +7,7 @@
 mod compile;
 mod durable;
 mod floor;
+mod many;
 mod start;
 mod steps;
 mod table;
@@ -30,6 +31,9 @@ fn main() {
     }
     if wanted("durable") {
         runtime.block_on(durable::measure(&bytes, &raw, &mut table));
+    }
+    if wanted("many") {
+        runtime.block_on(many::measure(&bytes, &mut table));
     }
     if wanted("compile") {
         compile::measure(&mut table);

@@ -1,0 +1,205 @@
+//! Many runs at once over the store on disk: events and steps a second, how long a step takes, what it costs on disk,
+//! and how fast a new owner takes runs over.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use engine::event::{Event, EventBody, Payload, RunId, Timestamp};
+use engine::ports::Journal;
+use engine::shell::Engine;
+use journal::{Durability, Options, SqliteJournal};
+use lang::plan::Plan;
+
+use crate::compile::chain;
+use crate::steps::{engine, plan, run};
+use crate::table::{Bound, Table};
+use crate::{floor, median};
+
+/// Runs at the same time.
+const RUNS: u32 = 200;
+/// Steps of a run, each needing the one before it.
+const STEPS: u32 = 10;
+/// Runs one after the other in each of the places, in one round.
+const EACH: u32 = 20;
+/// Runs that append at the same time, and what each of them appends.
+const WRITERS: u64 = 64;
+const APPENDS: u64 = 500;
+const GROUP: u64 = 8;
+/// Runs that are taken over, and the events of each.
+const OPEN: usize = 10_000;
+const LENGTH: u32 = 100;
+
+/// Times what many runs do at once.
+pub(crate) async fn measure(bytes: &[u8], table: &mut Table) {
+    let folder = tempfile::tempdir().unwrap();
+    throughput(folder.path(), table).await;
+    for (durability, name) in [(Durability::Full, "full"), (Durability::Process, "process")] {
+        let path = folder.path().join(format!("{name}.db"));
+        let journal = open(&path, durability);
+        let engine = engine(bytes, journal.clone());
+        let flow = plan(chain(STEPS));
+        let first = round(&engine, &journal, &flow, "first").await;
+        let rate = format!("(f) {RUNS} runs of {STEPS} chained steps, {name}");
+        match durability {
+            Durability::Full => table.bounded(&rate, "steps/s", first.rate, Bound::Least(20_000.0)),
+            Durability::Process => table.figure(&rate, "steps/s", first.rate),
+        }
+        table.figure(&format!("a durable step of these, p50, {name}"), "us", first.percentile(50));
+        table.figure(&format!("a durable step of these, p99, {name}"), "us", first.percentile(99));
+        let (mut earlier, mut later) = (first.steps(), None);
+        while earlier < 100_000 {
+            let round = round(&engine, &journal, &flow, &format!("after{earlier}")).await;
+            earlier += round.steps();
+            later = Some(round.rate);
+        }
+        let change = later.unwrap_or(first.rate) / first.rate;
+        table.bounded(&format!("the same after 100,000 earlier steps, {name}"), "x", change, Bound::Least(0.9));
+        drop((engine, journal));
+        let size = std::fs::metadata(&path).unwrap().len();
+        table.figure(&format!("on disk, {name}"), "bytes/step", size as f64 / f64::from(earlier));
+    }
+    recovery(folder.path(), bytes, table).await;
+}
+
+fn open(path: &Path, durability: Durability) -> Arc<SqliteJournal> {
+    Arc::new(SqliteJournal::open(path, &Options { durability, ..Options::default() }).unwrap())
+}
+
+/// What a round of runs took.
+struct Round {
+    /// Steps a second.
+    rate: f64,
+    /// Of each run, in microseconds for a step of it, in rising order.
+    steps: Vec<f64>,
+}
+
+impl Round {
+    fn steps(&self) -> u32 {
+        self.steps.len() as u32 * STEPS
+    }
+
+    fn percentile(&self, percent: usize) -> f64 {
+        self.steps[(self.steps.len() * percent / 100).min(self.steps.len() - 1)]
+    }
+}
+
+async fn round(engine: &Engine, journal: &Arc<SqliteJournal>, flow: &Arc<Plan>, name: &str) -> Round {
+    let started = Instant::now();
+    let places = (0..RUNS).map(|place| {
+        let (engine, journal, flow, name) = (engine.clone(), Arc::clone(journal), Arc::clone(flow), format!("{name}-{place}"));
+        tokio::spawn(async move {
+            let mut took = Vec::new();
+            for number in 0..EACH {
+                took.push(run(&engine, &*journal, &flow, format!("{name}-{number}")).await * 1e6 / f64::from(STEPS));
+            }
+            took
+        })
+    });
+    let mut steps = Vec::new();
+    for place in places.collect::<Vec<_>>() {
+        steps.extend(place.await.unwrap());
+    }
+    let rate = steps.len() as f64 * f64::from(STEPS) / started.elapsed().as_secs_f64();
+    steps.sort_by(f64::total_cmp);
+    Round { rate, steps }
+}
+
+/// Appends of many runs against a bare loop of group commits: the same rows, as many in each transaction as the runs
+/// have on their way.
+async fn throughput(folder: &Path, table: &mut Table) {
+    let mut ratios = Vec::new();
+    let mut rates = Vec::new();
+    let mut floors = Vec::new();
+    for number in 0..3 {
+        let floor = floor::rows(folder, (WRITERS * GROUP) as u32);
+        let rate = appends(&folder.join(format!("appends{number}.db"))).await;
+        floors.push(floor);
+        rates.push(rate);
+        ratios.push(rate / floor);
+    }
+    table.figure("floor: raw SQLite, 512 rows per commit, full", "rows/s", median(floors));
+    table.bounded("(e) journal, 64 runs, full", "events/s", median(rates), Bound::Least(100_000.0));
+    table.bounded("(e) journal to raw group commits", "x", median(ratios), Bound::Least(0.4));
+}
+
+/// Events a second of runs that wait for each of their appends.
+async fn appends(path: &Path) -> f64 {
+    let journal = open(path, Durability::Full);
+    let template = journal::conformance::one_of_each();
+    let first = template[0].clone();
+    let started = Instant::now();
+    let writers = (0..WRITERS).map(|writer| {
+        let (journal, first) = (Arc::clone(&journal), first.clone());
+        tokio::spawn(async move {
+            let run = RunId(format!("writer-{writer}").into());
+            journal.append(&run, Arc::from([first])).await.unwrap();
+            for number in 0..APPENDS {
+                let from = 2 + number * GROUP;
+                let events: Vec<Event> = (from..from + GROUP).map(succeeded).collect();
+                journal.append(&run, events.into()).await.unwrap();
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    (WRITERS * APPENDS * GROUP) as f64 / started.elapsed().as_secs_f64()
+}
+
+/// An event of more than 200 bytes.
+fn succeeded(seq: u64) -> Event {
+    let attempt =
+        engine::event::Attempt { task: engine::event::TaskId(seq), number: 1, path: "digest/profiles/text.profile".into() };
+    let output = Payload::Value(catalog::Value::string("0123456789".repeat(6)));
+    let bill = engine::event::Bill { fuel: 123_456, peak_memory: 1 << 20, wall: 345, host_calls: 3, bytes_in: 99, bytes_out: 60 };
+    let body = EventBody::AttemptSucceeded { attempt, output, bill, cache: None };
+    Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }
+}
+
+/// A flow that does some steps and then waits for its operator.
+fn waiting(steps: u32) -> String {
+    let text = chain(steps);
+    let cut = text.rfind("    x").unwrap_or(text.len());
+    let (head, tail) = text.split_at(cut);
+    format!("{head}    wait signal go\n{tail}")
+}
+
+/// Takes over many runs that wait, each with some events behind it.
+async fn recovery(folder: &Path, bytes: &[u8], table: &mut Table) {
+    let journal = open(&folder.join("open.db"), Durability::Full);
+    let flow = plan(waiting(LENGTH - 2));
+    let program = journal.put_blob(b"bench").unwrap();
+    let template = RunId("open".into());
+    let new = engine::shell::NewRun {
+        id: template.clone(),
+        plan: Arc::clone(&flow),
+        program,
+        input: Vec::new(),
+        labels: Vec::new(),
+        permitted: Vec::new(),
+    };
+    let first = engine(bytes, journal.clone());
+    let _ = first.start(new).await.unwrap().wait().await;
+    let events: Arc<[Event]> = journal.load(&template).unwrap().into();
+    for number in 0..OPEN {
+        journal.append(&RunId(format!("open-{number}").into()), Arc::clone(&events)).await.unwrap();
+    }
+    let next = engine(bytes, journal.clone());
+    let started = Instant::now();
+    let tasks = 64;
+    let takers = (0..tasks).map(|taker| {
+        let (next, flow) = (next.clone(), Arc::clone(&flow));
+        tokio::spawn(async move {
+            for number in (taker..OPEN).step_by(tasks) {
+                let handle = next.resume(RunId(format!("open-{number}").into()), Arc::clone(&flow)).await.unwrap();
+                let _ = handle.wait().await;
+            }
+        })
+    });
+    for taker in takers.collect::<Vec<_>>() {
+        taker.await.unwrap();
+    }
+    let took = started.elapsed().as_secs_f64();
+    table.bounded(&format!("(g) take over {OPEN} open runs of {} events", events.len()), "s", took, Bound::Most(10.0));
+}
