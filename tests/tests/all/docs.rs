@@ -54,6 +54,36 @@ fn every_block_of_every_page_is_true() {
     assert!(flows >= 4 && commands >= 8, "only {flows} flows and {commands} commands in the pages");
 }
 
+/// Pages with promises name the tests that keep them, in the last column of their tables.
+#[test]
+fn every_promise_names_tests_that_exist() {
+    let mut tests = String::new();
+    read_tests(&project().join("host/crates"), &mut tests);
+    read_tests(&project().join("tests/tests"), &mut tests);
+    let page = std::fs::read_to_string(project().join("host/docs/guarantees.md")).unwrap();
+    let named = page.lines().filter(|line| line.starts_with('|')).flat_map(|line| {
+        let last = line.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        last.split('`').skip(1).step_by(2)
+    });
+    let mut count = 0;
+    for name in named {
+        assert!(tests.contains(&format!("fn {name}(")), "no test has the name `{name}`");
+        count += 1;
+    }
+    assert!(count > 30, "only {count} tests are named");
+}
+
+fn read_tests(folder: &Path, all: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_tests(&path, all);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
 fn check(site: &Site, page: &Path, file: &str, text: &str) {
     site.write(file, text);
     let printed = site.host(["check", file]);
