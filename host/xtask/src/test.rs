@@ -16,7 +16,8 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         command.args(args).envs(variables.iter().map(|(key, value)| (key, value)));
         command
     };
-    process::run(&mut cargo(&["build", "--locked", "-p", "host"]))?;
+    // With the features of the whole workspace, as the tests are built: dependencies are compiled once.
+    process::run(&mut cargo(&["build", "--locked", "--workspace", "--bin", "host"]))?;
     process::run(cargo(&["test", "--locked", "--workspace"]).args(rest))?;
     if measured { coverage::report(&variables) } else { Ok(()) }
 }

@@ -115,7 +115,7 @@ impl Engine {
         let started = self.started(&new)?;
         let run = Run::new(Arc::clone(&new.plan), new.id, Arc::clone(&self.parts.config.host));
         let (task, ends) = RunTask::new(Arc::clone(&self.parts), new.plan, run);
-        let task = task.begin(started).await?;
+        let mut task = task.begin(started).await?;
         task.listen().await?;
         Ok(RunHandle::spawn(task, ends, false))
     }
@@ -165,5 +165,25 @@ impl Engine {
             permitted: new.permitted.clone(),
             host: Arc::clone(&self.parts.config.host),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Engine;
+
+    /// A service starts and resumes runs in tasks of its own.
+    #[test]
+    fn runs_are_started_and_resumed_from_any_task() {
+        fn is_send<T: Send>(_: Option<T>) {}
+        fn futures(engine: &Engine) {
+            is_send(Some(async { engine.start(missing()).await.is_ok() }));
+            is_send(Some(async { engine.resume(missing(), missing()).await.is_ok() }));
+        }
+        fn missing<T>() -> T {
+            std::process::abort()
+        }
+        // Only types are compared.
+        let _ = futures;
     }
 }

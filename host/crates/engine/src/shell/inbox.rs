@@ -62,7 +62,7 @@ impl Inbox {
     }
 
     /// From now on messages on the literal topics of the plan come here.
-    pub(super) async fn listen(&self) -> Result<(), JournalError> {
+    pub(super) async fn listen(&mut self) -> Result<(), JournalError> {
         if self.topics.is_empty() { Ok(()) } else { self.bus.subscribe(&self.run, self.topics.clone()).await }
     }
 

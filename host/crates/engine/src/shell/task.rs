@@ -99,7 +99,7 @@ impl RunTask {
     }
 
     /// Listens to the literal topics of the plan.
-    pub(super) async fn listen(&self) -> Result<(), EngineError> {
+    pub(super) async fn listen(&mut self) -> Result<(), EngineError> {
         Ok(self.inbox.listen().await?)
     }
 
