@@ -134,6 +134,9 @@ pub(crate) struct ResumeArgs {
     /// Gives a signal that the run waits for, or will wait for; `NAME` alone for one that carries nothing
     #[arg(long = "signal", value_name = "NAME=JSON")]
     pub(crate) signals: Vec<String>,
+    /// Takes the run away from a process that still drives it, which then stops
+    #[arg(long)]
+    pub(crate) take_over: bool,
     /// Most attempts that run at the same time
     #[arg(long, value_name = "N")]
     pub(crate) parallel: Option<u32>,
@@ -240,7 +243,7 @@ pub(crate) enum PlanFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct PsArgs {
-    /// Only runs with this status: running, paused, succeeded, failed, cancelled
+    /// Only runs with this status: running, abandoned, paused, cancelling, succeeded, failed, cancelled
     #[arg(long)]
     pub(crate) status: Option<String>,
     /// Only runs of this flow

@@ -6,6 +6,7 @@ mod config;
 mod exit;
 mod inputs;
 mod output;
+mod owner;
 mod plugin;
 mod program;
 mod progress;

@@ -22,6 +22,9 @@ mod hooks;
 #[path = "all/messages.rs"]
 mod messages;
 #[cfg(test)]
+#[path = "all/owners.rs"]
+mod owners;
+#[cfg(test)]
 #[path = "all/patterns.rs"]
 mod patterns;
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::commands::{drive, plan, signal};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
+use crate::owner;
 use crate::program;
 use crate::roles::RoleAgents;
 
@@ -21,6 +22,13 @@ pub(crate) fn run(output: Output, global: &Global, args: &ResumeArgs) -> Result<
     let decisions = decisions(args)?;
     let reader = session::open_reader(&config)?;
     let row = reader.find(&args.run)?;
+    if !args.take_over && !row.status.is_end() && owner::is_alive(&config.store.path, &row.owner) {
+        let message = format!("run `{}` is being driven by `{}`", row.id, row.owner);
+        return Err(Problem::usage(message).help(format!(
+            "it needs no resume; where that process hangs, `host resume {} --take-over` takes the run away from it",
+            row.id
+        )));
+    }
     let journal = session::open_store(&config, args.durability)?;
     let events = journal.load(&row.id)?;
     let Some(EventBody::RunStarted(started)) = events.first().map(|event| &event.body) else {

@@ -14,6 +14,7 @@ use sandbox::{Origin, Sandbox, SandboxConfig};
 use crate::cli::Durability;
 use crate::config::{ClassConfig, Config, parse_duration, parse_size};
 use crate::exit::{Exit, Problem};
+use crate::owner::Owner;
 
 /// Everything that runs flows.
 pub(crate) struct Session {
@@ -21,6 +22,8 @@ pub(crate) struct Session {
     pub(crate) engine: Engine,
     /// Components that had to be compiled because the cache did not have them.
     pub(crate) compiled: u32,
+    /// Given up last: as long as it is held, nobody else takes the runs.
+    _owner: Owner,
 }
 
 /// The store that the configuration names, for writing.
@@ -51,12 +54,13 @@ impl Session {
         parallel: Option<u32>,
         agents: BTreeMap<Name, Agent>,
     ) -> Result<Self, Problem> {
-        let engine_config = engine_config(config, parallel)?;
+        let owner = Owner::take(&config.store.path)?;
+        let engine_config = EngineConfig { host: owner.name(), ..engine_config(config, parallel)? };
         let sandbox = open_sandbox()?;
         let agents = Agents::new(Arc::new(sandbox.clone()), agents);
         let bus = Arc::new(LocalBus::new(Arc::clone(&journal) as Arc<dyn MailStore>).with_agents(agents));
         let engine = Engine::with_bus(Arc::new(sandbox.clone()), journal, Arc::new(SystemClock), bus, engine_config);
-        Ok(Self { sandbox, engine, compiled: 0 })
+        Ok(Self { sandbox, engine, compiled: 0, _owner: owner })
     }
 
     /// Makes components ready to be called.
@@ -80,16 +84,9 @@ fn cache_dir() -> Option<PathBuf> {
     Some(base.join("flowhost"))
 }
 
-/// The name of this host in the journal.
-pub(crate) fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    format!("{}/{}", if name.is_empty() { "host" } else { name }, std::process::id())
-}
-
 /// The engine's part of the configuration.
 pub(crate) fn engine_config(config: &Config, parallel: Option<u32>) -> Result<EngineConfig, Problem> {
-    let mut engine = EngineConfig { host: host_name().into(), ..EngineConfig::default() };
+    let mut engine = EngineConfig::default();
     if let Some(parallel) = parallel.or(config.limits.parallel) {
         engine.parallel = positive("parallel", parallel)?;
     }

@@ -5,7 +5,8 @@ use journal::{AttemptRow, Reader, RunRow};
 use serde_json::{Value, json};
 
 use crate::cli::Global;
-use crate::commands::{documents, list, session};
+use crate::commands::list::{self, Listed};
+use crate::commands::{documents, session};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::{self, Output};
@@ -17,15 +18,15 @@ pub(crate) fn run(output: Output, global: &Global, run: &str) -> Result<Exit, Pr
     let row = reader.find(run)?;
     let attempts = reader.attempts(&row.id)?;
     let (input, outcome) = ends(&reader, &row)?;
-    let waiting = list::waiting(&reader, &row)?;
-    let mut document = list::row_document(&row, waiting.as_deref());
+    let listed = Listed::of(&reader, &config.store.path, row)?;
+    let mut document = list::row_document(&listed);
     if let Value::Object(fields) = &mut document {
-        fields.insert("plan".into(), json!(row.plan));
+        fields.insert("plan".into(), json!(listed.row.plan));
         fields.insert("input".into(), input.clone());
         fields.insert("outcome".into(), outcome.as_ref().map_or(Value::Null, documents::outcome));
         fields.insert("steps".into(), attempts.iter().map(attempt_document).collect());
     }
-    output.document(&document, || text(&row, waiting.as_deref(), &input, outcome.as_ref(), &attempts));
+    output.document(&document, || text(&listed, &input, outcome.as_ref(), &attempts));
     Ok(Exit::Done)
 }
 
@@ -60,12 +61,13 @@ fn attempt_document(row: &AttemptRow) -> Value {
     })
 }
 
-fn text(row: &RunRow, waiting: Option<&str>, input: &Value, outcome: Option<&RunOutcome>, attempts: &[AttemptRow]) -> String {
+fn text(listed: &Listed, input: &Value, outcome: Option<&RunOutcome>, attempts: &[AttemptRow]) -> String {
+    let Listed { row, waiting, .. } = listed;
     let mut text = format!(
         "run      {}\nflow     {}\nstatus   {}\nstarted  {}\n",
         row.id,
         row.flow,
-        row.status.name(),
+        listed.status(),
         output::time(row.created)
     );
     if let Some(ended) = row.ended {
