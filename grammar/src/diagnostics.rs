@@ -221,6 +221,14 @@ pub(crate) fn unclosed_text(at: Span, end: Span, raw: bool) -> Diagnostic {
         .help("close it with `\"`; a text of several lines stands between `\"\"\"`")
 }
 
+/// A backtick or three single quotes without their partner.
+pub(crate) fn unclosed_foreign_text(at: Span, end: Span, quote: &str) -> Diagnostic {
+    let what = if quote == "`" { "a backtick" } else { "`'''`" };
+    Diagnostic::error(UNCLOSED, format!("{what} begins a text that is not closed"), at, "begins here")
+        .and(end, "the file ends here")
+        .help("texts stand in double quotes: `\"…\"`; a text of several lines stands between `\"\"\"`")
+}
+
 /// A `'` without its partner.
 pub(crate) fn unclosed_char(at: Span) -> Diagnostic {
     Diagnostic::error(UNCLOSED, "`'` is not closed", at, "begins here").help("a character is written `'c'`, a text `\"…\"`")

@@ -132,7 +132,7 @@ impl<'a> Formatter<'a> {
             return text;
         }
         let kept: Vec<usize> = (0..self.parts.len()).filter(|index| !self.stays_same(*index)).collect();
-        debug_assert!(false, "not formatted: {:?}", self.write(&[]).unwrap_or_default());
+        debug_assert!(false, "not formatted:\n{}\n--- but\n{}", self.text, self.write(&[]).unwrap_or_default());
         let text = self.write(&kept).filter(|text| is_same(self.text, self.file, text));
         text.unwrap_or_else(|| self.text.into())
     }

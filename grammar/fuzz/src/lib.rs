@@ -1,4 +1,4 @@
-//! What must hold of the parser, the compiler and the component reader whatever they are given.
+//! What must hold of the parser, the formatter, the compiler and the component reader whatever they are given.
 //!
 //! Each file of `fuzz_targets` hands one of [`properties`] what the fuzzer thinks of. Texts are changed by [`mutate`], which
 //! knows tokens and brackets, since the changes of single bytes that libFuzzer makes seldom get past a parser.
@@ -7,6 +7,7 @@
 
 pub mod mutate;
 pub mod properties;
+mod round_trip;
 mod tokens;
 mod world;
 

@@ -6,6 +6,7 @@ use lang::render::{Format, render};
 use lang::{Entry, check_plan, compile, to_json};
 
 use crate::dump::dump;
+use crate::round_trip::formatted;
 use crate::world::Texts;
 
 /// The most that is said about one file by the parser.
@@ -22,6 +23,11 @@ pub fn parse(text: &str) {
             assert!(text.get(label.span.range()).is_some(), "outside of the text: {found:?}");
         }
     }
+}
+
+/// A text is formatted to one with the same tree and comments, which is formatted itself, or has errors.
+pub fn format(text: &str) {
+    formatted(text);
 }
 
 /// A text compiles to a whole plan, which is the same each time, or is told what is wrong with it.

@@ -137,6 +137,8 @@ impl Scanner<'_> {
         let (start, width) = (self.pos, quote.len());
         let rest = self.source.get(start + width..).unwrap_or_default();
         let Some(length) = rest.find(quote) else {
+            let (at, end) = (self.span(start, start + width), self.span(self.text.len(), self.text.len()));
+            self.habit("unclosed quotes", at, || diagnostics::unclosed_foreign_text(at, end, quote));
             self.plain(Class::Operand, width);
             return self.bad(start);
         };

@@ -2,6 +2,7 @@
 //! what holds for every text, on all texts of the repository, on these changed at random, and on generated trees.
 
 use crate::generate::Generate;
+use crate::round_trip::formatted;
 use grammar::{FileId, format, parse, print};
 use proptest::prelude::{ProptestConfig, any, prop};
 use proptest::test_runner::TestRunner;
@@ -14,18 +15,7 @@ fn root() -> PathBuf {
 
 /// The formatted text, after everything that holds for each was checked.
 fn checked(name: &str, text: &str) -> String {
-    let once = format(text).unwrap_or_else(|found| panic!("{name}: {found:?}\n{text}"));
-    let (before, after) = (parse(FileId(0), text), parse(FileId(0), &once));
-    assert!(after.diagnostics.is_empty(), "{name}: {:?}\n--- from\n{text}\n--- to\n{once}", after.diagnostics);
-    let comments = |text: &str, file: &grammar::ast::File| -> Vec<String> {
-        file.comments.iter().map(|at| text[at.range()].trim_end().to_owned()).collect()
-    };
-    assert_eq!(comments(text, &before.file), comments(&once, &after.file), "{name}: comments");
-    assert_eq!(before.file.without_spans(), after.file.without_spans(), "{name}: the tree\n--- from\n{text}\n--- to\n{once}");
-    assert_eq!(format(&once).unwrap(), once, "{name}: formatted twice, from\n{text}");
-    let plain = !once.contains("\"\"\"");
-    assert!(!plain || once.lines().all(|line| line.trim_end() == line), "{name}: blanks at a line's end\n{once}");
-    once
+    formatted(text).unwrap_or_else(|| panic!("{name} has errors\n{text}"))
 }
 
 #[test]

@@ -10,6 +10,12 @@ mod formatting;
 mod generate;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod kept;
+/// What holds of formatted texts, which the fuzzer looks at too.
+#[cfg(test)]
+#[path = "../../fuzz/src/round_trip.rs"]
+mod round_trip;
 /// The fuzzers' tokens, whose own tests run here: what is built for fuzzing is not built for tests.
 #[cfg(test)]
 #[path = "../../fuzz/src/tokens.rs"]

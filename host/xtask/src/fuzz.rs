@@ -25,8 +25,9 @@ struct Target {
     max_len: u32,
 }
 
-const TARGETS: [Target; 3] = [
+const TARGETS: [Target; 4] = [
     Target { name: "parse", seeds: "flow", max_len: 4096 },
+    Target { name: "format", seeds: "flow", max_len: 4096 },
     Target { name: "check", seeds: "flow", max_len: 4096 },
     Target { name: "decode", seeds: "wasm", max_len: 8192 },
 ];

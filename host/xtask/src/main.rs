@@ -22,8 +22,9 @@ usage: cargo xtask TASK
                   measured line by line with --coverage, which fails below the bound
   simulate [SEEDS] runs the engine under the seeded simulator, then finds each planted bug; 10,000 seeds unless stated
   fuzz [SECONDS] [TARGET]
-                  installs what is missing, and lets the fuzzer look for inputs that break the parser, the compiler or the
-                  component reader, for 60 seconds each unless stated; with --keep it takes what was found into the corpus
+                  installs what is missing, and lets the fuzzer look for inputs that break the parser, the formatter, the
+                  compiler or the component reader, for 60 seconds each unless stated; with --keep it takes what was found
+                  into the corpus
   bench [--json]  measures against floors of the same run; a table, or one JSON object
   plugins         builds the shipped plugins into plugins/dist
   tidy            checks the layout and the invariants of host/ARCHITECTURE.md
