@@ -4,7 +4,8 @@
 //!
 //! 1. [`run`] drives one [`Run`] from its start. What it appends is durable at once, in memory.
 //! 2. A step that a mock fits (`mocks`) is answered when its virtual time has come (`agenda`). Any other runs in the
-//!    sandbox if it was granted nothing, one at a time and in no virtual time; if it was granted anything the test ends.
+//!    sandbox if it was granted nothing, one at a time and in no virtual time; if it was granted anything, or asks a role, the
+//!    test ends. `seen` answers what the test asks about that. Handlers of hooks are steps like others.
 //! 3. When nothing else is at hand the clock jumps to what comes next.
 //! 4. [`place`] finds the node of a path, for whoever shows the report.
 //!
@@ -13,13 +14,14 @@
 mod agenda;
 mod mocks;
 mod place;
+mod seen;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use catalog::{Digest, FailureKind, Value};
-use lang::plan::{FunctionId, Plan, SEMANTICS_VERSION, TRIAL};
+use lang::plan::{Plan, SEMANTICS_VERSION, TRIAL, Target};
 
 pub use place::place;
 
@@ -29,6 +31,7 @@ use crate::ports::{Callable, Callee, Invocation, Invoker, Outcome};
 use crate::shell::EngineConfig;
 use agenda::{Agenda, Tick};
 use mocks::{Answer, Mocks};
+use seen::Seen;
 
 /// How far a test may go.
 #[derive(Clone, Copy, Debug)]
@@ -70,12 +73,12 @@ pub enum TrialEnd {
         /// The path of the node that it came from.
         path: Arc<str>,
     },
-    /// A step that is granted something has no mock that fits, and does not run for real.
+    /// A step that is granted something, or asks a role, has no mock that fits, and does not run for real.
     Unmocked {
         /// Its path.
         path: Arc<str>,
         /// What it calls.
-        function: FunctionId,
+        target: Target,
         /// With what.
         args: Vec<Value>,
     },
@@ -106,7 +109,7 @@ pub enum AnsweredBy {
     Sandbox,
     /// A mock, by its index in [`Plan::mocks`].
     Mock(usize),
-    /// The test itself: `calls`.
+    /// The test itself: `calls`, `emitted`.
     Test,
 }
 
@@ -140,7 +143,7 @@ struct Trial<'c> {
     real: VecDeque<Box<StartAttempt>>,
     /// Attempts of steps that are not pure.
     effects: BTreeSet<(TaskId, u32)>,
-    counts: BTreeMap<FunctionId, u64>,
+    seen: Seen,
     events: Vec<Event>,
     answered: BTreeMap<(TaskId, u32), AnsweredBy>,
     actions: Vec<Action>,
@@ -164,7 +167,7 @@ impl<'c> Trial<'c> {
             agenda: Agenda::default(),
             real: VecDeque::new(),
             effects: BTreeSet::new(),
-            counts: BTreeMap::new(),
+            seen: Seen::default(),
             events: Vec::new(),
             answered: BTreeMap::new(),
             actions: Vec::new(),
@@ -237,8 +240,11 @@ impl<'c> Trial<'c> {
             Action::Stop { task, number } => self.stop(task, number),
             Action::SetTimer { timer, at } => self.agenda.set_timer(timer, at),
             Action::ClearTimer { timer } => self.agenda.clear_timer(timer),
-            // A message goes nowhere.
-            Action::Publish { task, .. } => self.run.handle(Input::Published(task), self.agenda.now(), &mut self.actions),
+            // A message goes nowhere but into what the test can ask for.
+            Action::Publish { task, message } => {
+                self.seen.message(&message);
+                self.run.handle(Input::Published(task), self.agenda.now(), &mut self.actions);
+            }
             Action::Idle(idle) => self.waiting = idle.waiting,
             Action::Progress(_) | Action::Listen { .. } | Action::Unlisten { .. } => {}
             Action::Ended(outcome) => self.finish(match outcome {
@@ -269,30 +275,28 @@ impl<'c> Trial<'c> {
 
     fn invoke(&mut self, start: StartAttempt) {
         let attempt = (start.task, start.number);
-        let Callable::Function(callee) = &start.target else {
-            let message = format!("nobody answers for the role `{}` in a test", start.target.name());
-            let failure = Failure { kind: FailureKind::Dependency, message, details: None, retry_after: None };
-            return self.agenda.plan_outcome(attempt, 0, outcome(Err(failure)));
-        };
-        let Some(function) = self.mocks.function(callee) else {
-            return self.finish(TrialEnd::Broken(format!("the plan has no function for `{}`", start.path)));
-        };
-        if callee.component == TRIAL {
-            let counted = self.counts.iter().find(|(function, _)| start.args == [Value::U32(function.as_u32())]);
-            let count = Value::U64(counted.map_or(0, |(_, count)| *count));
+        if let Callable::Function(callee) = &start.target
+            && callee.component == TRIAL
+        {
+            let Some(answer) = self.seen.answer(&callee.wit_name, &start.args) else {
+                return self.finish(TrialEnd::Broken(format!("a test cannot answer `{}`", start.path)));
+            };
             self.answered.insert(attempt, AnsweredBy::Test);
-            return self.agenda.plan_outcome(attempt, 0, outcome(Ok(count)));
+            return self.agenda.plan_outcome(attempt, 0, outcome(Ok(answer)));
         }
-        *self.counts.entry(function).or_default() += 1;
-        match self.mocks.answer(&self.plan, function, &start) {
+        let Some(target) = self.mocks.target(&start.target) else {
+            return self.finish(TrialEnd::Broken(format!("the plan has nothing to call for `{}`", start.path)));
+        };
+        self.seen.attempt(target);
+        match self.mocks.answer(&self.plan, target, &start) {
             Some(Ok(Answer { mock, takes, result })) => {
                 self.answered.insert(attempt, AnsweredBy::Mock(mock));
                 let (takes, result) = within(start.wishes.timeout, takes, result);
                 self.agenda.plan_outcome(attempt, takes, outcome(result));
             }
             Some(Err((mock, failure))) => self.finish(TrialEnd::Mock { mock, failure }),
-            None if self.effects.contains(&attempt) => {
-                self.finish(TrialEnd::Unmocked { path: start.path, function, args: start.args });
+            None if self.effects.contains(&attempt) || matches!(target, Target::Role(_)) => {
+                self.finish(TrialEnd::Unmocked { path: start.path, target, args: start.args });
             }
             None => {
                 self.answered.insert(attempt, AnsweredBy::Sandbox);

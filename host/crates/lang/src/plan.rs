@@ -22,7 +22,7 @@ use grammar::Span;
 pub use expr::{Expr, LibraryFunction, Operator, Pattern};
 pub use rules::{Backoff, Breaker, Budget, Cache, Class, Rate, Rules};
 pub use target::{RoleRef, Target};
-pub use trial::{CALLS, MockAnswer, MockPlan, MockTarget, TRIAL};
+pub use trial::{ASKED, CALLS, EMITTED, MockAnswer, MockPlan, MockTarget, TRIAL};
 
 /// The version of the meaning of plans and journals. Raised when the same plan and events would give other commands.
 pub const SEMANTICS_VERSION: u32 = 1;

@@ -4,7 +4,7 @@ use engine::core::Waiting;
 use engine::event::Failure;
 use engine::trial::{Bounds, TrialEnd, TrialReport, place};
 use grammar::Diagnostic;
-use lang::plan::{FunctionId, Grant, MockTarget, Node, NodeKind, Plan};
+use lang::plan::{CallPlan, FunctionId, Grant, MockTarget, Node, NodeKind, Plan, Target};
 use lang::{Compilation, Span};
 use serde_json::Value;
 
@@ -29,9 +29,9 @@ pub(super) fn of(report: &TrialReport, plan: &Plan, checked: &Compilation, numbe
     Some(match &report.end {
         TrialEnd::Passed => return None,
         TrialEnd::Failed { failure, path } => failed(failure, path, place(plan, path), test),
-        TrialEnd::Unmocked { path, function, args } => {
-            let node = place(plan, path);
-            let diagnostic = unmocked(plan, checked, *function, args, node, node.map_or(test, |node| node.span));
+        TrialEnd::Unmocked { path, target, args } => {
+            let asked = Asked::of(plan, path, *target, test);
+            let diagnostic = unmocked(plan, checked, &asked, args);
             Verdict { path: Some(below_test(path).to_owned()), ..plain(diagnostic) }
         }
         TrialEnd::Mock { mock, failure } => {
@@ -83,29 +83,49 @@ fn waits(waiting: &[Waiting], plan: &Plan, test: Span) -> Verdict {
     Verdict { diagnostic, path: path.map(|path| below_test(path).to_owned()), sides: None, details: None }
 }
 
-fn unmocked(
-    plan: &Plan,
-    checked: &Compilation,
-    function: FunctionId,
-    args: &[catalog::Value],
-    node: Option<&Node>,
+/// A call that no mock answers.
+struct Asked<'p> {
+    target: Target,
+    /// None when it is not known.
+    call: Option<&'p CallPlan>,
     at: Span,
-) -> Diagnostic {
-    let (call, named) = called(plan, checked, function);
+}
+
+impl<'p> Asked<'p> {
+    /// The call of a step, or of the handler of a hook, which stands in no flow.
+    fn of(plan: &'p Plan, path: &str, target: Target, test: Span) -> Self {
+        if let Some(node) = place(plan, path) {
+            let call = if let NodeKind::Call(call) = &node.kind { Some(&**call) } else { None };
+            return Self { target, call, at: node.span };
+        }
+        let hook = plan.hooks.iter().find(|hook| hook.call.target == target);
+        Self { target, call: hook.map(|hook| &hook.call), at: hook.map_or(test, |hook| hook.span) }
+    }
+}
+
+fn unmocked(plan: &Plan, checked: &Compilation, asked: &Asked<'_>, args: &[catalog::Value]) -> Diagnostic {
+    let (call, named) = match asked.target {
+        Target::Function(function) => called(plan, checked, function),
+        role @ Target::Role(_) => (format!("ask {}", plan.name_of(role)), None),
+    };
     let patterns = vec!["_"; args.len()].join(", ");
     let mock = format!("mock {call}({patterns}) => …");
-    if plan.mocks.iter().any(|mock| mock.target == MockTarget::Function(function)) {
+    if plan.mocks.iter().any(|mock| mock.target == MockTarget::Step(asked.target)) {
         let given: Vec<String> = args.iter().map(|arg| short(&catalog::json::to_json(arg).to_string(), 60)).collect();
         let message = format!("no mock of `{call}` is left that fits this call");
         let help = format!("it is called with ({}); a last `{mock}` takes every call", given.join(", "));
-        return Diagnostic::error("test::unmocked", message, at, "not mocked").help(help);
+        return Diagnostic::error("test::unmocked", message, asked.at, "not mocked").help(help);
     }
-    let message = format!("`{call}` is granted {} and is not mocked", granted(node));
+    if let Target::Role(_) = asked.target {
+        let message = format!("`{call}` is not mocked, and nobody has the role in a test");
+        return Diagnostic::error("test::unmocked", message, asked.at, "not mocked").help(format!("mock it: `{mock}`"));
+    }
+    let message = format!("`{call}` is granted {} and is not mocked", granted(asked.call));
     let help = match named {
         Some(source) => format!("name the component in this file, `use \"{source}\" as {}`, and mock it: `{mock}`", alias(&call)),
         None => format!("mock it: `{mock}`"),
     };
-    Diagnostic::error("test::unmocked", message, at, "does not run for real in a test").help(help)
+    Diagnostic::error("test::unmocked", message, asked.at, "does not run for real in a test").help(help)
 }
 
 /// How the test's file calls a function; with the component where the file does not name it.
@@ -128,13 +148,8 @@ fn alias(call: &str) -> &str {
 }
 
 /// What a step is granted, such as ``http `example.com` ``.
-fn granted(node: Option<&Node>) -> String {
-    let NodeKind::Call(call) = (match node {
-        Some(node) => &node.kind,
-        None => return "something".to_owned(),
-    }) else {
-        return "something".to_owned();
-    };
+fn granted(call: Option<&CallPlan>) -> String {
+    let Some(call) = call else { return "something".to_owned() };
     let each = call.grants.iter().map(|grant| match grant {
         Grant::Folder(..) => "a folder".to_owned(),
         Grant::Http(host) => format!("http `{host}`"),

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use catalog::{Digest, Type, Value};
+use catalog::{Digest, Name, Type, Value};
 use lang::eval;
-use lang::plan::{Expr, FunctionId, MockAnswer, MockPlan, MockTarget, Plan, Target};
+use lang::plan::{Expr, MockAnswer, MockPlan, MockTarget, Plan, Target};
 
 use crate::core::{Awaited, StartAttempt};
 use crate::event::Failure;
-use crate::ports::{Callee, Mail, Message, Signal};
+use crate::ports::{Callable, Mail, Message, Signal};
 
 /// What tells functions apart: the component, the interface, the name.
 type Exported = (Digest, Option<String>, String);
@@ -25,7 +25,8 @@ pub(super) struct Answer {
 
 /// The mocks of a test with how often each has answered.
 pub(super) struct Mocks {
-    functions: BTreeMap<Exported, FunctionId>,
+    functions: BTreeMap<Exported, Target>,
+    roles: BTreeMap<Name, Target>,
     used: Vec<u32>,
     /// Whether some mock stands for a sender.
     pub(super) have_senders: bool,
@@ -35,32 +36,34 @@ impl Mocks {
     pub(super) fn of(plan: &Plan) -> Self {
         let exported = plan.functions.iter().filter_map(|(id, function)| {
             let component = plan.components.get(function.component)?;
-            Some(((component.digest, function.interface.clone(), function.wit_name.clone()), id))
+            Some(((component.digest, function.interface.clone(), function.wit_name.clone()), Target::Function(id)))
         });
-        let have_senders = plan.mocks.iter().any(|mock| !matches!(mock.target, MockTarget::Function(_)));
-        Self { functions: exported.collect(), used: vec![0; plan.mocks.len()], have_senders }
+        let roles = plan.roles.iter().map(|(id, role)| (Arc::clone(&role.name), Target::Role(id)));
+        let have_senders = plan.mocks.iter().any(|mock| !matches!(mock.target, MockTarget::Step(_)));
+        Self { functions: exported.collect(), roles: roles.collect(), used: vec![0; plan.mocks.len()], have_senders }
     }
 
     /// The plan's id of what is called.
-    pub(super) fn function(&self, callee: &Callee) -> Option<FunctionId> {
-        self.functions.get(&(callee.component, callee.interface.clone(), callee.wit_name.clone())).copied()
+    pub(super) fn target(&self, called: &Callable) -> Option<Target> {
+        match called {
+            Callable::Function(callee) => {
+                self.functions.get(&(callee.component, callee.interface.clone(), callee.wit_name.clone())).copied()
+            }
+            Callable::Role(role) => self.roles.get(&role.name).copied(),
+        }
     }
 
     /// The answer of the first mock that fits and has uses left; the error of one whose answer cannot be computed.
     pub(super) fn answer(
         &mut self,
         plan: &Plan,
-        function: FunctionId,
+        target: Target,
         start: &StartAttempt,
     ) -> Option<Result<Answer, (usize, Failure)>> {
-        let args: Vec<Value> = start
-            .args
-            .iter()
-            .zip(plan.params_of(Target::Function(function)))
-            .map(|(value, (_, ty))| received(value, ty))
-            .collect();
+        let params = plan.params_of(target);
+        let args: Vec<Value> = start.args.iter().zip(params).map(|(value, (_, ty))| received(value, ty)).collect();
         for (index, (mock, used)) in plan.mocks.iter().zip(&mut self.used).enumerate() {
-            if mock.target != MockTarget::Function(function) || mock.times.is_some_and(|times| *used >= times) {
+            if mock.target != MockTarget::Step(target) || mock.times.is_some_and(|times| *used >= times) {
                 continue;
             }
             if let Some(locals) = bound(mock, &args) {

@@ -10,7 +10,7 @@ use engine::shell::EngineConfig;
 use engine::trial::{self, AnsweredBy, Bounds, TrialEnd, TrialReport};
 use futures::future::FutureExt;
 use lang::Entry;
-use lang::plan::Plan;
+use lang::plan::{Plan, Target};
 use testkit::fake::{FakeInvoker, failure};
 use testkit::world::MemoryWorld;
 
@@ -20,6 +20,9 @@ interface api {
     find: func(query: string, limit: u32) -> result<string, string>;
     put: func(value: string);
     hang: func() -> string;
+    guard: func(step: string, args: string) -> bool;
+    audit: func(topic: string, message: string);
+    refuse: func(run: string) -> bool;
 }
 world kit { export api; }
 ";
@@ -41,21 +44,30 @@ flow look(folder: dir) { kit.put(folder) with { allow: [read folder] } }
 "#;
 
 fn plan(test: &str) -> Arc<Plan> {
-    let text = format!("{FLOWS}test \"t\" {{\n{test}\n}}\n");
+    plan_of(&format!("{FLOWS}test \"t\" {{\n{test}\n}}\n"))
+}
+
+/// The plan of the first test of a file.
+fn plan_of(text: &str) -> Arc<Plan> {
     let world = MemoryWorld::new().with("main.flow", text).with("kit.wit", WIT);
     let compiled = lang::compile(&world, "main.flow", Entry::Test(0));
     let messages: Vec<&str> = compiled.diagnostics.iter().map(|found| found.message.as_str()).collect();
     Arc::new(compiled.plan.unwrap_or_else(|| panic!("{messages:?}")))
 }
 
-/// `echo` gives its argument, `hang` never ends, everything else fails.
+/// `echo` gives its argument, `guard` refuses one, `hang` never ends, everything else fails.
 async fn tried(test: &str, bounds: Bounds) -> TrialReport {
+    run(plan(test), bounds).await
+}
+
+async fn run(plan: Arc<Plan>, bounds: Bounds) -> TrialReport {
     let invoker = FakeInvoker::new(|invocation| match invocation.function.wit_name.as_str() {
         "echo" => futures::future::ready(Ok(invocation.args[0].clone())).boxed(),
+        "guard" => futures::future::ready(Ok(Value::Bool(invocation.args[1] != Value::string("{\"value\":\"secret\"}")))).boxed(),
         "hang" => futures::future::pending().boxed(),
         other => futures::future::ready(Err(failure(FailureKind::Internal, &format!("`{other}` ran for real")))).boxed(),
     });
-    trial::run(plan(test), &invoker, &EngineConfig::default(), bounds).await
+    trial::run(plan, &invoker, &EngineConfig::default(), bounds).await
 }
 
 /// What happened to attempts, with the virtual time, then how it ended.
@@ -256,4 +268,106 @@ async fn signals_and_messages_come_when_a_mock_sends_them() {
     let report = tried(test, Bounds::default()).await;
     let end = (report.end, report.passed);
     assert_eq!(end, (TrialEnd::Passed, Duration::from_secs(60 * (30 + 60 + 60 + 120))));
+}
+
+const ROLES: &str = r#"
+role reviewer(text: string, strict: bool) -> bool
+role helper(n: u32) -> result<u32, string>
+
+flow publish(text: string) -> string {
+    let good = ask reviewer(text, strict: true) with { timeout: 5m, retry: 2, backoff: 1m } else false
+    emit "published.${text}" good
+    if good { "published" } else { "kept back" }
+}
+"#;
+
+async fn asked(test: &str) -> TrialReport {
+    run(plan_of(&format!("{ROLES}test \"t\" {{\n{test}\n}}\n")), Bounds::default()).await
+}
+
+#[tokio::test]
+async fn mocks_answer_for_roles_in_virtual_time() {
+    let test = r#"
+        mock ask reviewer("a", strict) times 1 takes 10m => strict
+        mock ask reviewer("a", _) times 1 fails network "nobody is there"
+        mock ask reviewer("a", strict) takes 2m => strict
+        mock ask reviewer(text, _) => text == "b"
+        mock ask helper(n) => n + 1
+        assert publish("a") == "published"
+        assert calls(reviewer) == 3
+        assert publish("b") == "published"
+        assert publish("c") == "kept back"
+        assert calls(reviewer) == 5
+        assert calls(helper) == 0
+        assert ask helper(3) == 4
+        assert calls(helper) == 1
+    "#;
+    let report = asked(test).await;
+    // A timeout of 5m, then a failure and an answer after 2m; before the second and the third attempt up to a minute.
+    assert_eq!(report.end, TrialEnd::Passed);
+    assert!((6..=9).contains(&(report.passed.as_secs() / 60)), "{:?}", report.passed);
+}
+
+#[tokio::test]
+async fn a_role_without_a_mock_ends_the_test() {
+    let report = asked("mock ask reviewer(\"a\", _) => true\npublish(\"b\")").await;
+    let TrialEnd::Unmocked { path, target: Target::Role(_), args } = report.end else { panic!("{:?}", report.end) };
+    assert_eq!((&*path, args), ("test/publish/good/reviewer", vec![Value::string("b"), Value::Bool(true)]));
+}
+
+#[tokio::test]
+async fn what_was_emitted_can_be_asked_for() {
+    let test = r#"
+        mock ask reviewer(text, _) => text == "a"
+        assert emitted("published.a") == []
+        publish("a")
+        publish("b")
+        publish("a")
+        assert emitted("published.a") == [json(true), json(true)]
+        assert [document as bool for document in emitted("published.b")] == [false]
+    "#;
+    assert_eq!(asked(test).await.end, TrialEnd::Passed);
+}
+
+const HOOKED: &str = r#"
+use "kit.wasm" as kit
+
+hook before step -> kit.guard
+hook after message "notes.>" -> kit.audit with { allow: [http "example.com"] }
+hook before run -> kit.refuse
+
+flow note(text: string) -> string {
+    let said = kit.echo(text)
+    emit "notes.new" said
+    said
+}
+"#;
+
+async fn hooked(test: &str) -> TrialReport {
+    run(plan_of(&format!("{HOOKED}test \"t\" {{\n{test}\n}}\n")), Bounds::default()).await
+}
+
+#[tokio::test]
+async fn hooks_are_asked_and_told() {
+    let test = r#"
+        mock kit.audit("notes.new", message) => none
+        assert note("open") == "open"
+        let kind = try { note("secret") } catch e { "${e.kind}" }
+        assert kind == "permission"
+        assert calls(kit.guard) == 2
+        assert calls(kit.echo) == 1
+        assert calls(kit.audit) == 1
+        assert emitted("notes.new") == [json("open")]
+    "#;
+    assert_eq!(hooked(test).await.end, TrialEnd::Passed);
+}
+
+#[tokio::test]
+async fn a_hook_can_be_mocked_and_must_be_when_it_is_granted_something() {
+    let end = hooked("note(\"open\")").await.end;
+    let TrialEnd::Unmocked { path, .. } = end else { panic!("{end:?}") };
+    assert_eq!(&*path, "test/note/emit.after[1]");
+    let test = "mock kit.guard(_, _) => false\nlet said = try { note(\"open\") } catch e { e.message }\n\
+                assert said == \"`kit.guard` refused it: it said no\"";
+    assert_eq!(hooked(test).await.end, TrialEnd::Passed);
 }

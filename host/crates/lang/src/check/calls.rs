@@ -18,7 +18,7 @@ use super::{caps, library};
 use crate::diagnostics::foreign::method;
 use crate::diagnostics::{calls as say, generics as say_generic};
 use crate::ir;
-use crate::plan::CALLS;
+use crate::plan::{CALLS, EMITTED};
 
 /// What is called, for arguments.
 #[derive(Clone, Copy)]
@@ -158,6 +158,7 @@ impl FlowChecker<'_, '_> {
             Some(Target::Flow(flow)) => return self.call_flow(flow, found.and_then(|found| found.import), name, args, span),
             Some(Target::Broken) => return self.give_up(args),
             None if &*name.name == CALLS => return self.calls(args, span),
+            None if &*name.name == EMITTED => return self.emitted(args, span),
             _ => {}
         }
         if let Want::Type(ty @ Type::Variant(cases), _) = want

@@ -81,7 +81,7 @@ impl FlowChecker<'_, '_> {
         written.map_or(Some(Type::Unit), |written| self.g.ty(self.file, written))
     }
 
-    fn topic(&mut self, written: &Expr) -> Option<ir::Expr> {
+    pub(super) fn topic(&mut self, written: &Expr) -> Option<ir::Expr> {
         let topic = self.check(written, &Type::String, Why::Library("\"orders.new\""))?;
         if let Some(text) = literal(&topic)
             && let Some(problem) = topic_problem(text)

@@ -1,22 +1,19 @@
-//! What stands only in tests: mocks, `assert`, `calls`, and folders that are texts.
+//! What stands only in tests: mocks, `assert`, and folders that are texts.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use catalog::{FailureKind, Type, Value};
 use cranelift_entity::{EntityRef, PrimaryMap};
-use grammar::ast::{Arg, Expr, ExprKind, Mock, MockAnswer, MockTarget, Pattern, TextPart};
+use grammar::ast::{Expr, ExprKind, Mock, MockAnswer, MockTarget, Pattern, TextPart};
 use grammar::{Ident, Span};
 
-use super::expr::node;
 use super::flow::{FlowChecker, constant};
-use super::names;
+use super::mocked::Mocked;
 use super::place::Place;
-use super::signatures::Step;
 use super::why::Why;
-use crate::diagnostics::{forms, trials as say};
+use crate::diagnostics::trials as say;
 use crate::ir;
-use crate::plan::{CALLS, ComponentRef, FlowId, FunctionId, FunctionRef, MockTarget as Target, TRIAL};
+use crate::plan::{FlowId, MockTarget as Target};
 
 const TAKES: Why<'static> = Why::Library("mock component.function(_) takes 2s => value");
 const TIMES: Why<'static> = Why::Library("mock component.function(_) times 2 => value");
@@ -32,8 +29,14 @@ impl<'a> FlowChecker<'_, 'a> {
             self.g.report(say::nested_mock(span));
         }
         let checked = self.apart(|flow| match &mock.target {
-            MockTarget::Call(path, patterns) => flow.mocked_call(mock, path, patterns, span),
-            MockTarget::Ask(..) => flow.not_yet("a mock of `ask`", span),
+            MockTarget::Call(path, patterns) => {
+                let mocked = flow.named_step(path).map(Mocked::Step);
+                flow.mocked(mocked, (mock, span), patterns, path.span)
+            }
+            MockTarget::Ask(role, patterns) => {
+                let mocked = flow.named_role(role);
+                flow.mocked(mocked, (mock, span), patterns, role.span)
+            }
             // Its type is that of the waits, which may not all be known yet.
             MockTarget::Signal(_) | MockTarget::Message(_) => {
                 if let Some(instance) = &flow.instance {
@@ -48,24 +51,21 @@ impl<'a> FlowChecker<'_, 'a> {
         }
     }
 
-    fn not_yet(&mut self, what: &str, at: Span) -> Option<ir::Mock> {
-        self.g.report(forms::later(what, at));
-        None
-    }
-
-    fn mocked_call(&mut self, mock: &Mock, path: &Expr, patterns: &[Pattern], span: Span) -> Option<ir::Mock> {
-        let Some(step) = self.named_step(path) else {
+    /// A mock of what answers a step.
+    fn mocked(&mut self, mocked: Option<Mocked<'_>>, mock: (&Mock, Span), patterns: &[Pattern], at: Span) -> Option<ir::Mock> {
+        let (mock, span) = mock;
+        let Some(mocked) = mocked else {
             patterns.iter().for_each(|pattern| self.bind_all(pattern));
             return None;
         };
-        let patterns = self.argument_patterns(&step, patterns, path.span);
+        let patterns = self.argument_patterns(&mocked, patterns, at);
         let limits = self.mock_limits(mock);
         let answer = match &mock.answer {
-            MockAnswer::Value(value) => self.answer(&step, value).map(ir::MockAnswer::Value),
+            MockAnswer::Value(value) => self.answer(&mocked, value).map(ir::MockAnswer::Value),
             MockAnswer::Fails(kind, message) => self.failure(kind, message.as_ref()),
         };
         let (times, takes) = limits?;
-        let target = Target::Function(step.id);
+        let target = Target::Step(mocked.target());
         Some(ir::Mock { target, patterns: patterns?, times, takes, answer: answer?, span })
     }
 
@@ -111,18 +111,18 @@ impl<'a> FlowChecker<'_, 'a> {
     }
 
     /// One pattern for each parameter.
-    fn argument_patterns(&mut self, step: &Step<'_>, written: &[Pattern], at: Span) -> Option<Vec<ir::Pattern>> {
-        let params = &step.signature.params;
+    fn argument_patterns(&mut self, mocked: &Mocked<'_>, written: &[Pattern], at: Span) -> Option<Vec<ir::Pattern>> {
+        let params = mocked.params();
         if written.len() != params.len() {
-            let signature = format!("{}: {}", step.function.wit_name, step.signature);
-            let diagnostic = say::patterns(&step.name, &signature, params.len(), written.len(), at, step.declared);
+            let counts = (params.len(), written.len());
+            let diagnostic = say::patterns(mocked.name(), &mocked.signature(), counts, at, mocked.declared());
             self.g.report(diagnostic);
             written.iter().for_each(|pattern| self.bind_all(pattern));
             return None;
         }
         let nowhere = Span { end: at.start, ..at };
         let checked: Vec<Option<ir::Pattern>> =
-            written.iter().zip(params).map(|(pattern, (_, ty))| self.pattern(pattern, ty, nowhere)).collect();
+            written.iter().zip(&params).map(|(pattern, ty)| self.pattern(pattern, ty, nowhere)).collect();
         checked.into_iter().collect()
     }
 
@@ -141,13 +141,13 @@ impl<'a> FlowChecker<'_, 'a> {
     }
 
     /// The answer for a step; `none` for one that gives nothing.
-    fn answer(&mut self, step: &Step<'_>, written: &Expr) -> Option<ir::Expr> {
-        if step.output != Type::Unit {
-            return self.pure(Place::Mock, |flow| flow.check(written, &step.output, Why::Answer(step)));
+    fn answer(&mut self, mocked: &Mocked<'_>, written: &Expr) -> Option<ir::Expr> {
+        if *mocked.output() != Type::Unit {
+            return self.pure(Place::Mock, |flow| flow.check(written, mocked.output(), mocked.why()));
         }
         if !matches!(written.kind, ExprKind::None) {
             self.pure(Place::Mock, |flow| flow.visit(written));
-            self.g.report(say::gives_nothing(&step.name, written.span, step.declared));
+            self.g.report(say::gives_nothing(mocked.name(), written.span, mocked.declared()));
             return None;
         }
         Some(constant(Value::Unit, Type::Unit, written.span))
@@ -167,34 +167,6 @@ impl<'a> FlowChecker<'_, 'a> {
         Some(ir::MockAnswer::Fails(found?, message?))
     }
 
-    /// The function that `component.function` or `component.interface.function` names.
-    fn named_step(&mut self, path: &Expr) -> Option<Rc<Step<'a>>> {
-        let (alias, interface, function) = match &path.kind {
-            ExprKind::Name(alias) => (alias, None, None),
-            ExprKind::Field(base, function) => match &base.kind {
-                ExprKind::Name(alias) => (alias, None, Some(function)),
-                ExprKind::Field(inner, interface) => match &inner.kind {
-                    ExprKind::Name(alias) => (alias, Some(interface), Some(function)),
-                    _ => return None,
-                },
-                _ => return None,
-            },
-            _ => return None,
-        };
-        match (self.g.lookup(self.file, &alias.name).map(|found| found.target), function) {
-            (Some(names::Target::Use(index)), Some(function)) => self.g.step(index, interface, function),
-            (Some(names::Target::Broken), _) => None,
-            (Some(other), _) => {
-                self.g.report(say::not_a_step(&alias.name, other.what(), alias.span));
-                None
-            }
-            (None, _) => {
-                self.g.unknown_alias(self.file, alias);
-                None
-            }
-        }
-    }
-
     /// `assert` in a test.
     pub(super) fn assert(&mut self, condition: &Expr, message: Option<&Expr>, span: Span) -> Option<ir::Statement> {
         if self.mocks.is_none() {
@@ -209,27 +181,6 @@ impl<'a> FlowChecker<'_, 'a> {
             }
         };
         Some(ir::Statement::Require { condition: checked?, message: message?, assert: true, span })
-    }
-
-    /// `calls(component.function)`: how many attempts of it there were so far.
-    pub(super) fn calls(&mut self, args: &[Arg], span: Span) -> Option<ir::Expr> {
-        if self.mocks.is_none() {
-            self.g.report(say::calls_outside(span));
-            return None;
-        }
-        self.refuse_step("`calls`", span);
-        self.steps += 1;
-        let path = match args {
-            [Arg { name: None, value }] if matches!(value.kind, ExprKind::Name(_) | ExprKind::Field(..)) => value,
-            _ => {
-                self.g.report(say::calls_of(span));
-                return None;
-            }
-        };
-        let counted = self.named_step(path)?.id;
-        let args = vec![constant(Value::U32(counted.as_u32()), Type::U32, path.span)];
-        let kind = ir::ExprKind::Call { function: self.g.counter(), args, through: Box::default(), name: CALLS.into() };
-        Some(node(kind, Type::U64, span))
     }
 
     /// A text where a folder is expected: one that is never opened.
@@ -272,25 +223,5 @@ impl super::Checker<'_> {
                 flow.mocks.get_or_insert_default().push(mock);
             }
         }
-    }
-
-    /// The function that counts attempts, which whoever runs the test answers.
-    fn counter(&mut self) -> FunctionId {
-        let components = &mut self.components;
-        let component = *self
-            .component_ids
-            .entry(TRIAL)
-            .or_insert_with(|| components.push(ComponentRef { source: "test".to_owned(), digest: TRIAL }));
-        let known = self.functions.iter().find(|(_, known)| known.component == component).map(|(id, _)| id);
-        known.unwrap_or_else(|| {
-            self.functions.push(FunctionRef {
-                component,
-                interface: None,
-                wit_name: CALLS.to_owned(),
-                params: vec![("function".into(), Type::U32)],
-                result: Type::U64,
-                output: Type::U64,
-            })
-        })
     }
 }

@@ -22,7 +22,7 @@ use grammar::{Diagnostic, Severity, Span, ast};
 use crate::diagnostics::files as say;
 use crate::ir;
 use crate::load::{Loaded, LoadedFile};
-use crate::plan::{Class, ComponentId, ComponentRef, FlowId, FunctionId, FunctionRef, RoleId, RoleRef};
+use crate::plan::{Class, ComponentId, ComponentRef, FlowId, FunctionId, FunctionRef, HookEvent, RoleId, RoleRef};
 use crate::{Entry, suggest};
 
 mod arms;
@@ -38,6 +38,7 @@ mod interfaces;
 mod library;
 mod literals;
 mod messages;
+mod mocked;
 mod mocks;
 mod names;
 mod operators;
@@ -109,8 +110,8 @@ pub(crate) fn check(loaded: &Loaded, entry: Entry<'_>) -> Checked {
         checker.entry(entry, &roots)
     };
     let failed = checker.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    // Hooks are for runs that touch the world.
-    let hooks = if test { Vec::new() } else { hooks };
+    // A test is no run, so that nothing begins or ends around which a hook could be.
+    let hooks = hooks.into_iter().filter(|hook| !test || hook.event != HookEvent::Run).collect();
     let program = entry.filter(|_| !failed).map(|entry| ir::Program { hooks, ..checker.program(entry, plain) });
     let tests = with_tests.filter(|_| !failed).map(|(entry, parts)| checker.program(entry, parts));
     Checked { program, tests, diagnostics: checker.diagnostics }

@@ -76,13 +76,13 @@ impl Checker<'_> {
         }
     }
 
-    /// The role's place in the plan.
-    fn role_id(&mut self, index: usize) -> Option<RoleId> {
+    /// The role's place in the plan, and what it takes and gives.
+    pub(super) fn role_id(&mut self, index: usize) -> Option<(RoleId, Rc<Signature>)> {
         let role = self.roles.get(index)?;
-        if let Some(id) = role.id {
-            return Some(id);
-        }
         let signature = role.signature.clone()?;
+        if let Some(id) = role.id {
+            return Some((id, signature));
+        }
         let params = signature.params.iter().map(|param| Some((param.name.clone(), param.ty.clone()?)));
         let result = signature.result.clone()?;
         let found =
@@ -92,7 +92,7 @@ impl Checker<'_> {
         if let Some(role) = self.roles.get_mut(index) {
             role.id = Some(id);
         }
-        Some(id)
+        Some((id, signature))
     }
 }
 
@@ -100,24 +100,26 @@ impl FlowChecker<'_, '_> {
     /// `ask role(args)`.
     pub(super) fn ask(&mut self, name: &Ident, args: &[Arg], span: Span) -> Option<ir::Expr> {
         self.steps += 1;
-        let index = match self.g.lookup(self.file, &name.name).map(|found| found.target) {
-            Some(Target::Role(index)) => index,
-            Some(Target::Broken) => return self.give_up(args),
-            Some(other) => {
-                self.g.report(say::not_a_role(&name.name, other.what(), name.span));
-                return self.give_up(args);
-            }
+        let Some(index) = self.role(name) else { return self.give_up(args) };
+        let signature = self.g.roles.get(index).and_then(|role| role.signature.clone())?;
+        let args = self.arguments(Callee::Role(&signature), args, span);
+        let output = unwrapped(signature.result.as_ref()?);
+        let (Some(args), Some((role, _))) = (args, self.g.role_id(index)) else { return Some(broken(output, span)) };
+        Some(node(ir::ExprKind::Ask { role, args, through: Box::default() }, output, span))
+    }
+
+    /// The role that a name stands for.
+    pub(super) fn role(&mut self, name: &Ident) -> Option<usize> {
+        match self.g.lookup(self.file, &name.name).map(|found| found.target) {
+            Some(Target::Role(index)) => return Some(index),
+            Some(Target::Broken) => {}
+            Some(other) => self.g.report(say::not_a_role(&name.name, other.what(), name.span)),
             None => {
                 let known = self.g.files.get(self.file).map(|names| names.all(|target| matches!(target, Target::Role(_))));
                 let close = self.g.suggestions.closest(&name.name, known.unwrap_or_default());
                 self.g.report(say::unknown(&name.name, close.as_deref(), name.span));
-                return self.give_up(args);
             }
-        };
-        let signature = self.g.roles.get(index).and_then(|role| role.signature.clone())?;
-        let args = self.arguments(Callee::Role(&signature), args, span);
-        let output = unwrapped(signature.result.as_ref()?);
-        let (Some(args), Some(role)) = (args, self.g.role_id(index)) else { return Some(broken(output, span)) };
-        Some(node(ir::ExprKind::Ask { role, args, through: Box::default() }, output, span))
+        }
+        None
     }
 }

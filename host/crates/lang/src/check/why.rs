@@ -58,6 +58,8 @@ pub(super) enum Why<'x> {
     Flow(&'x Signature, usize),
     /// The answer of a mock for a step.
     Answer(&'x Step<'x>),
+    /// The answer of a mock for a role.
+    RoleAnswer(&'x Signature),
     /// The n-th parameter of a role.
     Role(&'x Signature, usize),
     /// A field of a record literal.
@@ -111,6 +113,10 @@ impl Why<'_> {
             Self::Answer(step) => {
                 help.push(format!("signature: `{}: {}`", step.function.wit_name, step.signature));
                 diagnostic.and(step.declared, format!("`{}`, exported by this component, gives this type", step.name))
+            }
+            Self::RoleAnswer(role) => {
+                help.push(format!("signature: `{}`", role.text()));
+                diagnostic.and(role.span, format!("`{}` gives this type", role.name))
             }
             Self::Role(role, param) => {
                 let name = role.params.get(param).map_or("", |param| &*param.name);

@@ -18,8 +18,11 @@ pub(crate) fn assert_outside(at: Span) -> Diagnostic {
     test_only("`assert`", at).help("in a flow, write `require condition else \"message\"`")
 }
 
-pub(crate) fn calls_outside(at: Span) -> Diagnostic {
-    test_only("`calls`", at).help("it counts attempts of mocked and real steps while a test runs; a flow cannot see them")
+pub(crate) fn asked_outside(what: &str, at: Span) -> Diagnostic {
+    test_only(&format!("`{what}`"), at).help(match what {
+        "calls" => "it counts attempts of mocked and real steps while a test runs; a flow cannot see them",
+        _ => "it gives what was sent while a test runs; a flow takes a message with `wait message \"topic\": type`",
+    })
 }
 
 fn test_only(what: &str, at: Span) -> Diagnostic {
@@ -47,12 +50,28 @@ pub(crate) fn not_a_step(written: &str, what: &str, at: Span) -> Diagnostic {
         .help("name a step as flows call it: `component.function`; of a flow, mock the steps that it runs")
 }
 
-pub(crate) fn calls_of(at: Span) -> Diagnostic {
-    Diagnostic::error("flow::mock_target", "`calls` takes one function of a component", at, "no function")
-        .help("write it without arguments: `calls(component.function)`")
+pub(crate) fn role_without_ask(name: &str, at: Span) -> Diagnostic {
+    Diagnostic::error("flow::mock_target", format!("`{name}` is a role, not a function of a component"), at, "no step")
+        .help(format!("say that it is asked: `mock ask {name}(…) => …`"))
 }
 
-pub(crate) fn patterns(name: &str, signature: &str, wanted: usize, found: usize, at: Span, declared: Span) -> Diagnostic {
+pub(crate) fn calls_of(at: Span) -> Diagnostic {
+    Diagnostic::error("flow::mock_target", "`calls` takes one function of a component, or a role", at, "neither")
+        .help("write it without arguments: `calls(component.function)` or `calls(role)`")
+}
+
+pub(crate) fn emitted_of(at: Span) -> Diagnostic {
+    Diagnostic::error("flow::mock_target", "`emitted` takes one topic", at, "no topic")
+        .help("such as `emitted(\"orders.new\")`, which gives what was sent on it as a list of json")
+}
+
+pub(crate) fn patterns(
+    name: &str,
+    signature: &str,
+    (wanted, found): (usize, usize),
+    at: Span,
+    (declared, label): (Span, &str),
+) -> Diagnostic {
     let takes = if wanted == 1 { "1 argument".to_owned() } else { format!("{wanted} arguments") };
     let has = if found == 1 { "1 pattern".to_owned() } else { format!("{found} patterns") };
     Diagnostic::error(
@@ -61,7 +80,7 @@ pub(crate) fn patterns(name: &str, signature: &str, wanted: usize, found: usize,
         at,
         "one for each is needed",
     )
-    .and(declared, "exported by this component")
+    .and(declared, label)
     .help(format!("signature: `{signature}`; `_` stands for any argument"))
 }
 
@@ -96,8 +115,8 @@ pub(crate) fn sender_fails(what: &str, at: Span) -> Diagnostic {
         .help("leave the mock out: the wait then ends at its timeout, in virtual time")
 }
 
-pub(crate) fn gives_nothing(name: &str, at: Span, declared: Span) -> Diagnostic {
+pub(crate) fn gives_nothing(name: &str, at: Span, (declared, label): (Span, &str)) -> Diagnostic {
     Diagnostic::error("flow::mock_answer", format!("`{name}` gives nothing"), at, "a value is answered here")
-        .and(declared, "exported by this component")
+        .and(declared, label)
         .help("answer with `none`")
 }

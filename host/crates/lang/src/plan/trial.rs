@@ -3,26 +3,33 @@
 use catalog::{Digest, FailureKind, Name};
 use grammar::Span;
 
-use super::{Expr, FunctionId, Pattern};
+use super::{Expr, Pattern, Target};
 
 /// The digest that stands for whoever runs a test: what is called of this component is answered there.
 pub const TRIAL: Digest = Digest([0; 32]);
 
-/// The function of [`TRIAL`] that counts the attempts of a function so far; the argument is its [`FunctionId`] as a number.
+/// The function of [`TRIAL`] that counts the attempts of a function so far; the argument is its [`FunctionId`](super::FunctionId)
+/// as a number.
 pub const CALLS: &str = "calls";
+
+/// The same for a role; the argument is its [`RoleId`](super::RoleId) as a number.
+pub const ASKED: &str = "asked";
+
+/// The function of [`TRIAL`] that gives the documents which were sent on a topic so far, in order.
+pub const EMITTED: &str = "emitted";
 
 /// What a mock stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MockTarget {
-    /// Calls of a function.
-    Function(FunctionId),
+    /// Whatever answers a step.
+    Step(Target),
     /// Whoever sends this signal.
     Signal(Name),
     /// Whoever sends messages on this topic.
     Message(Name),
 }
 
-/// Stands for calls of a function, or for a sender, in a test.
+/// Stands for what answers a step, or for a sender, in a test.
 #[derive(Clone, Debug)]
 pub struct MockPlan {
     /// What it stands for.

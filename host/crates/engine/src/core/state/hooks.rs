@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use catalog::{FailureKind, RecordType, Type, Value};
-use lang::plan::{HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict, NodeId, Plan, Target};
+use lang::plan::{HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict, NodeId, Plan, TRIAL, Target};
 
 use super::State;
 use super::model::{Activity, ActivityId, Failed, Form, HookForm, InstanceId, Status, Subject, Task};
@@ -339,6 +339,8 @@ fn next(plan: &Plan, phase: HookPhase, event: HookEvent, from: usize, fits: impl
 
 fn of_step(plan: &Plan, target: &HookTarget, called: Target) -> bool {
     match target {
+        // What a test asks of itself is no step of the flow.
+        _ if is_of_test(plan, called) => false,
         HookTarget::All => true,
         HookTarget::Component(component) => match called {
             Target::Function(function) => plan.functions.get(function).is_some_and(|of| of.component == *component),
@@ -347,6 +349,12 @@ fn of_step(plan: &Plan, target: &HookTarget, called: Target) -> bool {
         HookTarget::Function(wanted) => called == Target::Function(*wanted),
         HookTarget::Topic(_) | HookTarget::Flow(_) => false,
     }
+}
+
+fn is_of_test(plan: &Plan, called: Target) -> bool {
+    let Target::Function(function) = called else { return false };
+    let component = plan.functions.get(function).and_then(|function| plan.components.get(function.component));
+    component.is_some_and(|component| component.digest == TRIAL)
 }
 
 fn of_run(target: &HookTarget, flow: &str) -> bool {
