@@ -15,7 +15,8 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 the run failed, or files are not formatted; 2 usage; 3 the flow does not compile; 4 a plugin could not be loaded or built;
+Exit codes: 0 done; 1 the run failed, files are not formatted, or a run
+does not fit a flow; 2 usage; 3 the flow does not compile; 4 a plugin could not be loaded or built;
 5 the store is unreachable, damaged or has no such run; 6 the run is paused or waits for a decision; 7 the input does
 not fit the flow's parameters; 130 interrupted, and the run can be resumed with the printed command.";
 
@@ -42,6 +43,12 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Goes on with a run that was paused, interrupted or whose host died
     Resume(ResumeArgs),
+    /// Starts a new run that takes over the results of an ended one, and runs the rest again
+    Retry(RetryArgs),
+    /// Says what differs between two flows, and which runs of the old one can go on with the new one
+    Diff(DiffArgs),
+    /// Lets runs go on with another flow, where all that they have done fits it
+    Migrate(MigrateArgs),
     /// Gives a run a signal that it waits for, or will wait for
     Signal(SignalArgs),
     /// Sends a message to all runs that wait on its topic
@@ -143,6 +150,58 @@ pub(crate) struct ResumeArgs {
     /// What a committed result survives
     #[arg(long, value_enum)]
     pub(crate) durability: Option<Durability>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RetryArgs {
+    /// The run's id, or an unambiguous beginning of it
+    pub(crate) run: String,
+    /// A node to run again, with all that follows from it; its path as `host show` prints it. Without it what failed runs again
+    #[arg(long, value_name = "PATH")]
+    pub(crate) from: Vec<String>,
+    /// Lets steps have their effects once more that had succeeded
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Most attempts that run at the same time
+    #[arg(long, value_name = "N")]
+    pub(crate) parallel: Option<u32>,
+    /// What a committed result survives
+    #[arg(long, value_enum)]
+    pub(crate) durability: Option<Durability>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The old flow file; or a run, which is compared as it is stored and gets a verdict
+    #[arg(value_name = "FLOW_FILE|RUN")]
+    pub(crate) old: String,
+    /// The new flow file
+    pub(crate) new: PathBuf,
+    /// The flow to compare; without it `main`, or the only flow of the file
+    #[arg(long, value_name = "NAME")]
+    pub(crate) flow: Option<String>,
+    /// Says of each run of the old flow that has not ended whether it can go on with the new one
+    #[arg(long)]
+    pub(crate) runs: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// The runs' ids, or unambiguous beginnings of them
+    #[arg(required_unless_present = "all")]
+    pub(crate) runs: Vec<String>,
+    /// The flow file that they are to go on with
+    #[arg(long, value_name = "FLOW_FILE", required_unless_present = "back")]
+    pub(crate) to: Option<PathBuf>,
+    /// The flow of the file; without it `main`, or the only one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) flow: Option<String>,
+    /// All runs of a flow of this name that have not ended
+    #[arg(long, requires = "to", conflicts_with = "runs")]
+    pub(crate) all: bool,
+    /// Goes back to the program before the last migration
+    #[arg(long, conflicts_with_all = ["to", "all"])]
+    pub(crate) back: bool,
 }
 
 #[derive(Debug, Args)]

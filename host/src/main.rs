@@ -11,6 +11,8 @@ mod plugin;
 mod program;
 mod progress;
 mod roles;
+mod stored;
+mod verdict;
 mod world;
 
 use std::process::ExitCode;

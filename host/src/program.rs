@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use catalog::Digest;
 use engine::ports::{Journal, JournalError};
-use lang::{ComponentProblem, LoadedComponent, World};
+use lang::plan::Plan;
+use lang::{ComponentProblem, Entry, LoadedComponent, World};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{Exit, Problem};
@@ -137,6 +138,14 @@ pub(crate) fn unpack(journal: &dyn Journal, digest: Digest) -> Result<Program, P
     };
     let roles = packed.roles.into_iter().map(role).collect::<Result<_, Problem>>()?;
     Ok(Program { root: packed.root, entry: packed.entry, world, roles })
+}
+
+/// The plan of a program that compiled when it was stored.
+pub(crate) fn plan(program: &Program) -> Result<Plan, Problem> {
+    let entry = program.entry.as_deref().map_or(Entry::Default, Entry::Named);
+    lang::compile(&program.world, &program.root, entry)
+        .plan
+        .ok_or_else(|| Problem::new(Exit::Store, "the program of this run does not compile with this version of `host`"))
 }
 
 fn unreadable(reason: &str) -> Problem {

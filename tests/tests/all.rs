@@ -45,3 +45,6 @@ mod trials;
 #[cfg(test)]
 #[path = "all/undo.rs"]
 mod undo;
+#[cfg(test)]
+#[path = "all/versions.rs"]
+mod versions;

@@ -1,11 +1,9 @@
 //! Follows a run to its end: progress, signals, and what is printed at last.
 
-use std::sync::Arc;
-
+use engine::core::Lineage;
 use engine::event::{Decision, RunId, RunOutcome, TaskId};
 use engine::ports::Signal;
 use engine::shell::{Awaited, Blocked, BlockedBy, EngineError, NewRun, RunEnd, RunHandle, RunReport, Waiting};
-use lang::plan::Plan;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -24,8 +22,8 @@ pub(crate) enum Begin {
     Resumed {
         /// Which.
         id: RunId,
-        /// The plan that it was started with.
-        plan: Arc<Plan>,
+        /// The plans that it has had.
+        plans: Lineage,
         /// What the operator decided about steps whose outcome is not known.
         decisions: Vec<(TaskId, Decision)>,
         /// Signals that the operator gives.
@@ -77,8 +75,8 @@ async fn follow(output: Output, session: &Session, begin: Begin) -> Result<(RunR
 async fn start(session: &Session, begin: Begin) -> Result<RunHandle, Problem> {
     match begin {
         Begin::New(new) => Ok(session.engine.start(*new).await?),
-        Begin::Resumed { id, plan, decisions, signals } => {
-            let handle = session.engine.resume(id, plan).await?;
+        Begin::Resumed { id, plans, decisions, signals } => {
+            let handle = session.engine.resume(id, plans).await?;
             for (task, decision) in decisions {
                 handle.decide(task, decision);
             }
@@ -160,6 +158,7 @@ fn document(report: &RunReport, status: &str, compiled: u32) -> Value {
 fn blocked_document(blocked: &Blocked) -> Value {
     let because = match &blocked.by {
         BlockedBy::Unknown => json!({ "reason": "outcome-unknown" }),
+        BlockedBy::Repeats => json!({ "reason": "repeats" }),
         BlockedBy::Exhausted { kind, message } => json!({ "reason": "exhausted", "kind": kind.name(), "message": message }),
     };
     json!({
@@ -225,6 +224,10 @@ fn decision_needed(report: &RunReport, step: &Blocked) -> Problem {
     let (message, look) = match &step.by {
         BlockedBy::Unknown => (
             format!("whether `{}` had its effect is not known: it was running when its host died", step.path),
+            "look at the outside world",
+        ),
+        BlockedBy::Repeats => (
+            format!("`{}` had its effect in the run that is retried, and its arguments are others now", step.path),
             "look at the outside world",
         ),
         BlockedBy::Exhausted { kind, message } => {

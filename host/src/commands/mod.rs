@@ -1,6 +1,7 @@
 //! One module for each command.
 
 mod check;
+mod diff;
 mod doc;
 mod documents;
 mod drive;
@@ -8,8 +9,10 @@ mod events;
 mod explain;
 mod format;
 mod list;
-mod plan;
+mod migrate;
+pub(crate) mod plan;
 mod resume;
+mod retry;
 mod run;
 mod send;
 mod session;
@@ -30,6 +33,9 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
     match &cli.command {
         Command::Run(args) => run::run(output, &cli.global, args),
         Command::Resume(args) => resume::run(output, &cli.global, args),
+        Command::Diff(args) => diff::run(output, &cli.global, args),
+        Command::Migrate(args) => migrate::run(output, &cli.global, args),
+        Command::Retry(args) => retry::run(output, &cli.global, args),
         Command::Signal(args) => signal::run(output, &cli.global, args),
         Command::Send(args) => send::run(output, &cli.global, args),
         Command::Check(args) => Ok(check::run(output, args)),

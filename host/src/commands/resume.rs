@@ -1,20 +1,18 @@
 //! `host resume`: goes on with a run from what the store has of it.
 
-use std::sync::Arc;
-
-use engine::event::{Decision, EventBody, Payload, TaskId};
+use engine::event::{Decision, Payload, TaskId};
 use engine::ports::{Journal, Signal};
 use lang::plan::Plan;
 
 use crate::cli::{Global, ResumeArgs};
 use crate::commands::session::{self, Session};
-use crate::commands::{drive, plan, signal};
+use crate::commands::{drive, signal};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::owner;
-use crate::program;
 use crate::roles::RoleAgents;
+use crate::stored::StoredRun;
 
 /// Makes the plan again, replays the journal, and waits for the end.
 pub(crate) fn run(output: Output, global: &Global, args: &ResumeArgs) -> Result<Exit, Problem> {
@@ -30,23 +28,20 @@ pub(crate) fn run(output: Output, global: &Global, args: &ResumeArgs) -> Result<
         )));
     }
     let journal = session::open_store(&config, args.durability)?;
-    let events = journal.load(&row.id)?;
-    let Some(EventBody::RunStarted(started)) = events.first().map(|event| &event.body) else {
-        return Err(Problem::new(Exit::Store, format!("the journal of run `{}` does not begin with its start", row.id)));
-    };
-    if let Some(EventBody::RunEnded { .. }) = events.last().map(|event| &event.body) {
+    let stored = StoredRun::load(&journal, &row.id)?;
+    if stored.has_ended() {
         return Err(Problem::usage(format!("run `{}` has ended", row.id)).help(format!("`host show {}` prints how", row.id)));
     }
-    let program = program::unpack(&*journal, started.program)?;
-    let plan = match plan::compile(output, &program.world, &program.root, program.entry.as_deref())? {
-        Ok(plan) => plan,
+    let (program, plans) = match stored.compile(output, &journal)? {
+        Ok(compiled) => compiled,
         Err(exit) => return Ok(exit),
     };
-    let signals = signals(args, &plan)?;
-    let roles = RoleAgents::resumed(&config, &plan, program.roles, |digest| Ok(journal.blob(digest)?))?;
+    let plan = plans.current();
+    let signals = signals(args, plan)?;
+    let roles = RoleAgents::resumed(&config, plan, program.roles, |digest| Ok(journal.blob(digest)?))?;
     let mut session = Session::open(&config, journal, args.parallel, roles.agents)?;
     session.load(program.world.bytes.values().chain(roles.bytes.values()))?;
-    drive::drive(output, &session, drive::Begin::Resumed { id: row.id, plan: Arc::new(plan), decisions, signals })
+    drive::drive(output, &session, drive::Begin::Resumed { id: row.id, plans, decisions, signals })
 }
 
 fn decisions(args: &ResumeArgs) -> Result<Vec<(TaskId, Decision)>, Problem> {

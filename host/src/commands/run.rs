@@ -37,7 +37,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &RunArgs) -> Result<Exi
     let program = program::pack(&*journal, &root, args.flow.as_deref(), &files, &roles)?;
     let mut session = Session::open(&config, journal, args.parallel, roles.agents)?;
     session.load(files.bytes.values().chain(roles.bytes.values()))?;
-    let new = NewRun { id: new_id(), plan: Arc::new(plan), program, input, labels, permitted };
+    let new = NewRun { id: new_id(), plan: Arc::new(plan), program, input, labels, permitted, origin: None };
     drive::drive(output, &session, drive::Begin::New(Box::new(new)))
 }
 

@@ -35,6 +35,11 @@ pub(crate) fn open_store(config: &Config, durability: Option<Durability>) -> Res
     Ok(Arc::new(SqliteJournal::open(&config.store.path, &Options { durability, ..Options::default() })?))
 }
 
+/// The same for reading only.
+pub(crate) fn open_for_reading(config: &Config) -> Result<SqliteJournal, Problem> {
+    Ok(SqliteJournal::open(&config.store.path, &Options { read_only: true, ..Options::default() })?)
+}
+
 /// The store that the configuration names, for reading beside whoever writes.
 pub(crate) fn open_reader(config: &Config) -> Result<Reader, Problem> {
     Ok(Reader::open(&config.store.path, Options::default().lock_timeout)?)

@@ -1,6 +1,6 @@
 //! `host show`: one run, with each attempt and what it used.
 
-use engine::event::{CacheNote, EventBody, RunOutcome};
+use engine::event::{CacheNote, EventBody, Origin, RunOutcome};
 use journal::{AttemptRow, Reader, RunRow};
 use serde_json::{Value, json};
 
@@ -17,33 +17,56 @@ pub(crate) fn run(output: Output, global: &Global, run: &str) -> Result<Exit, Pr
     let reader = session::open_reader(&config)?;
     let row = reader.find(run)?;
     let attempts = reader.attempts(&row.id)?;
-    let (input, outcome) = ends(&reader, &row)?;
+    let Ends { input, outcome, origin } = ends(&reader, &row)?;
     let listed = Listed::of(&reader, &config.store.path, row)?;
     let mut document = list::row_document(&listed);
     if let Value::Object(fields) = &mut document {
         fields.insert("plan".into(), json!(listed.row.plan));
         fields.insert("input".into(), input.clone());
         fields.insert("outcome".into(), outcome.as_ref().map_or(Value::Null, documents::outcome));
+        fields.insert("origin".into(), origin.as_deref().map_or(Value::Null, |origin| origin_document(origin, &attempts)));
         fields.insert("steps".into(), attempts.iter().map(attempt_document).collect());
     }
-    output.document(&document, || text(&listed, &input, outcome.as_ref(), &attempts));
+    output.document(&document, || {
+        let mut head = head(&listed);
+        if let Some(origin) = &origin {
+            head.push_str(&format!("retries  {}, {} results reused\n", origin.run, reused(&attempts)));
+        }
+        text(head, &input, outcome.as_ref(), &attempts)
+    });
     Ok(Exit::Done)
 }
 
-/// What a run was given, and how it ended.
-fn ends(reader: &Reader, row: &RunRow) -> Result<(Value, Option<RunOutcome>), Problem> {
+/// What a run was given, what it retries, and how it ended.
+struct Ends {
+    input: Value,
+    origin: Option<Box<Origin>>,
+    outcome: Option<RunOutcome>,
+}
+
+fn ends(reader: &Reader, row: &RunRow) -> Result<Ends, Problem> {
     let prefix = reader.load_prefix(&row.id)?;
-    let input = match prefix.events.first().map(|event| &event.body) {
+    let (input, origin) = match prefix.events.first().map(|event| &event.body) {
         Some(EventBody::RunStarted(started)) => {
-            started.input.iter().map(|(name, payload)| (name.clone(), documents::payload(payload))).collect()
+            let input = started.input.iter().map(|(name, payload)| (name.clone(), documents::payload(payload))).collect();
+            (input, started.origin.clone())
         }
-        _ => Value::Null,
+        _ => (Value::Null, None),
     };
     let outcome = prefix.events.into_iter().next_back().and_then(|event| match event.body {
         EventBody::RunEnded { outcome } => Some(outcome),
         _ => None,
     });
-    Ok((input, outcome))
+    Ok(Ends { input, origin, outcome })
+}
+
+/// How many steps have the result of the run that this one retries.
+fn reused(attempts: &[AttemptRow]) -> usize {
+    attempts.iter().filter(|row| row.cache == Some(CacheNote::Reused)).count()
+}
+
+fn origin_document(origin: &Origin, attempts: &[AttemptRow]) -> Value {
+    json!({ "run": &*origin.run.0, "from": origin.from, "reused": reused(attempts) })
 }
 
 fn attempt_document(row: &AttemptRow) -> Value {
@@ -61,7 +84,7 @@ fn attempt_document(row: &AttemptRow) -> Value {
     })
 }
 
-fn text(listed: &Listed, input: &Value, outcome: Option<&RunOutcome>, attempts: &[AttemptRow]) -> String {
+fn head(listed: &Listed) -> String {
     let Listed { row, waiting, .. } = listed;
     let mut text = format!(
         "run      {}\nflow     {}\nstatus   {}\nstarted  {}\n",
@@ -79,6 +102,10 @@ fn text(listed: &Listed, input: &Value, outcome: Option<&RunOutcome>, attempts: 
     if let Some(what) = waiting {
         text.push_str(&format!("waits    for {what}\n"));
     }
+    text
+}
+
+fn text(mut text: String, input: &Value, outcome: Option<&RunOutcome>, attempts: &[AttemptRow]) -> String {
     text.push_str(&format!("input    {input}\n"));
     if let Some(outcome) = outcome {
         text.push_str(&format!("outcome  {:#}\n", documents::outcome(outcome)));
@@ -98,6 +125,7 @@ fn attempt_line(row: &AttemptRow) -> [String; 8] {
         Some(CacheNote::Hit) => "out of the cache",
         Some(CacheNote::NoEntry) => "not in the cache: no entry",
         Some(CacheNote::Expired) => "not in the cache: expired",
+        Some(CacheNote::Reused) => "reused from the run that is retried",
     };
     let failure = row.failure.as_ref().map(|failure| format!("{}: {}", failure.kind, failure.message));
     let remark = failure.unwrap_or_else(|| cache.to_owned());

@@ -1,10 +1,7 @@
 //! `host signal`: gives a run a signal through its inbox, where its owner finds it.
 
 use engine::core::mail::{self, MAX_KEPT, SignalError};
-use engine::event::EventBody;
-use engine::ports::{Journal, MailStore, MailWrite, Signal};
-use journal::SqliteJournal;
-use lang::Entry;
+use engine::ports::{MailStore, MailWrite, Signal};
 use lang::plan::Plan;
 use serde_json::json;
 
@@ -14,6 +11,7 @@ use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::program;
+use crate::stored::StoredRun;
 
 /// Checks the signal against the run's plan and puts it into the inbox.
 pub(crate) fn run(output: Output, global: &Global, args: &SignalArgs) -> Result<Exit, Problem> {
@@ -23,11 +21,8 @@ pub(crate) fn run(output: Output, global: &Global, args: &SignalArgs) -> Result<
         return Err(Problem::usage(format!("run `{}` has ended", row.id)).help(format!("`host show {}` prints how", row.id)));
     }
     let journal = session::open_store(&config, None)?;
-    let started = journal.load(&row.id)?.into_iter().next().map(|event| event.body);
-    let Some(EventBody::RunStarted(started)) = started else {
-        return Err(Problem::new(Exit::Store, format!("the journal of run `{}` does not begin with its start", row.id)));
-    };
-    let plan = plan(&journal, &started)?;
+    let stored = StoredRun::load(&journal, &row.id)?;
+    let plan = program::plan(&program::unpack(&*journal, stored.version().program)?)?;
     let payload = check(&plan, &args.name, args.value.as_deref())?;
     if journal.letters(&row.id, 0, MAX_KEPT)?.len() >= MAX_KEPT {
         return Err(Problem::new(Exit::Input, SignalError::Full.to_string()));
@@ -40,15 +35,6 @@ pub(crate) fn run(output: Output, global: &Global, args: &SignalArgs) -> Result<
         args.name, row.id, row.id
     ));
     Ok(Exit::Done)
-}
-
-/// The plan that a run was started with.
-fn plan(journal: &SqliteJournal, started: &engine::event::RunStarted) -> Result<Plan, Problem> {
-    let program = program::unpack(journal, started.program)?;
-    let entry = program.entry.as_deref().map_or(Entry::Default, Entry::Named);
-    lang::compile(&program.world, &program.root, entry)
-        .plan
-        .ok_or_else(|| Problem::new(Exit::Store, "the program of this run does not compile with this version of `host`"))
 }
 
 /// The JSON text of what a signal carries, if the plan waits for such a one.

@@ -46,6 +46,8 @@ pub(super) struct Counts {
     pub(super) done: u64,
     /// Of those: how many results came out of the cache, and how many were too old there.
     pub(super) cached: u64,
+    /// Those of the run that is retried.
+    pub(super) reused: u64,
     pub(super) expired: u64,
     pub(super) running: u64,
     pub(super) failed: u64,
@@ -61,6 +63,7 @@ impl Counts {
         let parts = [
             (self.done, "done"),
             (self.cached, "out of the cache"),
+            (self.reused, "reused"),
             (self.expired, "expired in the cache"),
             (self.running, "running"),
             (self.failed, "failed"),
@@ -140,6 +143,7 @@ impl Board {
             Update::Succeeded { task, path, cache, .. } => self.stop(*task, path, now, |counts| {
                 counts.done += 1;
                 counts.cached += u64::from(*cache == Some(CacheNote::Hit));
+                counts.reused += u64::from(*cache == Some(CacheNote::Reused));
                 counts.expired += u64::from(*cache == Some(CacheNote::Expired));
             }),
             Update::Failed { task, path, failure, will_retry } => self.fail(*task, path, failure, *will_retry, now),

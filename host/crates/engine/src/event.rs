@@ -3,9 +3,15 @@
 //! Ready, branch taken, item opened, retry scheduled and the like are not here: replaying these events
 //! derives them again. How events are written to disk is for the `journal` crate.
 
+mod migrated;
+mod origin;
+
 use std::sync::Arc;
 
 use catalog::{Digest, FailureKind, Name, Value};
+
+pub use migrated::{Migrated, Version};
+pub use origin::{Origin, Reusable};
 
 /// Milliseconds since the Unix epoch, by the clock of the run's owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,9 +34,19 @@ impl std::fmt::Display for RunId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub u64);
 
+impl TaskId {
+    /// No step: of an event that another plan gives no meaning.
+    pub(crate) const NONE: Self = Self(u64::MAX);
+}
+
 /// A timer of a run, numbered like tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerId(pub u64);
+
+impl TimerId {
+    /// No timer: of an event that another plan gives no meaning.
+    pub(crate) const NONE: Self = Self(u64::MAX);
+}
 
 /// An attempt of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -164,6 +180,8 @@ pub enum EventBody {
         /// Its host name and process.
         host: Arc<str>,
     },
+    /// The run has another program; only appended while nobody owns it.
+    Migrated(Box<Migrated>),
     /// Always the last event.
     RunEnded {
         /// How.
@@ -190,6 +208,8 @@ pub struct RunStarted {
     pub permitted: Vec<String>,
     /// The host that owns the run.
     pub host: Arc<str>,
+    /// The run that this one retries, with the results that it takes from there.
+    pub origin: Option<Box<Origin>>,
 }
 
 /// What an operator decided.
@@ -241,7 +261,7 @@ pub struct Denial {
     pub subject: String,
 }
 
-/// What the store's cache said before an attempt.
+/// What the store's cache said before an attempt, or where else its value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheNote {
     /// It had the result, and nothing was run.
@@ -250,6 +270,8 @@ pub enum CacheNote {
     NoEntry,
     /// What it had was too old.
     Expired,
+    /// The value is that of the run that this one retries ([`Origin`]), and nothing was run.
+    Reused,
 }
 
 impl CacheNote {
@@ -260,13 +282,14 @@ impl CacheNote {
             Self::Hit => "hit",
             Self::NoEntry => "no-entry",
             Self::Expired => "expired",
+            Self::Reused => "reused",
         }
     }
 
     /// The note with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Hit, Self::NoEntry, Self::Expired].into_iter().find(|note| note.name() == name)
+        [Self::Hit, Self::NoEntry, Self::Expired, Self::Reused].into_iter().find(|note| note.name() == name)
     }
 }
 

@@ -24,8 +24,8 @@ pub use crate::core::{Awaited, Blocked, BlockedBy, Waiting};
 pub use config::{ClassLimits, EngineConfig};
 pub use handle::{RunEnd, RunHandle, RunReport, Update};
 
-use crate::core::{ReplayError, Run};
-use crate::event::{Payload, RunId, RunStarted};
+use crate::core::{Lineage, ReplayError, Run};
+use crate::event::{EventBody, Origin, Payload, RunId, RunStarted};
 use crate::ports::{Bus, Clock, Invoker, Journal, JournalError, NoBus};
 use places::Places;
 use task::RunTask;
@@ -61,6 +61,8 @@ pub struct NewRun {
     pub labels: Vec<(String, String)>,
     /// What the operator permits, as [`crate::permit`] reads it.
     pub permitted: Vec<String>,
+    /// The run that this one retries.
+    pub origin: Option<Box<Origin>>,
 }
 
 /// Why a run cannot be started or resumed.
@@ -120,20 +122,27 @@ impl Engine {
         Ok(RunHandle::spawn(task, ends, false))
     }
 
-    /// Goes on with a run as its new owner; a paused one is resumed. It begins when the handle is first waited for,
+    /// Goes on with a run as its new owner; a paused one is resumed. Of a run that was migrated, all its plans are needed. It begins when the handle is first waited for,
     /// so decisions that are made before are seen.
     ///
     /// # Errors
     /// When the store does not give it, or the journal does not fit the plan.
-    pub async fn resume(&self, id: RunId, plan: Arc<Plan>) -> Result<RunHandle, EngineError> {
+    pub async fn resume(&self, id: RunId, plans: impl Into<Lineage>) -> Result<RunHandle, EngineError> {
+        let lineage = plans.into();
         let events = self.parts.journal.load(&id)?;
-        if let Some(crate::event::EventBody::RunStarted(started)) = events.first().map(|event| &event.body) {
+        let stored = events.iter().filter_map(|event| match &event.body {
+            EventBody::RunStarted(started) => Some(started.plan),
+            EventBody::Migrated(migrated) => Some(migrated.to.plan),
+            _ => None,
+        });
+        for (stored, plan) in stored.zip(lineage.plans()) {
             let given = plan.digest();
-            if started.plan != given {
-                return Err(EngineError::OtherPlan { run: id, stored: started.plan, given });
+            if stored != given {
+                return Err(EngineError::OtherPlan { run: id, stored, given });
             }
         }
-        let run = Run::replay(Arc::clone(&plan), id, Arc::clone(&self.parts.config.host), &events)?;
+        let run = Run::replay_lineage(&lineage, id, Arc::clone(&self.parts.config.host), &events)?;
+        let plan = Arc::clone(lineage.current());
         let (mut task, ends) = RunTask::new(Arc::clone(&self.parts), plan, run);
         task.listen().await?;
         task.recover();
@@ -164,13 +173,14 @@ impl Engine {
             semantics: SEMANTICS_VERSION,
             permitted: new.permitted.clone(),
             host: Arc::clone(&self.parts.config.host),
+            origin: new.origin.clone(),
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Engine;
+    use super::{Engine, Lineage};
 
     /// A service starts and resumes runs in tasks of its own.
     #[test]
@@ -178,7 +188,7 @@ mod tests {
         fn is_send<T: Send>(_: Option<T>) {}
         fn futures(engine: &Engine) {
             is_send(Some(async { engine.start(missing()).await.is_ok() }));
-            is_send(Some(async { engine.resume(missing(), missing()).await.is_ok() }));
+            is_send(Some(async { engine.resume(missing(), missing::<Lineage>()).await.is_ok() }));
         }
         fn missing<T>() -> T {
             std::process::abort()

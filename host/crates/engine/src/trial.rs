@@ -196,6 +196,7 @@ impl<'c> Trial<'c> {
             semantics: SEMANTICS_VERSION,
             permitted,
             host: "test".into(),
+            origin: None,
         })));
     }
 

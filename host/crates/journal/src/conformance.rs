@@ -112,6 +112,7 @@ fn started(flow: &str) -> EventBody {
         semantics: 1,
         permitted: vec!["read /home/me/docs".to_owned()],
         host: "host-1".into(),
+        origin: None,
     }))
 }
 

@@ -56,6 +56,8 @@ pub mod kind {
     pub const CANCEL_REQUESTED: &str = "cancel-requested";
     /// [`engine::event::EventBody::OwnerChanged`]
     pub const OWNER_CHANGED: &str = "owner-changed";
+    /// [`engine::event::EventBody::Migrated`]
+    pub const MIGRATED: &str = "migrated";
     /// [`engine::event::EventBody::RunEnded`]
     pub const RUN_ENDED: &str = "run-ended";
 }
@@ -128,6 +130,13 @@ pub enum RunChange {
     Owned {
         /// Who.
         owner: Arc<str>,
+    },
+    /// It has another program.
+    Migrated {
+        /// The plan.
+        plan: Digest,
+        /// The program.
+        program: Digest,
     },
     /// It ended with a value.
     Succeeded,

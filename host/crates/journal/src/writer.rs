@@ -82,6 +82,7 @@ struct Statements<'c> {
     updated: Statement<'c>,
     status: Statement<'c>,
     owner: Statement<'c>,
+    program: Statement<'c>,
     end: Statement<'c>,
 }
 
@@ -118,6 +119,7 @@ impl<'c> Statements<'c> {
             updated: c.prepare("UPDATE runs SET updated = max(updated, ?2) WHERE no = ?1")?,
             status: c.prepare("UPDATE runs SET status = ?2, reason = ?3 WHERE no = ?1")?,
             owner: c.prepare("UPDATE runs SET owner = ?2 WHERE no = ?1")?,
+            program: c.prepare("UPDATE runs SET plan = ?2, program = ?3 WHERE no = ?1")?,
             end: c.prepare(
                 "UPDATE runs SET status = ?2, ended = ?3, reason = ?4, failure_kind = ?5, failure_path = ?6 WHERE no = ?1",
             )?,
@@ -289,6 +291,7 @@ impl<'c> Writer<'c> {
             RunChange::Resumed => s.status.execute(params![state.no, "running", None::<&str>]),
             RunChange::Cancelling { reason } => s.status.execute(params![state.no, "cancelling", reason]),
             RunChange::Owned { owner } => s.owner.execute(params![state.no, &**owner]),
+            RunChange::Migrated { plan, program } => s.program.execute(params![state.no, plan.to_string(), program.to_string()]),
             RunChange::Succeeded => s.end.execute(params![state.no, "succeeded", at, None::<&str>, None::<&str>, None::<&str>]),
             RunChange::Failed { kind, message, path } => s.end.execute(params![state.no, "failed", at, message, kind, &**path]),
             RunChange::Cancelled => s.end.execute(params![state.no, "cancelled", at, None::<&str>, None::<&str>, None::<&str>]),

@@ -178,6 +178,7 @@ async fn recovery(folder: &Path, bytes: &[u8], table: &mut Table) {
         input: Vec::new(),
         labels: Vec::new(),
         permitted: Vec::new(),
+        origin: None,
     };
     let first = engine(bytes, journal.clone());
     let _ = first.start(new).await.unwrap().wait().await;

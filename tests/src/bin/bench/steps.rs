@@ -70,6 +70,7 @@ pub(crate) async fn run(engine: &Engine, journal: &dyn Journal, plan: &Arc<Plan>
         input: Vec::<(String, Value)>::new(),
         labels: Vec::new(),
         permitted: Vec::new(),
+        origin: None,
     };
     let started = Instant::now();
     let report = engine.start(new).await.unwrap().wait().await;

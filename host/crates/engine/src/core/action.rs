@@ -300,6 +300,8 @@ pub struct Blocked {
 pub enum BlockedBy {
     /// The last attempt began and left no trace of its end, and the step must not simply run again.
     Unknown,
+    /// The run that this one retries did it with other arguments, and it must not simply be done once more.
+    Repeats,
     /// All its attempts failed, and the flow asks for a pause then.
     Exhausted {
         /// Of the last failure.
@@ -314,6 +316,7 @@ impl fmt::Display for BlockedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => f.write_str("whether it had its effect is not known"),
+            Self::Repeats => f.write_str("the run that is retried did it already, with other arguments"),
             Self::Exhausted { kind, message } => write!(f, "its attempts are used up, the last one failed ({kind}): {message}"),
         }
     }

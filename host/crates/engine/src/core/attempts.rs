@@ -13,7 +13,7 @@ use super::action::{Action, CacheUse, Progress, StartAttempt, Wishes};
 use super::bugs::Bug;
 use super::driver::Run;
 use super::line::Line;
-use crate::event::{Attempt, Denial, EventBody, TaskId, Timestamp};
+use crate::event::{Attempt, Bill, Denial, EventBody, TaskId, Timestamp};
 use crate::permit;
 use crate::ports::GrantedCapability;
 
@@ -109,6 +109,14 @@ impl Run {
         }
         flight.phase = Phase::Over;
         self.attempt(task, number)
+    }
+
+    /// Records the result of a step that is there already. False when it must run.
+    pub(super) fn answer_given(&mut self, task: TaskId, now: Timestamp) -> bool {
+        let number = self.state.tasks().get(&task).map_or(1, |task| task.number);
+        let (Some((output, note)), Some(attempt)) = (self.state.given(task), self.attempt(task, number)) else { return false };
+        self.record(now, EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: Some(note) });
+        true
     }
 
     /// A pure step runs at once; any other when its `attempt-started` is durable.

@@ -179,6 +179,7 @@ impl Run {
             Some(Failure { kind, message, .. }) if of.is_exhausted() => {
                 BlockedBy::Exhausted { kind: *kind, message: message.clone() }
             }
+            _ if !of.started => BlockedBy::Repeats,
             _ => BlockedBy::Unknown,
         };
         undecided.map(|(task, of)| Blocked { task, path: Arc::clone(&of.path), number: of.number, by: why(of) }).collect()
@@ -419,7 +420,11 @@ impl Run {
 
     fn carry_out(&mut self, command: Command, now: Timestamp, out: &mut Vec<Action>) {
         match command {
-            Command::Start(task, number) => self.start(task, number, out),
+            Command::Start(task, number) => {
+                if !self.answer_given(task, now) {
+                    self.start(task, number, out);
+                }
+            }
             Command::Stop(task, number) => self.stop(task, number, now, out),
             Command::Refused(task, path, failure) => {
                 let will_retry = self.state.tasks().get(&task).is_some_and(|task| !task.is_exhausted());

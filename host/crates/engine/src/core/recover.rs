@@ -7,6 +7,8 @@ use lang::plan::Plan;
 use super::action::{Action, ReplayError};
 use super::bugs::Bug;
 use super::driver::{Run, end_of};
+use super::lineage::Lineage;
+use super::migrate::current_events;
 use super::state::Status;
 use crate::event::{Attempt, Event, EventBody, RunId, TaskId, Timestamp};
 
@@ -31,6 +33,13 @@ impl Run {
         tell: &mut dyn FnMut(&Event, &[String]),
     ) -> Result<Self, ReplayError> {
         let mut run = Self::new(plan, id, host);
+        run.read(events, tell)?;
+        Ok(run)
+    }
+
+    /// Applies the events of a run to one to which nothing has happened yet.
+    pub(super) fn read(&mut self, events: &[Event], tell: &mut dyn FnMut(&Event, &[String])) -> Result<(), ReplayError> {
+        let run = self;
         if events.is_empty() {
             return Err(ReplayError::Empty);
         }
@@ -52,7 +61,16 @@ impl Run {
             let lines: Vec<String> = commands.iter().map(|command| run.render_command(command)).collect();
             tell(event, &lines);
         }
-        Ok(run)
+        Ok(())
+    }
+
+    /// Like [`Run::replay`] for a run that may have been migrated: with all plans that it has had.
+    ///
+    /// # Errors
+    /// As [`Run::replay`]; also when what came before a migration does not fit the plan after it.
+    pub fn replay_lineage(lineage: &Lineage, id: RunId, host: Arc<str>, events: &[Event]) -> Result<Self, ReplayError> {
+        let events = current_events(lineage, &id, events)?;
+        Self::replay(Arc::clone(lineage.current()), id, host, &events)
     }
 
     /// Goes on after a replay, as the new owner: what ran and left no outcome is accounted for, timers are set again.

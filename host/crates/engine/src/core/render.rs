@@ -74,6 +74,7 @@ pub fn render_event(event: &Event) -> String {
         EventBody::Resumed => "resumed".to_owned(),
         EventBody::CancelRequested { reason } => format!("cancel-requested ({reason})"),
         EventBody::OwnerChanged { host } => format!("owner-changed {host}"),
+        EventBody::Migrated(migrated) => format!("migrated {} to {}", migrated.from.plan, migrated.to.plan),
         EventBody::RunEnded { outcome } => format!("run-ended {}", render_outcome(outcome)),
     };
     format!("{} {body}", event.seq)

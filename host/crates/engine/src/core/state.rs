@@ -8,11 +8,13 @@
 //!    `race` lets arms compete, `task` runs steps, `wait` waits and sends, `mail` takes what comes,
 //!    `stop` ends what is no longer wanted, `undo` takes back what was done, `timer` keeps deadlines. What a step may
 //!    have to wait for is in `keys`, `breaker`, `rate` and `scope`, in this order; `budget` ends what has used too much.
+//!    What need not be computed is in `given`.
 //! 3. What the outside has to do comes out as [`Command`]s, in an order that follows from the events.
 
 mod breaker;
 mod budget;
 mod form;
+mod given;
 mod hooks;
 mod keys;
 mod mail;
@@ -25,6 +27,7 @@ mod scope;
 mod stop;
 mod task;
 mod timer;
+mod twin;
 mod undo;
 mod wait;
 
@@ -39,15 +42,20 @@ use crate::core::bugs::Bugs;
 use crate::core::line::Line;
 use crate::core::slab::Slab;
 use crate::core::values::{decode, failure};
-use crate::event::{Attempt, Event, EventBody, Failure, Payload, RunId, RunOutcome, RunStarted, TaskId, TimerId, Timestamp};
+use crate::event::{
+    Attempt, CacheNote, Event, EventBody, Failure, Payload, RunId, RunOutcome, RunStarted, TaskId, TimerId, Timestamp,
+};
 use crate::permit::Permit;
 use breaker::{Fuse, FuseId, Verdict};
+use given::Given;
+pub(crate) use given::History;
 use hooks::Hooks;
 use keys::Key;
 use mail::{Address, Mailbox};
 use model::{Activity, ActivityId, Emit, Instance, Scope, Timer, Work};
-pub(crate) use model::{Status, Task};
+pub(crate) use model::{Role, Status, Task};
 use rate::Pace;
+pub(crate) use twin::Open;
 
 /// So many things may follow from one event before the run fails: it bounds loops without steps.
 const MAX_WORK: u64 = 10_000_000;
@@ -127,6 +135,8 @@ pub(crate) struct State {
     commands: Vec<Command>,
     permits: Vec<Permit>,
     consented: Vec<Arc<str>>,
+    given: Given,
+    history: Option<Box<History>>,
     bugs: BugsField,
 }
 
@@ -181,6 +191,8 @@ impl State {
             commands: Vec::new(),
             permits: Vec::new(),
             consented: Vec::new(),
+            given: Given::default(),
+            history: None,
             bugs: BugsField(bugs),
         }
     }
@@ -268,12 +280,15 @@ impl State {
             EventBody::Denied { attempt, .. } => {
                 self.running(attempt)?;
             }
-            EventBody::AttemptSucceeded { attempt, output, bill, .. } => {
+            EventBody::AttemptSucceeded { attempt, output, bill, cache } => {
                 let target = self.running(attempt)?.target;
                 let value = self.output(target, output)?;
-                self.bill(attempt.task, bill.fuel);
-                self.judge(attempt.task, Verdict::Works);
-                self.attempt_succeeded(attempt.task, value);
+                let ran = *cache != Some(CacheNote::Reused);
+                if ran {
+                    self.bill(attempt.task, bill.fuel);
+                    self.judge(attempt.task, Verdict::Works);
+                }
+                self.attempt_succeeded(attempt.task, value, ran);
             }
             EventBody::AttemptFailed { attempt, failure, bill } => {
                 self.running(attempt)?;
@@ -307,6 +322,8 @@ impl State {
             }
             EventBody::CancelRequested { .. } => self.cancel(),
             EventBody::OwnerChanged { .. } => self.owner_changed(),
+            // What came before was made to fit this plan.
+            EventBody::Migrated(_) => {}
             EventBody::RunEnded { outcome } => self.check_end(outcome)?,
         }
         self.run_work();
@@ -337,6 +354,9 @@ impl State {
         }
         for text in &started.permitted {
             self.permits.push(text.parse().map_err(|error: crate::permit::PermitError| Misfit(error.to_string()))?);
+        }
+        if let Some(origin) = &started.origin {
+            self.take_over(origin);
         }
         self.begin_run(inputs);
         Ok(())

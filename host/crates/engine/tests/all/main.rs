@@ -7,15 +7,21 @@ mod core_forms;
 #[cfg(test)]
 mod core_hooks;
 #[cfg(test)]
+mod core_migrate;
+#[cfg(test)]
 mod core_race;
 #[cfg(test)]
 mod core_recovery;
+#[cfg(test)]
+mod core_retry;
 #[cfg(test)]
 mod core_rules;
 #[cfg(test)]
 mod core_undo;
 #[cfg(test)]
 mod core_wait;
+#[cfg(test)]
+mod flows;
 #[cfg(test)]
 mod script;
 #[cfg(test)]

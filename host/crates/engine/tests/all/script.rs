@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::{Digest, FailureKind, Value};
-use engine::core::{Action, Input, Run, StartAttempt, render_action, render_event};
+use engine::core::{Action, Input, Lineage, Run, StartAttempt, render_action, render_event};
 use engine::event::{Event, Payload, RunId, RunStarted, TaskId, Timestamp};
 use lang::plan::{Plan, SEMANTICS_VERSION};
 use testkit::fake::{failure, outcome};
@@ -39,6 +39,7 @@ pub(crate) fn started(plan: &Plan, input: &[u64], permitted: &[&str]) -> RunStar
         semantics: SEMANTICS_VERSION,
         permitted: permitted.iter().map(|text| (*text).to_owned()).collect(),
         host: "here".into(),
+        origin: None,
     }
 }
 
@@ -59,10 +60,19 @@ impl Script {
         script
     }
 
+    /// Starts a run with exactly this.
+    pub(crate) fn begin(plan: Arc<Plan>, started: RunStarted) -> Self {
+        let run = Run::new(Arc::clone(&plan), id(), "here".into());
+        let mut script = Self::of(plan, run, Vec::new());
+        script.input(Input::Start(Box::new(started)));
+        script
+    }
+
     /// Goes on from this journal.
-    pub(crate) fn recover(plan: Arc<Plan>, journal: Vec<Event>) -> Self {
-        let run = Run::replay(Arc::clone(&plan), id(), "there".into(), &journal).unwrap();
-        let mut script = Self::of(plan, run, journal);
+    pub(crate) fn recover(plans: impl Into<Lineage>, journal: Vec<Event>) -> Self {
+        let plans = plans.into();
+        let run = Run::replay_lineage(&plans, id(), "there".into(), &journal).unwrap();
+        let mut script = Self::of(Arc::clone(plans.current()), run, journal);
         script.now = 1_000_000;
         script.run.recover(Timestamp(script.now), &mut script.actions);
         script.perform();
@@ -151,6 +161,15 @@ impl Script {
         while let Some(path) = self.in_flight.keys().next().cloned() {
             let sum: u64 = self.in_flight[&path].args.iter().map(total).sum();
             self.gives(&path, sum + 1);
+        }
+    }
+
+    /// The same until a step with this path runs.
+    pub(crate) fn run_all_until(&mut self, path: &str) {
+        while !self.in_flight.contains_key(path) {
+            let next = self.in_flight.keys().next().cloned().unwrap();
+            let sum: u64 = self.in_flight[&next].args.iter().map(total).sum();
+            self.gives(&next, sum + 1);
         }
     }
 

@@ -53,6 +53,7 @@ fn new(plan: &Arc<Plan>) -> NewRun {
         input: Vec::new(),
         labels: Vec::new(),
         permitted: vec!["http *".to_owned()],
+        origin: None,
     }
 }
 

@@ -85,6 +85,7 @@ async fn outcome(plan: Plan, agents: BTreeMap<catalog::Name, Agent>) -> (RunEnd,
         input: Vec::new(),
         labels: Vec::new(),
         permitted: Vec::new(),
+        origin: None,
     };
     let running = engine.start(new).await.unwrap().wait();
     let report = tokio::time::timeout(Duration::from_secs(60), running).await.expect("it should not take so long");

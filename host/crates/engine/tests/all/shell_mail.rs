@@ -71,6 +71,7 @@ fn new(id: &str, plan: &Arc<Plan>) -> NewRun {
         input: Vec::new(),
         labels: Vec::new(),
         permitted: Vec::new(),
+        origin: None,
     }
 }
 

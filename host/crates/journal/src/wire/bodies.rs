@@ -39,6 +39,24 @@ pub(super) struct RunStarted {
     pub(super) semantics: u32,
     pub(super) permitted: Vec<String>,
     pub(super) host: String,
+    pub(super) origin: Option<Origin>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Origin {
+    pub(super) run: String,
+    pub(super) from: Vec<String>,
+    pub(super) repeats: bool,
+    pub(super) results: Vec<Reusable>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reusable {
+    pub(super) path: String,
+    pub(super) key: String,
+    pub(super) output: Payload,
 }
 
 #[derive(serde::Deserialize)]
@@ -165,6 +183,17 @@ pub(super) struct OwnerChanged {
     #[serde(rename = "v")]
     _v: Current,
     pub(super) host: String,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Migrated {
+    #[serde(rename = "v")]
+    _v: Current,
+    pub(super) from_plan: String,
+    pub(super) from_program: String,
+    pub(super) plan: String,
+    pub(super) program: String,
 }
 
 #[derive(serde::Deserialize)]

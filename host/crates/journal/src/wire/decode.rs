@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use catalog::{Digest, FailureKind};
 use engine::event::{
-    Attempt, Bill, CacheNote, Decision, Denial, EventBody, Failure, Payload, RunOutcome, RunStarted, TaskId, TimerId,
+    Attempt, Bill, CacheNote, Decision, Denial, EventBody, Failure, Migrated, Origin, Payload, Reusable, RunId, RunOutcome,
+    RunStarted, TaskId, TimerId, Version,
 };
 use serde::de::DeserializeOwned;
 
@@ -47,6 +48,7 @@ pub fn decode(
             let body: bodies::OwnerChanged = read.parse()?;
             Ok(EventBody::OwnerChanged { host: body.host.into() })
         }
+        kind::MIGRATED => read.migrated(),
         kind::RUN_ENDED => read.run_ended(),
         _ => Err(WireError::UnknownKind(kind.to_owned())),
     }
@@ -72,7 +74,17 @@ impl Read<'_> {
             semantics: body.semantics,
             permitted: body.permitted,
             host: body.host.into(),
+            origin: body.origin.map(|origin| self.origin(origin).map(Box::new)).transpose()?,
         })))
+    }
+
+    fn origin(&mut self, origin: bodies::Origin) -> Result<Origin, WireError> {
+        let result = |result: bodies::Reusable| {
+            let (key, output) = (self.digest(&result.key)?, self.payload(result.output)?);
+            Ok(Reusable { path: result.path.into(), key, output })
+        };
+        let results = origin.results.into_iter().map(result).collect::<Result<_, WireError>>()?;
+        Ok(Origin { run: RunId(origin.run.into()), from: origin.from, repeats: origin.repeats, results })
     }
 
     fn attempt_started(self) -> Result<EventBody, WireError> {
@@ -132,6 +144,13 @@ impl Read<'_> {
             _ => return Err(self.malformed("the decision and its fields do not fit")),
         };
         Ok(EventBody::OperatorDecision { task: TaskId(body.task), decision })
+    }
+
+    fn migrated(self) -> Result<EventBody, WireError> {
+        let body: bodies::Migrated = self.parse()?;
+        let version = |plan: &str, program: &str| Ok(Version { plan: self.digest(plan)?, program: self.digest(program)? });
+        let (from, to) = (version(&body.from_plan, &body.from_program)?, version(&body.plan, &body.program)?);
+        Ok(EventBody::Migrated(Box::new(Migrated { from, to })))
     }
 
     fn run_ended(mut self) -> Result<EventBody, WireError> {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use catalog::Digest;
 use catalog::json::write_string;
-use engine::event::{Attempt, Bill, Decision, Denial, Event, EventBody, Failure, Payload, RunOutcome, RunStarted, TaskId};
+use engine::event::{
+    Attempt, Bill, Decision, Denial, Event, EventBody, Failure, Origin, Payload, RunOutcome, RunStarted, TaskId,
+};
 use sha2::{Digest as _, Sha256};
 
 use super::json::{Object, list, push};
@@ -60,6 +62,13 @@ impl Writer {
             EventBody::Resumed => kind::RESUMED,
             EventBody::CancelRequested { reason } => self.only_text(kind::CANCEL_REQUESTED, "reason", reason),
             EventBody::OwnerChanged { host } => self.only_text(kind::OWNER_CHANGED, "host", host),
+            EventBody::Migrated(migrated) => {
+                self.digest("from_plan", migrated.from.plan);
+                self.digest("from_program", migrated.from.program);
+                self.digest("plan", migrated.to.plan);
+                self.digest("program", migrated.to.program);
+                kind::MIGRATED
+            }
             EventBody::RunEnded { outcome } => self.run_ended(outcome),
         }
     }
@@ -78,7 +87,27 @@ impl Writer {
         self.body.number("semantics", started.semantics);
         self.body.strings("permitted", &started.permitted);
         self.body.string("host", &started.host);
+        if let Some(origin) = &started.origin {
+            self.origin(origin);
+        }
         kind::RUN_STARTED
+    }
+
+    fn origin(&mut self, origin: &Origin) {
+        let (out, blobs) = (self.body.member("origin"), &mut self.blobs);
+        out.push_str("{\"run\":");
+        write_string(&origin.run.0, out);
+        out.push_str(",\"from\":");
+        list('[', ']', &origin.from, out, |path, out| write_string(path, out));
+        push(out, format_args!(",\"repeats\":{},\"results\":", origin.repeats));
+        list('[', ']', &origin.results, out, |result, out| {
+            out.push_str("{\"path\":");
+            write_string(&result.path, out);
+            push(out, format_args!(",\"key\":\"{}\",\"output\":", result.key));
+            write_payload(&result.output, out, blobs);
+            out.push('}');
+        });
+        out.push('}');
     }
 
     fn attempt_started(&mut self, attempt: &Attempt, host: &str) -> &'static str {
@@ -244,6 +273,7 @@ fn change(event: &EventBody) -> Option<RunChange> {
         EventBody::Resumed => Some(RunChange::Resumed),
         EventBody::CancelRequested { reason } => Some(RunChange::Cancelling { reason: reason.clone() }),
         EventBody::OwnerChanged { host } => Some(RunChange::Owned { owner: host.clone() }),
+        EventBody::Migrated(migrated) => Some(RunChange::Migrated { plan: migrated.to.plan, program: migrated.to.program }),
         EventBody::RunEnded { outcome } => Some(match outcome {
             RunOutcome::Succeeded(_) => RunChange::Succeeded,
             RunOutcome::Failed { failure, path } => {

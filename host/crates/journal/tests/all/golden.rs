@@ -8,8 +8,11 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use catalog::Value;
-use engine::event::{Attempt, Bill, CacheNote, Event, EventBody, Payload, RunId, RunOutcome, TaskId, Timestamp};
+use catalog::{Digest, Value};
+use engine::event::{
+    Attempt, Bill, CacheNote, Event, EventBody, Migrated, Origin, Payload, Reusable, RunId, RunOutcome, TaskId, Timestamp,
+    Version,
+};
 use engine::ports::Journal;
 use journal::conformance::one_of_each;
 use journal::{FORMAT_VERSION, Options, RunFilter, SqliteJournal, wire};
@@ -30,7 +33,11 @@ const TODAY: &str = "v3";
 fn journals() -> Vec<(&'static str, Runs)> {
     let all = one_of_each();
     let unfinished = all.iter().take(10).cloned().collect();
-    vec![("kinds", vec![("all", all), ("unfinished", unfinished), ("cached", cached())]), ("blobs", vec![("large", large())])]
+    vec![
+        ("kinds", vec![("all", all), ("unfinished", unfinished), ("cached", cached())]),
+        ("blobs", vec![("large", large())]),
+        ("versions", versions()),
+    ]
 }
 
 fn large() -> Vec<Event> {
@@ -56,6 +63,31 @@ fn cached() -> Vec<Event> {
         events.push(Event { seq: task + 2, at: Timestamp(1_700_000_000_002 + task), body });
     }
     events
+}
+
+/// A run that takes over results, one of them large, and goes on with another program.
+fn versions() -> Runs {
+    let mut events: Vec<_> = one_of_each().into_iter().take(1).collect();
+    let text = "0123456789abcdef".repeat(1025);
+    if let Some(Event { body: EventBody::RunStarted(started), .. }) = events.first_mut() {
+        let result =
+            |path: &str, output: Value| Reusable { path: path.into(), key: Digest([9; 32]), output: Payload::Value(output) };
+        started.origin = Some(Box::new(Origin {
+            run: RunId("before".into()),
+            from: vec!["main/step".to_owned(), "main/\"b\"[3]".to_owned()],
+            repeats: true,
+            results: vec![result("main/a", Value::U64(1)), result("main/large", Value::string(text.as_str()))],
+        }));
+    }
+    let attempt = Attempt { task: TaskId(0), number: 1, path: "main/large".into() };
+    let output = Payload::Value(Value::string(text));
+    let version = |n| Version { plan: Digest([n; 32]), program: Digest([n + 1; 32]) };
+    let bodies = [
+        EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: Some(CacheNote::Reused) },
+        EventBody::Migrated(Box::new(Migrated { from: version(1), to: version(3) })),
+    ];
+    events.extend((2..).zip(bodies).map(|(seq, body)| Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }));
+    vec![("retried", events)]
 }
 
 /// The store as SQL statements that make it again.
@@ -159,7 +191,7 @@ fn every_golden_journal_opens_verifies_and_decodes() {
         }
     }
     names.sort();
-    assert_eq!(names, ["blobs", "blobs", "blobs", "kinds", "kinds", "kinds", "run", "run"]);
+    assert_eq!(names, ["blobs", "blobs", "blobs", "kinds", "kinds", "kinds", "run", "run", "versions"]);
 }
 
 #[tokio::test]
@@ -169,7 +201,7 @@ async fn an_older_store_gets_what_it_lacks_when_it_is_opened_for_writing() {
     restore(&golden().join("v1/kinds.sql"), &path);
     let before = journal::Reader::open(&path, std::time::Duration::from_secs(1)).unwrap().runs(&RunFilter::default()).unwrap();
     let journal = SqliteJournal::open(&path, &Options::default()).unwrap();
-    let key = catalog::Digest([7; 32]);
+    let key = Digest([7; 32]);
     assert_eq!(journal.cached(key).unwrap(), None);
     journal.put_cached(key, "1", Timestamp(5)).unwrap();
     journal.put_blob(b"written after it").unwrap();

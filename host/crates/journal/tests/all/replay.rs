@@ -130,6 +130,7 @@ async fn record(path: &Path, plan: &Arc<Plan>) -> Vec<Event> {
         input: vec![("names".to_owned(), Value::list(names))],
         labels: vec![("kind".to_owned(), "golden".to_owned())],
         permitted: vec!["http mail.example.com".to_owned()],
+        origin: None,
     };
     let mut handle = host("first", &shop, &journal).start(new).await.unwrap();
     shop.until_sending(&mut handle).await;
@@ -167,6 +168,7 @@ async fn record_waits(path: &Path, plan: &Arc<Plan>) -> Vec<Event> {
         input: vec![("name".to_owned(), Value::string("apple"))],
         labels: Vec::new(),
         permitted: Vec::new(),
+        origin: None,
     };
     let mut handle = host("first", &shop, &journal).start(new).await.unwrap();
     until_waiting(&mut handle, "time").await;

@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "tables of a plan are indexed by typed ids that come from it")]
 
 mod critical;
+mod difference;
 mod dot;
 mod json;
 mod mermaid;
@@ -11,6 +12,7 @@ mod steps;
 mod table;
 
 pub use critical::{critical_path, leaves, roots};
+pub use difference::{Change, Field, What, difference};
 pub(crate) use steps::{Step, steps};
 
 use crate::plan::Plan;

@@ -400,5 +400,6 @@ fn started(outside: &Outside) -> RunStarted {
         semantics: SEMANTICS_VERSION,
         permitted: vec!["http *.example.com".to_owned(), "env HOME".to_owned()],
         host: "machine".into(),
+        origin: None,
     }
 }

@@ -44,6 +44,11 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
+    /// The node that it bounds.
+    pub(super) const fn owner(&self) -> ActivityId {
+        self.owner
+    }
+
     /// Why no further attempt may begin.
     fn used_up(&self) -> Option<String> {
         match (self.bounds.steps, self.bounds.fuel) {

@@ -70,6 +70,7 @@ impl State {
     pub(super) fn node_done(&mut self, id: InstanceId, node: NodeId, value: Value) {
         let plan = self.plan();
         self.keep_undo(id, node, Some(&value));
+        self.note_result(id, node, &value);
         let Some(instance) = self.instances.get_mut(id) else { return };
         if instance.closing.is_some() {
             return;
@@ -202,7 +203,7 @@ impl State {
         match (&activity.form, activity.place) {
             (Form::Hook(form), _) => self.hook_done(id, form, Ok(value)),
             // Its region settles, with the next one.
-            (Form::Undo(_), _) => {}
+            (Form::Undo(path), _) => self.note_undo(path, true),
             (_, Some((instance, node))) => self.node_done(instance, node, value),
             (_, None) => self.end(RunOutcome::Succeeded(Payload::Value(value))),
         }

@@ -130,6 +130,7 @@ impl State {
             Form::Hook(form) => Some(form.task),
             _ => None,
         };
+        self.note_late_result(id, value);
         if task.is_none_or(|task| self.has_begun(task)) {
             self.keep_interrupted(id, value);
         }

@@ -109,6 +109,9 @@ impl State {
             return;
         }
         let (placed, scope) = (task.placed, task.scope);
+        if self.starts_given(id) {
+            return;
+        }
         if !self.ask_before(id) {
             return;
         }
@@ -159,12 +162,15 @@ impl State {
         self.activities.get(activity).is_none_or(|Activity { stopping, .. }| stopping.is_some())
     }
 
-    pub(super) fn attempt_succeeded(&mut self, id: TaskId, value: Value) {
+    /// A step has its value; `ran` says that it was run for that.
+    pub(super) fn attempt_succeeded(&mut self, id: TaskId, value: Value, ran: bool) {
         let Some(activity) = self.tasks.get(&id).map(|task| task.activity) else { return };
         if self.is_stopping(activity) {
             self.activity_stopped_with(activity, Some(&value));
         } else {
-            self.tell_step(id, Ok(&value), true);
+            if ran {
+                self.tell_step(id, Ok(&value), true);
+            }
             self.forget_task(id);
             self.complete(activity, value);
         }
@@ -283,7 +289,7 @@ impl State {
 
     /// An operator decided about a step whose outcome is not known, or whose attempts are used up.
     pub(super) fn decided(&mut self, id: TaskId, decision: &Decision) -> Result<(), Misfit> {
-        if id.0 >= self.next_task {
+        if id.0 >= self.next_task && id != TaskId::NONE {
             return Err(Misfit(format!("step {} was never open", id.0)));
         }
         if !self.unknown.contains(&id) {

@@ -44,7 +44,7 @@ impl State {
 
     /// A timer's time has come. One that was cleared meanwhile means nothing any more.
     pub(super) fn timer_fired(&mut self, id: TimerId) -> Result<(), Misfit> {
-        if id.0 >= self.next_timer {
+        if id.0 >= self.next_timer && id != TimerId::NONE {
             return Err(Misfit(format!("timer {} was never set", id.0)));
         }
         let Some(timer) = self.timers.remove(&id) else { return Ok(()) };

@@ -75,6 +75,7 @@ impl State {
         let next = if in_order { kept.pop_first() } else { kept.pop_last() };
         let Some((_, Undo { path, node, frame })) = next else { return false };
         let Some(undo) = plan.nodes.get(node).and_then(|node| node.undo.as_ref()) else { return false };
+        self.note_undo(&path, false);
         let Some(activity) = self.add_activity(id, node, Form::Undo(path)) else { return false };
         self.open_region(activity, Role::Undo, undo.child.region, frame);
         true

@@ -18,6 +18,10 @@ use crate::ports::Message;
 impl State {
     /// A wait is ready.
     pub(super) fn begin_wait(&mut self, id: InstanceId, node: NodeId, wait: &WaitPlan) -> Result<(), Failure> {
+        if let Some(value) = self.given_at(id, node, type_of(wait)) {
+            self.node_done(id, node, value);
+            return Ok(());
+        }
         let (address, ty) = match wait {
             WaitPlan::Time(time) => return self.begin_time(id, node, time),
             WaitPlan::Signal { name, ty } => (Address::Signal(name.clone()), ty),
@@ -70,6 +74,10 @@ impl State {
         if payload.len() > MAX_PAYLOAD {
             let message = format!("the message on `{topic}` has {} bytes, at most {MAX_PAYLOAD} can be sent", payload.len());
             return Err(failure(FailureKind::Resource, message));
+        }
+        if self.given_at(id, node, &Type::Unit).is_some() {
+            self.node_done(id, node, Value::Unit);
+            return Ok(());
         }
         let path = self.path(id, node);
         let task = TaskId(self.next_task);
@@ -168,5 +176,13 @@ impl State {
             Some(Awaited::Message { topic, .. }) => format!("no message on `{topic}` came in time"),
             _ => "the deadline passed".to_owned(),
         }
+    }
+}
+
+/// What a wait gives.
+const fn type_of(wait: &WaitPlan) -> &Type {
+    match wait {
+        WaitPlan::Time(_) => &Type::Unit,
+        WaitPlan::Signal { ty, .. } | WaitPlan::Message { ty, .. } => ty,
     }
 }

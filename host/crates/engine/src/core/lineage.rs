@@ -1,0 +1,36 @@
+//! The plans that a run has had.
+
+use std::sync::Arc;
+
+use lang::plan::Plan;
+
+/// The plan that a run was started with, and one for each migration. The last one is what it goes on with.
+#[derive(Clone, Debug)]
+pub struct Lineage {
+    first: Arc<Plan>,
+    later: Vec<Arc<Plan>>,
+}
+
+impl Lineage {
+    /// Adds the plan of the next migration.
+    pub fn push(&mut self, plan: Arc<Plan>) {
+        self.later.push(plan);
+    }
+
+    /// The plan that the run goes on with.
+    #[must_use]
+    pub fn current(&self) -> &Arc<Plan> {
+        self.later.last().unwrap_or(&self.first)
+    }
+
+    /// All of them, in order.
+    pub fn plans(&self) -> impl Iterator<Item = &Arc<Plan>> {
+        std::iter::once(&self.first).chain(&self.later)
+    }
+}
+
+impl From<Arc<Plan>> for Lineage {
+    fn from(first: Arc<Plan>) -> Self {
+        Self { first, later: Vec::new() }
+    }
+}
