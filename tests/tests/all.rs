@@ -4,6 +4,9 @@
 #[path = "all/bad_input.rs"]
 mod bad_input;
 #[cfg(test)]
+#[path = "all/cashcow.rs"]
+mod cashcow;
+#[cfg(test)]
 #[path = "all/commands.rs"]
 mod commands;
 #[cfg(test)]
