@@ -24,6 +24,7 @@ mod retry;
 mod slab;
 mod state;
 mod values;
+mod view;
 
 pub use action::{
     Action, Awaited, Blocked, BlockedBy, CacheUse, Idle, Input, Progress, ReplayError, StartAttempt, Totals, Waiting, Wishes,
@@ -36,3 +37,4 @@ pub use lineage::Lineage;
 pub use migrate::{Fit, Incompatible, check_migration};
 pub use render::{render_action, render_event};
 pub use retry::{Again, Retry, RetryError, retry};
+pub use view::{DoneNode, OpenNode, OpenRegion, Standing, StepStatus, View};

@@ -44,21 +44,7 @@ impl Run {
             return Err(ReplayError::Empty);
         }
         for event in events {
-            if event.seq != run.last + 1 {
-                return Err(ReplayError::Gap { before: run.last, after: event.seq });
-            }
-            let begins = matches!(event.body, EventBody::RunStarted(_));
-            if begins != (event.seq == 1) || run.ended {
-                let reason =
-                    if begins || run.ended { "the run has another beginning or end" } else { "it does not begin the run" };
-                return Err(ReplayError::Misfit { seq: event.seq, reason: reason.into() });
-            }
-            run.state.apply(event).map_err(|misfit| ReplayError::Misfit { seq: event.seq, reason: misfit.0 })?;
-            run.count(event);
-            (run.last, run.applied) = (event.seq, event.seq);
-            run.ended = end_of(event).is_some();
-            let commands = run.state.take_commands();
-            let lines: Vec<String> = commands.iter().map(|command| run.render_command(command)).collect();
+            let lines = run.replay_next(event)?;
             tell(event, &lines);
         }
         Ok(())
@@ -71,6 +57,27 @@ impl Run {
     pub fn replay_lineage(lineage: &Lineage, id: RunId, host: Arc<str>, events: &[Event]) -> Result<Self, ReplayError> {
         let events = current_events(lineage, &id, events)?;
         Self::replay(Arc::clone(lineage.current()), id, host, &events)
+    }
+
+    /// Replays one more event, and tells what it leads to. Only for a run that is not driven, from [`Run::new`] on.
+    ///
+    /// # Errors
+    /// As [`Run::replay`].
+    pub fn replay_next(&mut self, event: &Event) -> Result<Vec<String>, ReplayError> {
+        if event.seq != self.last + 1 {
+            return Err(ReplayError::Gap { before: self.last, after: event.seq });
+        }
+        let begins = matches!(event.body, EventBody::RunStarted(_));
+        if begins != (event.seq == 1) || self.ended {
+            let reason = if begins || self.ended { "the run has another beginning or end" } else { "it does not begin the run" };
+            return Err(ReplayError::Misfit { seq: event.seq, reason: reason.into() });
+        }
+        self.state.apply(event).map_err(|misfit| ReplayError::Misfit { seq: event.seq, reason: misfit.0 })?;
+        self.count(event);
+        (self.last, self.applied) = (event.seq, event.seq);
+        self.ended = end_of(event).is_some();
+        let commands = self.state.take_commands();
+        Ok(commands.iter().map(|command| self.render_command(command)).collect())
     }
 
     /// Goes on after a replay, as the new owner: what ran and left no outcome is accounted for, timers are set again.

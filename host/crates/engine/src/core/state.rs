@@ -29,6 +29,7 @@ mod task;
 mod timer;
 mod twin;
 mod undo;
+mod view;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -266,7 +266,7 @@ impl State {
     }
 
     /// The path of the node that opened a region.
-    fn path_of_region(&self, id: InstanceId) -> Arc<str> {
+    pub(super) fn path_of_region(&self, id: InstanceId) -> Arc<str> {
         let owner = self.instances.get(id).and_then(|instance| self.activities.get(instance.owner));
         if let Some(Form::Undo(path)) = owner.map(|owner| &owner.form) {
             return [path, ".undo"].concat().into();
@@ -290,7 +290,7 @@ impl State {
 }
 
 /// Appends what tells the children of a node apart.
-fn push_role(text: &mut String, role: Role) {
+pub(super) fn push_role(text: &mut String, role: Role) {
     // Writing to a `String` cannot fail.
     let _ = match role {
         Role::Body => Ok(()),
