@@ -1,8 +1,15 @@
 //! The command line.
 
+mod history;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use history::{
+    ArchiveArgs, BackupArgs, BundleArgs, ExportArgs, ExportFormat, ExportWhat, GcArgs, ImportArgs, PsArgs, ReplayArgs,
+    RestoreArgs, Selection, StatsArgs, StatsBy, VerifyArgs,
+};
 
 /// Runs .flow files: every step a sandboxed WASM component, every result journaled.
 #[derive(Debug, Parser)]
@@ -77,6 +84,26 @@ pub(crate) enum Command {
         /// The run's id, or an unambiguous beginning of it
         run: String,
     },
+    /// Sums up how runs and steps went: counts, failures, lengths of time, what was used
+    Stats(StatsArgs),
+    /// Writes runs, attempts or events as a table for other programs
+    Export(ExportArgs),
+    /// Checks that nothing of the store is lost or changed
+    Verify(VerifyArgs),
+    /// Copies the store to a file while runs go on
+    Backup(BackupArgs),
+    /// Puts a backup in the place of the store
+    Restore(RestoreArgs),
+    /// Writes a run with all that it needs to one file, which replays anywhere
+    Bundle(BundleArgs),
+    /// Writes ended runs to a file, and deletes them when asked to
+    Archive(ArchiveArgs),
+    /// Takes runs out of an archive, a bundle or a backup into the store
+    Import(ImportArgs),
+    /// Deletes what `[retention]` does not keep, and gives space back
+    Gc(GcArgs),
+    /// Shows any past state of a run, made again from its journal
+    Replay(ReplayArgs),
     /// Makes, builds and inspects plugins
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -298,19 +325,6 @@ pub(crate) enum PlanFormat {
     Dot,
     /// Everything, for programs
     Json,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PsArgs {
-    /// Only runs with this status: running, abandoned, paused, cancelling, succeeded, failed, cancelled
-    #[arg(long)]
-    pub(crate) status: Option<String>,
-    /// Only runs of this flow
-    #[arg(long)]
-    pub(crate) flow: Option<String>,
-    /// At most so many, newest first
-    #[arg(long, default_value_t = 50)]
-    pub(crate) limit: u32,
 }
 
 #[derive(Debug, Subcommand)]

@@ -20,6 +20,7 @@ pub(crate) struct Config {
     pub(crate) classes: BTreeMap<String, ClassConfig>,
     /// Agents by the role that they answer for.
     pub(crate) roles: BTreeMap<String, RoleConfig>,
+    pub(crate) retention: RetentionConfig,
     /// Where the file is: paths of components are relative to it.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
@@ -58,6 +59,32 @@ pub(crate) struct LimitsConfig {
     pub(crate) memory: Option<String>,
     /// Wall time of an attempt, such as `60s`.
     pub(crate) timeout: Option<String>,
+}
+
+/// `[retention]`: what `host gc` keeps; without a key for ever.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RetentionConfig {
+    /// How long after their end runs are kept, such as `30d`, by how they ended.
+    pub(crate) succeeded: Option<String>,
+    pub(crate) failed: Option<String>,
+    pub(crate) cancelled: Option<String>,
+    /// At most so many ended runs.
+    pub(crate) max_runs: Option<u64>,
+    /// About so much of the store in use, such as `10GiB`.
+    pub(crate) max_size: Option<String>,
+    /// The last so many ended runs of each flow are kept all the same.
+    pub(crate) keep_last: u64,
+    /// Runs with one of these labels are kept all the same: `key` or `key=value`.
+    pub(crate) keep_labels: Vec<String>,
+    /// How old a result in the cache may be.
+    pub(crate) cache_age: Option<String>,
+    /// How large all of them may be together.
+    pub(crate) cache_size: Option<String>,
+    /// How long what nothing names is kept, such as `24h`; at least two hours.
+    pub(crate) grace: Option<String>,
+    /// A folder, relative to the configuration file: what is deleted goes there before.
+    pub(crate) archive: Option<PathBuf>,
 }
 
 /// `[classes.NAME]`

@@ -19,6 +19,9 @@ mod digest;
 #[path = "all/docs.rs"]
 mod docs;
 #[cfg(test)]
+#[path = "all/history.rs"]
+mod history;
+#[cfg(test)]
 #[path = "all/hooks.rs"]
 mod hooks;
 #[cfg(test)]

@@ -1,20 +1,16 @@
-//! `host ps`: runs, newest first.
+//! `host ps`: the runs that fit, newest first unless told otherwise.
 
 use std::path::Path;
 use std::str::FromStr;
 
-use journal::{Reader, RunFilter, RunRow, RunStatus};
+use journal::{Reader, RunOrder, RunRow};
 use serde_json::json;
 
 use crate::cli::{Global, PsArgs};
-use crate::commands::session;
+use crate::commands::selection::{self, ABANDONED, Wanted, is_abandoned};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::{self, Output};
-use crate::owner;
-
-/// The status of a run that would go on if a process drove it.
-const ABANDONED: &str = "abandoned";
 
 /// A run as it is shown.
 pub(crate) struct Listed {
@@ -38,62 +34,31 @@ impl Listed {
     }
 }
 
-fn is_abandoned(store: &Path, row: &RunRow) -> bool {
-    matches!(row.status, RunStatus::Running | RunStatus::Cancelling) && !owner::is_alive(store, &row.owner)
-}
-
 /// Lists the runs that fit. A store that was never made has none.
 pub(crate) fn run(output: Output, global: &Global, args: &PsArgs) -> Result<Exit, Problem> {
     let config = Config::load(global)?;
-    let wanted = args.status.as_deref().map(status).transpose()?;
+    let store = &config.store.path;
+    let mut wanted = Wanted::of(&args.selection)?;
+    wanted.filter.order = order(&args.sort)?;
+    wanted.filter.reverse = args.reverse;
+    wanted.filter.limit = usize::try_from(args.limit).ok();
     let mut listed = Vec::new();
-    if config.store.path.exists() {
-        let reader = session::open_reader(&config)?;
-        for row in rows(&reader, &config.store.path, args, wanted)? {
-            listed.push(Listed::of(&reader, &config.store.path, row)?);
-        }
+    if let Some(reader) = selection::store(&config)? {
+        wanted.filter.after = args.after.as_deref().map(|after| reader.find(after)).transpose()?.map(|run| run.id);
+        wanted.each(&reader, store, |row| {
+            listed.push(Listed::of(&reader, store, row)?);
+            Ok::<_, Problem>(())
+        })?;
     }
     let document = listed.iter().map(row_document).collect();
     output.document(&serde_json::Value::Array(document), || table(&listed));
     Ok(Exit::Done)
 }
 
-/// Which runs are wanted.
-#[derive(Clone, Copy)]
-enum Wanted {
-    Stored(RunStatus),
-    Abandoned,
-}
-
-/// The runs that fit, latest first.
-fn rows(reader: &Reader, store: &Path, args: &PsArgs, wanted: Option<Wanted>) -> Result<Vec<RunRow>, Problem> {
-    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let filter = |status, limit| RunFilter { status, flow: args.flow.clone(), limit };
-    let (open, abandoned): (&[RunStatus], bool) = match wanted {
-        None => return Ok(reader.runs(&filter(None, Some(limit)))?),
-        Some(Wanted::Abandoned) => (&[RunStatus::Running, RunStatus::Cancelling], true),
-        Some(Wanted::Stored(RunStatus::Running)) => (&[RunStatus::Running], false),
-        Some(Wanted::Stored(RunStatus::Cancelling)) => (&[RunStatus::Cancelling], false),
-        Some(Wanted::Stored(status)) => return Ok(reader.runs(&filter(Some(status), Some(limit)))?),
-    };
-    let mut found = Vec::new();
-    for status in open {
-        found.extend(reader.runs(&filter(Some(*status), None))?);
-    }
-    // Only their owners tell these two apart.
-    found.retain(|row| is_abandoned(store, row) == abandoned);
-    found.sort_by_key(|row| std::cmp::Reverse(row.created));
-    found.truncate(limit);
-    Ok(found)
-}
-
-fn status(text: &str) -> Result<Wanted, Problem> {
-    if text == ABANDONED {
-        return Ok(Wanted::Abandoned);
-    }
-    RunStatus::from_str(text).map(Wanted::Stored).map_err(|()| {
-        let known: Vec<&str> = RunStatus::ALL.iter().map(|status| status.name()).collect();
-        Problem::usage(format!("`{text}` is not a status")).help(format!("one of {ABANDONED}, {}", known.join(", ")))
+fn order(text: &str) -> Result<RunOrder, Problem> {
+    RunOrder::from_str(text).map_err(|()| {
+        let known: Vec<&str> = RunOrder::ALL.iter().map(|order| order.name()).collect();
+        Problem::usage(format!("runs cannot be sorted by `{text}`")).help(format!("one of {}", known.join(", ")))
     })
 }
 

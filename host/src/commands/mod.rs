@@ -1,5 +1,7 @@
 //! One module for each command.
 
+mod archive;
+mod backup;
 mod check;
 mod diff;
 mod doc;
@@ -7,17 +9,22 @@ mod documents;
 mod drive;
 mod events;
 mod explain;
+mod export;
 mod format;
+mod gc;
 mod list;
 mod migrate;
 pub(crate) mod plan;
+mod replay;
 mod resume;
 mod retry;
 mod run;
+mod selection;
 mod send;
 mod session;
 mod show;
 mod signal;
+mod stats;
 mod test;
 
 use clap::CommandFactory;
@@ -47,6 +54,16 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
         Command::Ps(args) => list::run(output, &cli.global, args),
         Command::Show { run } => show::run(output, &cli.global, run),
         Command::Events { run } => events::run(output, &cli.global, run),
+        Command::Stats(args) => stats::run(output, &cli.global, args),
+        Command::Export(args) => export::run(output, &cli.global, args),
+        Command::Verify(args) => backup::verify(output, &cli.global, args),
+        Command::Backup(args) => backup::backup(output, &cli.global, args),
+        Command::Restore(args) => backup::restore(output, &cli.global, args),
+        Command::Bundle(args) => archive::bundle(output, &cli.global, args),
+        Command::Archive(args) => archive::archive(output, &cli.global, args),
+        Command::Import(args) => archive::import(output, &cli.global, args),
+        Command::Gc(args) => gc::run(output, &cli.global, args),
+        Command::Replay(args) => replay::run(output, &cli.global, args),
         Command::Plugin(command) => plugin_command(output, command).map(|()| Exit::Done),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "host", &mut std::io::stdout());

@@ -34,7 +34,7 @@ pub use attempts::Capacity;
 pub use bugs::Bug;
 pub use driver::Run;
 pub use lineage::Lineage;
-pub use migrate::{Fit, Incompatible, check_migration};
+pub use migrate::{Fit, Incompatible, check_migration, current_events};
 pub use render::{render_action, render_event};
 pub use retry::{Again, Retry, RetryError, retry};
 pub use view::{DoneNode, OpenNode, OpenRegion, Standing, StepStatus, View};

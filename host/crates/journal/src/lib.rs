@@ -6,25 +6,35 @@
 //! 2. [`chain`] links the stored events of a run by hashes, and names what is missing or changed.
 //! 3. [`SqliteJournal`] appends them: one writer thread, many runs in one commit.
 //! 4. [`Reader`] answers `ps`, `show` and `events`, also while another process writes.
-//! 5. [`conformance`] states what every adapter of [`engine::ports::Journal`] must do.
+//! 5. [`stats`] sums up how runs and steps went.
+//! 6. [`conformance`] states what every adapter of [`engine::ports::Journal`] must do.
 //!
 //! The format is described in `host/docs/journal.md`.
 
+mod backup;
+mod bundle;
 pub mod chain;
 pub mod conformance;
 mod load;
 mod mail;
+mod marks;
 mod options;
 mod problem;
 mod queue;
 mod read;
+pub mod retention;
 mod schema;
+pub mod stats;
 mod store;
+mod verify;
 pub mod wire;
 mod writer;
 
+pub use backup::{Stop, backup, restore};
+pub use bundle::{Copied, export, import};
 pub use load::Prefix;
 pub use options::{Durability, Options};
-pub use read::{AttemptRow, AttemptState, EventRow, FindError, Reader, RunFilter, RunRow, RunStatus};
+pub use read::{AttemptRow, AttemptState, EventRow, FindError, LAST_RUN, Reader, RunFilter, RunOrder, RunRow, RunStatus};
 pub use schema::{APPLICATION_ID, FORMAT_VERSION};
 pub use store::SqliteJournal;
+pub use verify::{DamagedRun, Verification};

@@ -33,6 +33,13 @@ pub(crate) struct Place {
     head: Option<(i64, i64)>,
 }
 
+impl Place {
+    /// The position of its last event, unless the head is lost.
+    pub(crate) fn seq(self) -> Option<i64> {
+        self.head.map(|(_, seq)| seq)
+    }
+}
+
 /// Where the events of a run are.
 pub(crate) fn find(connection: &Connection, path: &Path, run: &RunId) -> Result<Place, JournalError> {
     let sql = "SELECT runs.no, heads.event, heads.seq FROM runs LEFT JOIN heads ON heads.run = runs.no WHERE runs.id = ?1";
@@ -155,7 +162,7 @@ impl Loader<'_> {
 }
 
 /// The parts that the chain covers, if the row has the types that were written.
-fn link<'a>(seq: Seq, row: &'a Row<'_>) -> Option<(Link<'a>, Option<Hash>)> {
+pub(crate) fn link<'a>(seq: Seq, row: &'a Row<'_>) -> Option<(Link<'a>, Option<Hash>)> {
     let text = |column| row.get_ref(column).ok()?.as_str().ok();
     let at = u64::try_from(row.get::<_, i64>(1).ok()?).ok()?;
     let hash = row.get::<_, Hash>(5).ok();

@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::problem::from_sqlite;
+use crate::schema;
 use crate::store::SqliteJournal;
 
 const SIGNAL: &str = "signal";
@@ -96,7 +97,7 @@ pub(crate) fn waiting(connection: &Connection, run: &RunId) -> rusqlite::Result<
 
 /// Whether the store is of version 1, which has no inboxes, and was only opened for reading.
 fn is_old(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.pragma_query_value(None, "user_version", |row| row.get::<_, i32>(0)).map(|version| version < 2)
+    schema::version(connection).map(|version| version < 2)
 }
 
 fn letters(connection: &Connection, run: &RunId, after: u64, limit: usize) -> rusqlite::Result<Vec<Letter>> {

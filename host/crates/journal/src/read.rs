@@ -1,5 +1,6 @@
 //! The read side: what `ps`, `show` and `events` ask. Works beside a process that writes.
 
+mod filter;
 mod pool;
 mod rows;
 
@@ -9,18 +10,25 @@ use std::time::Duration;
 
 use engine::event::{EventBody, RunId, Seq, Timestamp};
 use engine::ports::JournalError;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, params_from_iter};
 
 use crate::load::{self, Prefix};
 use crate::mail;
 use crate::problem::from_sqlite;
 use crate::wire::{decode, kind};
 
+pub use filter::{RunFilter, RunOrder};
 pub(crate) use pool::Pool;
-pub use rows::{AttemptRow, AttemptState, EventRow, FindError, RunFilter, RunRow, RunStatus};
+pub use rows::{AttemptRow, AttemptState, EventRow, FindError, RunRow, RunStatus};
 
 /// How many matches an ambiguous prefix is shown with.
 const SHOWN_MATCHES: usize = 8;
+
+/// Runs that one question brings.
+const RUNS_PAGE: usize = 512;
+
+/// Stands for the id of the run that was started last. No id that the host makes begins so: they have no `l`.
+pub const LAST_RUN: &str = "last";
 
 /// Reads a store. Each answer is one or a few short read transactions of its own.
 #[derive(Clone, Debug)]
@@ -44,18 +52,37 @@ impl Reader {
         Self { pool }
     }
 
-    /// The runs that fit, latest first.
+    /// The runs that fit, in the order that the filter says.
     ///
     /// # Errors
     /// Whatever is wrong with the store.
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, JournalError> {
-        let condition = "(?1 IS NULL OR status = ?1) AND (?2 IS NULL OR flow = ?2) ORDER BY no DESC LIMIT ?3";
-        let limit = i64::try_from(filter.limit.unwrap_or(usize::MAX)).unwrap_or(i64::MAX);
-        let values = params![filter.status.map(RunStatus::name), filter.flow, limit];
-        self.query(|connection| rows::runs(connection, condition, values))
+        let (condition, values) = filter::condition(filter);
+        self.query(|connection| rows::runs(connection, &condition, params_from_iter(values)))
     }
 
-    /// The run with this id, or the only one whose id begins so.
+    /// Gives each run that fits to `take`, in the order that the filter says, a page at a time.
+    ///
+    /// # Errors
+    /// What `take` gives, or whatever is wrong with the store.
+    pub fn each_run<E: From<JournalError>>(
+        &self,
+        filter: &RunFilter,
+        mut take: impl FnMut(RunRow) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut page = filter.clone();
+        let mut left = filter.limit.unwrap_or(usize::MAX);
+        while left > 0 {
+            page.limit = Some(left.min(RUNS_PAGE));
+            let runs = self.runs(&page)?;
+            left = if runs.len() < RUNS_PAGE { 0 } else { left - runs.len() };
+            page.after = runs.last().map(|run| run.id.clone());
+            runs.into_iter().try_for_each(&mut take)?;
+        }
+        Ok(())
+    }
+
+    /// The run with this id, or the only one whose id begins so; [`LAST_RUN`] is the one that was started last.
     ///
     /// # Errors
     /// There is none or more than one, or whatever is wrong with the store.
@@ -63,6 +90,11 @@ impl Reader {
         let mut exact = self.query(|connection| rows::runs(connection, "id = ?1", [id_or_prefix]))?;
         if let Some(run) = exact.pop() {
             return Ok(run);
+        }
+        if id_or_prefix == LAST_RUN
+            && let Some(last) = self.runs(&RunFilter { limit: Some(1), ..RunFilter::default() })?.pop()
+        {
+            return Ok(last);
         }
         let mut found = if id_or_prefix.is_empty() {
             Vec::new()
@@ -152,6 +184,17 @@ impl Reader {
     /// [`JournalError::NoSuchRun`], or the store cannot be read at all.
     pub fn load_prefix(&self, run: &RunId) -> Result<Prefix, JournalError> {
         self.pool.with(|connection| load::load(connection, self.pool.path(), run))
+    }
+
+    /// Asks something of a connection to the store at the path.
+    pub(crate) fn with<T>(&self, ask: impl FnOnce(&Connection, &Path) -> Result<T, JournalError>) -> Result<T, JournalError> {
+        self.pool.with(|connection| ask(connection, self.pool.path()))
+    }
+
+    /// Where the store is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.pool.path()
     }
 
     fn query<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {

@@ -14,7 +14,7 @@ pub const APPLICATION_ID: i32 = 0x666c_7768;
 
 /// The `user_version` of stores that this program writes, and the latest that it reads. An older store gets the tables
 /// that it lacks when it is opened for writing; whoever only reads does without them.
-pub const FORMAT_VERSION: i32 = 3;
+pub const FORMAT_VERSION: i32 = 4;
 
 /// The tables of version 1. They are described in `host/docs/journal.md`.
 ///
@@ -69,7 +69,10 @@ CREATE TABLE blobs (
 /// gets; `waiting` is what a run waits for, for people.
 ///
 /// Version 3: `cache` has results that later runs may use again.
-const MIGRATIONS: [&str; 2] = [
+///
+/// Version 4: runs are found by flow and time; `node_stats` sums up attempts, as far as `about` says that it has counted
+/// them; `purge` has the numbers of runs that are being deleted.
+const MIGRATIONS: [&str; 3] = [
     "
 CREATE TABLE inbox (
     no INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -100,6 +103,35 @@ CREATE TABLE cache (
     data BLOB NOT NULL
 );
 ",
+    "
+CREATE INDEX runs_by_flow ON runs (flow, no);
+CREATE INDEX runs_by_created ON runs (created, no);
+CREATE TABLE node_stats (
+    flow TEXT NOT NULL,
+    node TEXT NOT NULL,
+    hour INTEGER NOT NULL,
+    succeeded INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    cancelled INTEGER NOT NULL,
+    unknown INTEGER NOT NULL,
+    retries INTEGER NOT NULL,
+    hits INTEGER NOT NULL,
+    fuel INTEGER NOT NULL,
+    memory INTEGER NOT NULL,
+    wall INTEGER NOT NULL,
+    longest INTEGER NOT NULL,
+    walls TEXT NOT NULL,
+    PRIMARY KEY (flow, node, hour)
+) WITHOUT ROWID;
+CREATE TABLE purge (
+    run INTEGER PRIMARY KEY,
+    event INTEGER NOT NULL
+);
+CREATE TABLE about (
+    key TEXT PRIMARY KEY,
+    value NOT NULL
+) WITHOUT ROWID;
+",
 ];
 
 /// WAL pages after which a commit also moves them into the main file. Larger than SQLite's 1,000, because
@@ -124,6 +156,10 @@ fn prepare(connection: &mut Connection, path: &Path, options: &Options) -> Resul
     connection.busy_timeout(options.lock_timeout).map_err(sqlite)?;
     // Checked before anything is changed: the file may belong to another program.
     let found = check(connection, path)?;
+    if found == 0 {
+        // Only an empty file can be told to give space back in parts.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(sqlite)?;
+    }
     use_wal(connection, options.lock_timeout).map_err(sqlite)?;
     let synchronous = match options.durability {
         Durability::Full => "FULL",
@@ -183,11 +219,16 @@ fn refuse_folder(path: &Path) -> Result<(), JournalError> {
     if path.is_dir() { Err(unavailable(path, "is a folder; name a file")) } else { Ok(()) }
 }
 
+/// The version of a store that is open.
+pub(crate) fn version(connection: &Connection) -> rusqlite::Result<i32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
 /// The version of the store; 0 for a file that is still empty.
 ///
 /// # Errors
 /// It belongs to another program, a newer version wrote it, or it cannot be read.
-fn check(connection: &Connection, path: &Path) -> Result<i32, JournalError> {
+pub(crate) fn check(connection: &Connection, path: &Path) -> Result<i32, JournalError> {
     let pragma =
         |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(|error| from_sqlite(path, &error));
     let application = pragma("application_id")?;
@@ -224,7 +265,7 @@ fn use_wal(connection: &Connection, lock_timeout: Duration) -> rusqlite::Result<
     }
 }
 
-fn is_busy(error: &rusqlite::Error) -> bool {
+pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 

@@ -103,9 +103,11 @@ impl<'c> Statements<'c> {
                 "INSERT INTO cache (key, at, data) VALUES (?1, ?2, ?3) \
                  ON CONFLICT (key) DO UPDATE SET at = excluded.at, data = excluded.data WHERE excluded.at >= at",
             )?,
+            // Events of a run that is being deleted still have its number.
             new_run: c.prepare(
-                "INSERT INTO runs (id, flow, plan, program, status, owner, created, updated, labels) \
-                 VALUES (?1, ?2, ?3, ?4, 'running', ?5, ?6, ?6, ?7)",
+                "INSERT INTO runs (no, id, flow, plan, program, status, owner, created, updated, labels) \
+                 VALUES (max(ifnull((SELECT max(no) FROM runs), 0), ifnull((SELECT max(run) FROM purge), 0)) + 1, \
+                 ?1, ?2, ?3, ?4, 'running', ?5, ?6, ?6, ?7)",
             )?,
             find_run: c.prepare(
                 "SELECT runs.no, heads.event, heads.seq, events.hash FROM runs LEFT JOIN heads ON heads.run = runs.no \

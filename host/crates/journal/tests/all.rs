@@ -4,6 +4,9 @@
 #[path = "all/conformance.rs"]
 mod conformance;
 #[cfg(test)]
+#[path = "all/copies.rs"]
+mod copies;
+#[cfg(test)]
 #[path = "all/golden.rs"]
 mod golden;
 #[cfg(test)]
@@ -18,3 +21,9 @@ mod read;
 #[cfg(test)]
 #[path = "all/replay.rs"]
 mod replay;
+#[cfg(test)]
+#[path = "all/retention.rs"]
+mod retention;
+#[cfg(test)]
+#[path = "all/stats.rs"]
+mod stats;

@@ -61,7 +61,10 @@ pub fn check_migration(
 }
 
 /// The events of a run as its last plan numbers them.
-pub(super) fn current_events<'e>(lineage: &Lineage, id: &RunId, events: &'e [Event]) -> Result<Cow<'e, [Event]>, ReplayError> {
+///
+/// # Errors
+/// There is not one plan more than there are migrations, or what came before one does not fit the plan after it.
+pub fn current_events<'e>(lineage: &Lineage, id: &RunId, events: &'e [Event]) -> Result<Cow<'e, [Event]>, ReplayError> {
     let migrations = events.iter().enumerate().filter(|(_, event)| matches!(event.body, EventBody::Migrated(_)));
     let places: Vec<usize> = migrations.map(|(place, _)| place).collect();
     let plans: Vec<&Arc<Plan>> = lineage.plans().collect();

@@ -10,17 +10,6 @@ use rusqlite::{Connection, Params, Row};
 
 use super::timestamp;
 
-/// Which runs are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunFilter {
-    /// Only those in this state.
-    pub status: Option<RunStatus>,
-    /// Only those of this flow.
-    pub flow: Option<String>,
-    /// At most this many.
-    pub limit: Option<usize>,
-}
-
 /// What a run is doing, as far as its events say. A run whose process died is still `running` here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RunStatus {
@@ -142,12 +131,15 @@ pub enum FindError {
     Journal(#[from] JournalError),
 }
 
+/// When the last event of a run was appended. The list itself is not written for each event; the head and the last event
+/// tell how far the run is.
+pub(super) const UPDATED: &str =
+    "max(updated, ifnull((SELECT events.at FROM events JOIN heads ON heads.event = events.id WHERE heads.run = no), 0))";
+
 /// The runs that fulfil a condition.
 pub(super) fn runs(connection: &Connection, condition: &str, values: impl Params) -> rusqlite::Result<Vec<RunRow>> {
-    // The list itself is not written for each event; the head and the last event tell how far the run is.
     let sql = format!(
-        "SELECT id, flow, plan, program, status, owner, created, ended, labels, reason, failure_kind, failure_path, \
-         max(updated, ifnull((SELECT events.at FROM events JOIN heads ON heads.event = events.id WHERE heads.run = no), 0)), \
+        "SELECT id, flow, plan, program, status, owner, created, ended, labels, reason, failure_kind, failure_path, {UPDATED}, \
          ifnull((SELECT seq FROM heads WHERE heads.run = no), 0) FROM runs WHERE {condition}",
     );
     let mut statement = connection.prepare_cached(&sql)?;

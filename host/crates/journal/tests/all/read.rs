@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::event::{Event, EventBody, RunId, Timestamp};
 use engine::ports::{Journal, JournalError};
 use journal::conformance::one_of_each;
-use journal::{AttemptState, FindError, Options, Reader, RunFilter, RunStatus, SqliteJournal};
+use journal::{AttemptState, FindError, Options, Reader, RunFilter, RunOrder, RunStatus, SqliteJournal};
 
 async fn store(folder: &tempfile::TempDir, runs: &[(&str, usize)]) -> SqliteJournal {
     let journal = SqliteJournal::open(&folder.path().join("store.db"), &Options::default()).unwrap();
@@ -28,9 +28,86 @@ async fn runs_are_listed_latest_first_and_filtered() {
     let reader = journal.reader();
     assert_eq!(ids(&reader, &RunFilter::default()), ["b1", "a2", "a1"]);
     assert_eq!(ids(&reader, &RunFilter { limit: Some(2), ..RunFilter::default() }), ["b1", "a2"]);
-    assert_eq!(ids(&reader, &RunFilter { status: Some(RunStatus::Failed), ..RunFilter::default() }), ["a1"]);
+    assert_eq!(ids(&reader, &RunFilter { statuses: vec![RunStatus::Failed], ..RunFilter::default() }), ["a1"]);
     assert_eq!(ids(&reader, &RunFilter { flow: Some("all kinds".into()), ..RunFilter::default() }).len(), 3);
     assert!(ids(&reader, &RunFilter { flow: Some("other".into()), ..RunFilter::default() }).is_empty());
+}
+
+/// A run that was started at this time, and ended after so many milliseconds when it did.
+async fn started(journal: &SqliteJournal, id: &str, flow: &str, at: u64, labels: &[(&str, &str)], took: Option<u64>) {
+    let mut first = one_of_each().remove(0);
+    first.at = Timestamp(at);
+    if let EventBody::RunStarted(started) = &mut first.body {
+        started.flow = flow.to_owned();
+        started.labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    }
+    let mut events = vec![first];
+    let end = |took| Event { seq: 2, at: Timestamp(at + took), body: one_of_each().remove(20).body };
+    events.extend(took.map(end));
+    journal.append(&RunId(id.into()), events.into()).await.unwrap();
+}
+
+#[tokio::test]
+async fn runs_are_selected_and_ordered() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = store(&folder, &[]).await;
+    started(&journal, "a", "build", 1000, &[("team", "docs"), ("100%_sure", "x")], Some(500)).await;
+    started(&journal, "b", "deploy", 2000, &[("team", "web")], None).await;
+    started(&journal, "c", "build", 3000, &[], Some(9)).await;
+    let reader = journal.reader();
+    let found = |filter: RunFilter| ids(&reader, &filter).join(" ");
+    let all = RunFilter::default;
+    let label = |key: &str, value: Option<&str>| RunFilter { labels: vec![(key.into(), value.map(Into::into))], ..all() };
+    assert_eq!(found(label("team", None)), "b a");
+    assert_eq!(found(label("team", Some("docs"))), "a");
+    assert_eq!(found(label("te", None)), "");
+    assert_eq!(found(RunFilter { since: Some(Timestamp(2000)), ..all() }), "c b");
+    assert_eq!(found(RunFilter { until: Some(Timestamp(2000)), ..all() }), "a");
+    let text = |text: &str| RunFilter { text: Some(text.into()), ..all() };
+    assert_eq!(found(text("DEPLOY")), "b");
+    assert_eq!(found(text("%_s")), "a", "no pattern, the text itself");
+    assert_eq!(found(text("quoted")), "c a", "the message of the failure");
+    assert_eq!(found(text("main/step[4]")), "c a", "where it came from");
+    assert_eq!(found(text("nowhere")), "");
+    let order = |order, reverse| RunFilter { order, reverse, ..all() };
+    assert_eq!(found(order(RunOrder::Started, true)), "a b c");
+    assert_eq!(found(order(RunOrder::Ended, false)), "b c a");
+    assert_eq!(found(order(RunOrder::Duration, false)), "a c b");
+    assert_eq!(found(order(RunOrder::Flow, false)), "a c b");
+    assert_eq!(found(order(RunOrder::Status, true)), "b c a");
+    assert_eq!(found(order(RunOrder::Updated, false)), "c b a");
+}
+
+#[tokio::test]
+async fn pages_hold_each_run_once_in_any_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = store(&folder, &[]).await;
+    for n in 0..30_u64 {
+        started(&journal, &format!("r{n}"), ["x", "y"][(n % 2) as usize], 1000 + n / 4, &[], (n % 3 > 0).then_some(n % 5)).await;
+    }
+    let reader = journal.reader();
+    for order in RunOrder::ALL {
+        for reverse in [false, true] {
+            let filter = RunFilter { order, reverse, ..RunFilter::default() };
+            let whole = ids(&reader, &filter);
+            let mut pages = Vec::new();
+            while pages.len() < 30 {
+                let after = pages.last().map(|id: &String| RunId(id.as_str().into()));
+                let page = ids(&reader, &RunFilter { after, limit: Some(7), ..filter.clone() });
+                assert!(!page.is_empty(), "{order:?}");
+                pages.extend(page);
+            }
+            assert_eq!(pages, whole, "{order:?}, reversed: {reverse}");
+            let mut each = Vec::new();
+            let limit = RunFilter { limit: Some(20), ..filter };
+            let mut push = |run: journal::RunRow| {
+                each.push(run.id.to_string());
+                Ok::<_, JournalError>(())
+            };
+            reader.each_run(&limit, &mut push).unwrap();
+            assert_eq!(each, whole[..20]);
+        }
+    }
 }
 
 #[tokio::test]
@@ -61,6 +138,7 @@ async fn a_run_is_found_by_the_beginning_of_its_id() {
     assert_eq!(&*reader.find("x").unwrap().id.0, "x%");
     assert_eq!(&*reader.find("abc").unwrap().id.0, "abc", "a whole id wins");
     assert_eq!(reader.find("ab").unwrap_err().to_string(), "`ab` may mean several runs: abce, abcd, abc; give more of the id");
+    assert_eq!(&*reader.find("last").unwrap().id.0, "x%");
     for absent in ["", "%", "y", "abcdx"] {
         assert_eq!(reader.find(absent), Err(FindError::Journal(JournalError::NoSuchRun(absent.to_owned()))));
     }
