@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use history::{
-    ArchiveArgs, BackupArgs, BundleArgs, ExportArgs, ExportFormat, ExportWhat, GcArgs, ImportArgs, PsArgs, ReplayArgs,
-    RestoreArgs, Selection, StatsArgs, StatsBy, VerifyArgs,
+    ArchiveArgs, ArtifactsArgs, ArtifactsCommand, BackupArgs, BundleArgs, ExportArgs, ExportFormat, ExportWhat, GcArgs,
+    ImportArgs, PsArgs, ReplayArgs, RestoreArgs, Selection, StatsArgs, StatsBy, VerifyArgs,
 };
 
 /// Runs .flow files: every step a sandboxed WASM component, every result journaled.
@@ -104,6 +104,8 @@ pub(crate) enum Command {
     Gc(GcArgs),
     /// Shows any past state of a run, made again from its journal
     Replay(ReplayArgs),
+    /// Lists what the steps of a run gave under a name, and gets it
+    Artifacts(ArtifactsArgs),
     /// Makes, builds and inspects plugins
     #[command(subcommand)]
     Plugin(PluginCommand),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// Which runs are meant.
 #[derive(Debug, Args)]
@@ -193,4 +193,28 @@ pub(crate) struct ReplayArgs {
     /// Asks for commands, forwards and backwards, also where input is no terminal
     #[arg(long, short, conflicts_with = "json")]
     pub(crate) interactive: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+pub(crate) struct ArtifactsArgs {
+    /// The run's id, an unambiguous beginning of it, or `last`
+    #[arg(required = true)]
+    pub(crate) run: Option<String>,
+    #[command(subcommand)]
+    pub(crate) command: Option<ArtifactsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ArtifactsCommand {
+    /// Writes one of them as it is: a text and bytes plain, everything else as JSON
+    Get {
+        /// The run's id, an unambiguous beginning of it, or `last`
+        run: String,
+        /// Its name
+        name: String,
+        /// The file; without it to standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }

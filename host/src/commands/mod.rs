@@ -1,6 +1,7 @@
 //! One module for each command.
 
 mod archive;
+mod artifacts;
 mod backup;
 mod check;
 mod diff;
@@ -64,6 +65,7 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
         Command::Import(args) => archive::import(output, &cli.global, args),
         Command::Gc(args) => gc::run(output, &cli.global, args),
         Command::Replay(args) => replay::run(output, &cli.global, args),
+        Command::Artifacts(args) => artifacts::run(output, &cli.global, args),
         Command::Plugin(command) => plugin_command(output, command).map(|()| Exit::Done),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "host", &mut std::io::stdout());

@@ -10,9 +10,9 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
-use catalog::Digest;
+use catalog::{Digest, Type};
 use engine::core::{Lineage, ReplayError, Run, View, current_events};
-use engine::event::{Event, EventBody, Payload, RunOutcome};
+use engine::event::{Decision, Event, EventBody, Payload, RunOutcome, Timestamp};
 use engine::ports::JournalError;
 use journal::{Options, Reader, RunRow, RunStatus, SqliteJournal};
 use lang::plan::{NodeId, Plan};
@@ -96,7 +96,7 @@ impl Recording {
     }
 
     /// A run of a store.
-    fn open(output: Output, store: &Path, run: &str) -> Result<Option<Self>, Problem> {
+    pub(crate) fn open(output: Output, store: &Path, run: &str) -> Result<Option<Self>, Problem> {
         let journal = SqliteJournal::open(store, &Options { read_only: true, ..Options::default() })?;
         let row = journal.reader().find(run)?;
         let prefix = journal.load_prefix(&row.id)?;
@@ -183,6 +183,35 @@ impl Recording {
         (last, lineage)
     }
 
+    /// What steps gave under a name, in the order in which it came.
+    pub(crate) fn artifacts(&self) -> Result<Vec<Artifact>, Problem> {
+        let misfit = |error: ReplayError| Problem::new(Exit::Store, error.to_string());
+        let (version, lineage) = self.versions(&self.events);
+        let events = current_events(&lineage, &self.row.id, &self.events).map_err(misfit)?;
+        let mut run = Run::new(Arc::clone(&version.plan), self.row.id.clone(), "replay".into());
+        let mut found = Vec::new();
+        for event in events.iter() {
+            let given = match &event.body {
+                EventBody::AttemptSucceeded { attempt, output, .. } => Some((attempt.task, output)),
+                EventBody::OperatorDecision { task, decision: Decision::Supply(output) } => Some((*task, output)),
+                _ => None,
+            };
+            if let Some((task, output)) = given
+                && let Some((name, ty)) = run.artifact_of(task)
+            {
+                let path = path_of(event).unwrap_or_default().into();
+                found.push(Artifact { name, path, ty, output: output.clone(), seq: event.seq, at: event.at });
+            }
+            run.replay_next(event).map_err(misfit)?;
+        }
+        Ok(found)
+    }
+
+    /// What is wrong with what cannot be read.
+    pub(crate) const fn damage(&self) -> Option<&JournalError> {
+        self.damage.as_ref()
+    }
+
     /// Replays everything, and compares what follows with what is stored.
     pub(crate) fn check(&self) -> Result<(), String> {
         if let Some(damage) = &self.damage {
@@ -245,6 +274,17 @@ impl Version {
         let text = source.text.lines().nth(line as usize - 1).unwrap_or_default().trim();
         Some(Line { file: &source.path, line, text })
     }
+}
+
+/// What a step gave under a name.
+pub(crate) struct Artifact {
+    pub(crate) name: Arc<str>,
+    /// Of the step; empty where an operator supplied the result.
+    pub(crate) path: Arc<str>,
+    pub(crate) ty: Type,
+    pub(crate) output: Payload,
+    pub(crate) seq: u64,
+    pub(crate) at: Timestamp,
 }
 
 /// A line of a flow file.

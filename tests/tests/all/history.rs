@@ -367,3 +367,45 @@ fn hostile_bundles_are_errors() {
         }
     }
 }
+
+const ARTIFACTS: &str = r#"
+use "{plugins}/kit.wasm" as kit
+use "{plugins}/text.wasm" as text
+
+flow main(words: list<string> = ["a b", "c"]) -> u64 {
+    let said = map word in words { kit.echo(word) with { artifact: "said ${word}.txt" } }
+    let found = text.words(said[0], 10) with { artifact: "words.json" }
+    let unnamed = kit.echo("nothing")
+    let again = kit.echo("later") with { artifact: "said c.txt" }
+    len(found) + len(unnamed) + len(again)
+}
+"#;
+
+#[test]
+fn results_with_a_name_are_listed_and_written_as_they_are() {
+    let site = Site::new();
+    site.flow("main.flow", ARTIFACTS);
+    site.host(["run", "main.flow"]).expect(0);
+    let listed = site.host(["artifacts", "last", "--json"]).expect(0).json();
+    let mut names: Vec<&str> = listed.as_array().unwrap().iter().map(|found| found["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["said a b.txt", "said c.txt", "said c.txt", "words.json"]);
+    let text = listed.as_array().unwrap().iter().find(|found| found["name"] == "said a b.txt").unwrap();
+    assert_eq!((&text["form"], &text["size"]), (&"text".into(), &3.into()));
+    assert_eq!(text["digest"], "sha256:c8687a08aa5d6ed2044328fa6a697ab8e96dc34291e8c2034ae8c38e6fcc6d65");
+    assert!(text["path"].as_str().unwrap().contains("said["), "{text}");
+    site.host(["artifacts", "get", "last", "words.json", "-o", "words.json"]).expect(0);
+    let words: Value = serde_json::from_slice(&std::fs::read(site.path().join("words.json")).unwrap()).unwrap();
+    assert_eq!(words, serde_json::json!(["a", "b"]));
+    let last = site.host(["artifacts", "get", "last", "said c.txt"]).expect(0).out;
+    assert!(["c", "later"].contains(&last.as_str()), "{last}");
+    let missing = site.host(["artifacts", "get", "last", "other"]).expect(2);
+    assert!(missing.err.contains("it has") && missing.err.contains("words.json"), "{}", missing.err);
+    site.host(["artifacts", "get", "last", "words.json", "-o", "no/such/folder/x"]).expect(2);
+    site.host(["artifacts", "nothing"]).expect(5);
+    site.host(["artifacts"]).expect(2);
+    site.host(["bundle", "last", "-o", "run.bundle"]).expect(0);
+    assert_eq!(site.host(["artifacts", "last", "--json", "--store", "run.bundle"]).expect(0).json(), listed);
+    sql(&site, STORE, "DELETE FROM events WHERE seq = 4");
+    assert!(site.host(["artifacts", "last"]).expect(5).err.contains("event 4 is missing"));
+}

@@ -315,7 +315,7 @@ impl Writer {
         if rules.is_empty() {
             return;
         }
-        let Rules { priority, key, rate, breaker, cache, pauses } = rules;
+        let Rules { priority, key, rate, breaker, cache, pauses, artifact } = rules;
         self.tag(LATER);
         self.flag(priority.is_some());
         self.flag(key.is_some());
@@ -328,6 +328,9 @@ impl Writer {
         });
         self.option(cache.as_ref(), |w, cache| w.flag(cache.ttl.is_some()));
         self.flag(*pauses);
+        if artifact.is_some() {
+            self.tag(LATER);
+        }
     }
 
     fn grant(&mut self, grant: &Grant) {

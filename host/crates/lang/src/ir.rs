@@ -483,6 +483,8 @@ pub struct Policy {
     pub cache: Option<Cache>,
     /// `on_exhausted: pause` (true) or `on_exhausted: fail` (false).
     pub pauses: Option<(bool, Span)>,
+    /// A `string`.
+    pub artifact: Option<Expr>,
     /// `budget`.
     pub budget: Budget,
     /// The whole `with`; none for an empty policy.

@@ -173,6 +173,7 @@ impl<'p> Layers<'p> {
             breaker: self.decided(through, |policy| policy.breaker).map(|(breaker, _)| breaker),
             cache: self.decided(through, |policy| policy.cache.as_ref()).filter(|cache| cache.on),
             pauses: self.decided(through, |policy| policy.pauses).is_some_and(|(pauses, _)| pauses),
+            artifact: self.decided(through, |policy| policy.artifact.as_ref()),
             grants: match cap {
                 Some(cap) => meet(granted, cap, same),
                 None => granted,
@@ -232,6 +233,7 @@ pub(crate) struct StepPolicy<'p> {
     pub(crate) breaker: Option<Breaker>,
     pub(crate) cache: Option<&'p Cache>,
     pub(crate) pauses: bool,
+    pub(crate) artifact: Option<&'p Expr>,
 }
 
 fn widened<'e>(limit: Limit, inner: &Expr, outer: impl Iterator<Item = &'e Expr>) -> Option<Diagnostic> {

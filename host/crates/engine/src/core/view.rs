@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::{Name, Value};
+use catalog::{Name, Type, Value};
 use lang::plan::NodeId;
 
 use super::action::{Blocked, Totals, Waiting};
@@ -192,6 +192,12 @@ impl Run {
             waiting: self.state.open_waits(),
             totals: self.totals,
         }
+    }
+
+    /// The name under which people find what an open step gives, and the type of that; none for most steps.
+    #[must_use]
+    pub fn artifact_of(&self, task: TaskId) -> Option<(Arc<str>, Type)> {
+        self.state.artifact_of(task)
     }
 
     /// The node of the open step or message with this path.

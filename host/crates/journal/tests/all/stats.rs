@@ -8,9 +8,12 @@ use catalog::{FailureKind, Value};
 use engine::event::{Attempt, Bill, CacheNote, Event, EventBody, Failure, Payload, RunId, RunOutcome, TaskId, Timestamp};
 use engine::ports::Journal;
 use journal::conformance::one_of_each;
+use journal::retention::Retention;
 use journal::stats::{Stats, StatsFilter, failure_rate};
 use journal::{Options, Reader, SqliteJournal};
 use rusqlite::Connection;
+
+use crate::golden::{golden, restore};
 
 const HOUR: u64 = 3_600_000;
 
@@ -175,4 +178,24 @@ async fn a_long_journal_is_counted_in_parts() {
     let stats = journal.reader().stats(&StatsFilter::default()).unwrap();
     let sum: Vec<u64> = stats.nodes.values().map(|tally| tally.walls.count()).collect();
     assert_eq!(sum, [5_000, 5_000]);
+}
+
+/// Stores of every released format, which nobody has opened for writing since.
+#[test]
+fn old_stores_are_summed_up_and_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    for version in testkit::cases::entries(&golden()) {
+        let path = folder.path().join(version.file_name().unwrap());
+        restore(&version.join("kinds.sql"), &path);
+        let reader = Reader::open(&path, Duration::from_secs(1)).unwrap();
+        let stats = reader.stats(&StatsFilter::default()).unwrap();
+        let flow = &stats.flows["all kinds"];
+        assert!(flow.failed == 1 && flow.open >= 1 && flow.attempts.attempts() >= 10, "{}: {flow:?}", path.display());
+        let found = reader.verify().unwrap();
+        // These were never started from files, so they have no programs.
+        assert!(found.damaged.iter().all(|run| run.what.contains("its program")), "{found:?}");
+        assert!(found.file.is_empty() && found.lost_events == 0 && found.runs == flow.runs(), "{found:?}");
+        assert_eq!(reader.expired(&Retention::default(), Timestamp(u64::MAX)).unwrap(), []);
+        assert_eq!(reader.about("kind").unwrap(), None);
+    }
 }

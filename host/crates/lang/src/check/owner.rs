@@ -29,8 +29,9 @@ const CALLS: &[Owner] = &[Step, Use, Block, Flow, Map, Hook, Ask];
 const BLOCKS: &[Owner] = &[Block, Flow, Map];
 
 /// All keys, and where they may stand.
-pub(super) const KEYS: [(&str, &[Owner]); 20] = [
+pub(super) const KEYS: [(&str, &[Owner]); 21] = [
     ("allow", &[Step, Use, Block, Flow, Map, Import, Hook]),
+    ("artifact", &[Step, Ask]),
     ("backoff", CALLS),
     ("breaker", STEPS),
     ("budget", BLOCKS),

@@ -101,6 +101,7 @@ impl FlowChecker<'_, '_> {
             "class" => policy.class = self.class_name(value),
             "priority" => policy.priority = self.typed(key, value, &Type::S32),
             "key" => policy.key = self.typed(key, value, &Type::String),
+            "artifact" => policy.artifact = self.typed(key, value, &Type::String),
             "rate" => policy.rate = self.rate(value),
             "breaker" => policy.breaker = self.breaker(value),
             "cache" => policy.cache = self.cache(value),

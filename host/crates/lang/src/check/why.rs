@@ -227,6 +227,7 @@ fn example(key: &str) -> &'static str {
         "fuel" => "fuel: 1_000_000_000",
         "priority" => "priority: 10",
         "key" => "key: \"customer ${id}\"",
+        "artifact" => "artifact: \"report.json\"",
         "rate" => "rate: at_most(10, per: 1s)",
         "breaker" => "breaker: trip(5, within: 1m, cooldown: 30s)",
         "cache" => "cache: 1h",

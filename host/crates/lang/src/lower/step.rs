@@ -86,6 +86,7 @@ impl<'p> FlowLowering<'p, '_> {
             breaker: policy.breaker,
             cache: policy.cache.map(|cache| Cache { ttl: cache.ttl.as_ref().map(|ttl| self.expr(ttl, None)) }),
             pauses: policy.pauses,
+            artifact: policy.artifact.map(|name| self.expr(name, None)),
         }
     }
 
@@ -285,6 +286,7 @@ fn rules_of(policy: &Policy) -> impl Iterator<Item = (&'static str, Span)> {
     let spans = [
         ("priority", policy.priority.as_ref().map(|expr| expr.span)),
         ("key", policy.key.as_ref().map(|expr| expr.span)),
+        ("artifact", policy.artifact.as_ref().map(|expr| expr.span)),
         ("rate", policy.rate.map(|(_, span)| span)),
         ("breaker", policy.breaker.map(|(_, span)| span)),
         ("cache", policy.cache.as_ref().map(|cache| cache.span)),

@@ -81,7 +81,7 @@ macro_rules! visit_node {
         match $kind {
             NodeKind::Call(call) => {
                 let CallPlan { args, grants, backoff, retry, timeout, memory, fuel, rules, .. } = & $($mut)? **call;
-                let Rules { priority, key, cache, .. } = rules;
+                let Rules { priority, key, cache, artifact, .. } = rules;
                 args.into_iter().for_each(&mut *$f);
                 for grant in grants {
                     if let Grant::Folder(_, dir) = grant {
@@ -96,7 +96,7 @@ macro_rules! visit_node {
                         $f(max);
                     }
                 }
-                [retry, timeout, memory, fuel, priority, key].into_iter().flatten().for_each(&mut *$f);
+                [retry, timeout, memory, fuel, priority, key, artifact].into_iter().flatten().for_each(&mut *$f);
                 if let Some(Cache { ttl: Some(ttl) }) = cache {
                     $f(ttl);
                 }

@@ -51,14 +51,22 @@ pub struct Rules {
     pub cache: Option<Cache>,
     /// `on_exhausted: pause`: when its attempts are used up an operator decides.
     pub pauses: bool,
+    /// The name under which people find what it gives; a `string`.
+    pub artifact: Option<Expr>,
 }
 
 impl Rules {
     /// Whether nothing is said.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        let Self { priority, key, rate, breaker, cache, pauses } = self;
-        priority.is_none() && key.is_none() && rate.is_none() && breaker.is_none() && cache.is_none() && !*pauses
+        let Self { priority, key, rate, breaker, cache, pauses, artifact } = self;
+        artifact.is_none()
+            && priority.is_none()
+            && key.is_none()
+            && rate.is_none()
+            && breaker.is_none()
+            && cache.is_none()
+            && !*pauses
     }
 }
 

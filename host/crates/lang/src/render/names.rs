@@ -221,6 +221,7 @@ fn rules<'r>(rules: &'r Rules, frame: &'r Frame) -> impl Iterator<Item = (&'stat
     let words = [
         ("priority", rules.priority.as_ref().map(|priority| expr(priority, frame))),
         ("key", rules.key.as_ref().map(|key| expr(key, frame))),
+        ("artifact", rules.artifact.as_ref().map(|name| expr(name, frame))),
         ("rate", rules.rate.map(|Rate { count, per }| format!("at_most({count}, per: {})", time(per)))),
         (
             "breaker",

@@ -321,6 +321,8 @@ pub(crate) struct Rules {
     pub(crate) cache: Option<Option<u64>>,
     /// Whether an operator decides when its attempts are used up.
     pub(crate) pauses: bool,
+    /// The name under which people find what it gives.
+    pub(crate) artifact: Option<Arc<str>>,
     /// Its attempts are used up, and an operator is asked.
     pub(crate) exhausted: bool,
 }

@@ -377,6 +377,7 @@ fn rules(plan: &plan::Rules, node: NodeId, frame: &[Option<Value>]) -> Result<Op
             None => None,
         },
         pauses: plan.pauses,
+        artifact: evaluate_text(plan.artifact.as_ref(), frame)?,
         exhausted: false,
     })))
 }

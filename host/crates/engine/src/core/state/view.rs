@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::{Name, Value};
+use catalog::{Name, Type, Value};
 use lang::plan::{NodeId, NodeKind};
 
 use super::State;
@@ -15,6 +15,13 @@ impl State {
     /// When the last event was appended.
     pub(crate) const fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// The name under which people find what a step gives, and the type of that.
+    pub(crate) fn artifact_of(&self, id: TaskId) -> Option<(Arc<str>, Type)> {
+        let task = self.tasks.get(&id)?;
+        let name = task.rules.as_ref()?.artifact.as_ref()?;
+        Some((Arc::clone(name), self.plan().output_of(task.target)?.clone()))
     }
 
     /// The node of the open step or message with this path.
