@@ -11,6 +11,8 @@ pub(crate) use history::{
     ImportArgs, PsArgs, ReplayArgs, RestoreArgs, Selection, StatsArgs, StatsBy, VerifyArgs,
 };
 
+use crate::serve::deployment::{Missed, Overlap};
+
 /// Runs .flow files: every step a sandboxed WASM component, every result journaled.
 #[derive(Debug, Parser)]
 #[command(name = "host", version, about, long_about = None, after_help = EXIT_CODES)]
@@ -48,6 +50,16 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Runs a flow to its end
     Run(RunArgs),
+    /// Keeps the runs of the store going, and starts runs when they are submitted or triggered
+    Serve(ServeArgs),
+    /// Has the service run a flow, and does not wait for it
+    Submit(SubmitArgs),
+    /// Waits for the end of a run, whoever drives it
+    Wait(WaitArgs),
+    /// Shows what happens to a run of the service until it ends
+    Follow(FollowArgs),
+    /// Has the service run flows when their triggers say so
+    Deploy(DeployArgs),
     /// Goes on with a run that was paused, interrupted or whose host died
     Resume(ResumeArgs),
     /// Starts a new run that takes over the results of an ended one, and runs the rest again
@@ -116,8 +128,9 @@ pub(crate) enum Command {
     },
 }
 
+/// What a run is started with.
 #[derive(Debug, Args)]
-pub(crate) struct RunArgs {
+pub(crate) struct StartArgs {
     /// The flow file
     pub(crate) flow_file: PathBuf,
     /// The flow to run; without it `main`, or the only flow of the file
@@ -136,6 +149,12 @@ pub(crate) struct RunArgs {
     /// A label to find the run by
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub(crate) labels: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) start: StartArgs,
     /// Most attempts that run at the same time
     #[arg(long, value_name = "N")]
     pub(crate) parallel: Option<u32>,
@@ -152,6 +171,128 @@ pub(crate) enum Durability {
     Full,
     /// The death of the process, not of the machine
     Process,
+}
+
+/// Where the service is.
+#[derive(Debug, Args)]
+pub(crate) struct SocketArgs {
+    /// The service's socket; without it `<store>.sock`
+    #[arg(long, value_name = "PATH", env = "FLOWHOST_SOCKET", global = true)]
+    pub(crate) socket: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct ServeArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<ServeCommand>,
+    #[command(flatten)]
+    pub(crate) at: SocketArgs,
+    /// Takes webhooks over HTTP at this address, such as `127.0.0.1:8080`; port 0 is one that is free
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// How long steps that run may take to end when the service is stopped
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    pub(crate) drain: String,
+    /// Most runs in memory; others wait in the store
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) keep: u32,
+    /// Most attempts that run at the same time
+    #[arg(long, value_name = "N")]
+    pub(crate) parallel: Option<u32>,
+    /// What a committed result survives
+    #[arg(long, value_enum)]
+    pub(crate) durability: Option<Durability>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServeCommand {
+    /// Asks the service how it is
+    Status,
+    /// Has the service end what runs and stop
+    Stop,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SubmitArgs {
+    #[command(flatten)]
+    pub(crate) start: StartArgs,
+    /// Submitting the same with the same id again starts nothing, and prints the run of the first time
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: SocketArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// The run's id, or an unambiguous beginning of it
+    pub(crate) run: String,
+    /// Exits with 6 when the run has not ended by then
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) timeout: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FollowArgs {
+    /// The run's id, or an unambiguous beginning of it
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) at: SocketArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct DeployArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<DeployCommand>,
+    /// Flow files with `on` items; each becomes a deployment, or a new version of one
+    #[arg(required = true)]
+    pub(crate) flow_files: Vec<PathBuf>,
+    /// The deployment's name; without it that of the file
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Permits a capability that the flow asks for, as with `host run`
+    #[arg(long, value_name = "CAPABILITY")]
+    pub(crate) allow: Vec<String>,
+    /// A label of each run
+    #[arg(long = "label", value_name = "KEY=VALUE")]
+    pub(crate) labels: Vec<String>,
+    /// What is done about times of a schedule that passed while no service ran
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) missed: Missed,
+    /// What is done when a trigger fires while the run that it last started has not ended
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) overlap: Overlap,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeployCommand {
+    /// Lists deployments, their triggers, and when each fires next
+    List,
+    /// Removes a deployment with all its versions; runs that it started go on
+    Remove {
+        /// The deployment
+        name: String,
+    },
+    /// Holds the triggers of a deployment back
+    Pause {
+        /// The deployment
+        name: String,
+    },
+    /// Lets the triggers of a deployment fire again
+    Resume {
+        /// The deployment
+        name: String,
+    },
+    /// Makes an earlier version the current one
+    Rollback {
+        /// The deployment
+        name: String,
+        /// Which version; without it the one before the current one
+        #[arg(long, value_name = "N")]
+        version: Option<u32>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -33,10 +33,17 @@ impl Exit {
     pub(crate) const fn code(self) -> u8 {
         self as u8
     }
+
+    /// The one with this code.
+    pub(crate) fn of_code(code: u8) -> Option<Self> {
+        use Exit::{DoesNotCompile, Done, Input, Interrupted, Plugin, RunFailed, Store, Usage, Waiting};
+        let all = [Done, RunFailed, Usage, DoesNotCompile, Plugin, Store, Waiting, Input, Interrupted];
+        all.into_iter().find(|exit| exit.code() == code)
+    }
 }
 
 /// What went wrong, how to mend it, and the exit code that says so.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) exit: Exit,
     pub(crate) message: String,

@@ -7,14 +7,14 @@ use std::path::Path;
 use catalog::{Type, Value};
 use lang::plan::{FlowPlan, ParamPlan};
 
-use crate::cli::RunArgs;
+use crate::cli::StartArgs;
 use crate::exit::{Exit, Problem};
 
 /// The most bytes of an input document that are read.
 const MAX_DOCUMENT: u64 = 64 << 20;
 
 /// One value for each parameter of `flow`, in order.
-pub(crate) fn read(args: &RunArgs, flow: &FlowPlan) -> Result<Vec<(String, Value)>, Problem> {
+pub(crate) fn read(args: &StartArgs, flow: &FlowPlan) -> Result<Vec<(String, Value)>, Problem> {
     let mut given = match &args.input_file {
         Some(path) => document(path, flow)?,
         None => BTreeMap::new(),
@@ -27,6 +27,15 @@ pub(crate) fn read(args: &RunArgs, flow: &FlowPlan) -> Result<Vec<(String, Value
         let value = catalog::json::parse_argument(text, &param.ty).map_err(|error| mismatch(param, &error.to_string()))?;
         given.insert(param.name.to_string(), value);
     }
+    flow.params.iter().map(|param| Ok((param.name.to_string(), complete(param, given.remove(&*param.name))?))).collect()
+}
+
+/// One value for each parameter of `flow`, in order, from the fields of a JSON object.
+pub(crate) fn of_fields(
+    fields: &serde_json::Map<String, serde_json::Value>,
+    flow: &FlowPlan,
+) -> Result<Vec<(String, Value)>, Problem> {
+    let mut given = typed(fields, flow)?;
     flow.params.iter().map(|param| Ok((param.name.to_string(), complete(param, given.remove(&*param.name))?))).collect()
 }
 
@@ -76,8 +85,12 @@ fn document(path: &Path, flow: &FlowPlan) -> Result<BTreeMap<String, Value>, Pro
     let serde_json::Value::Object(fields) = document else {
         return Err(wrong("is not an object with one field for each parameter".to_owned()));
     };
+    typed(&fields, flow)
+}
+
+fn typed(fields: &serde_json::Map<String, serde_json::Value>, flow: &FlowPlan) -> Result<BTreeMap<String, Value>, Problem> {
     let mut values = BTreeMap::new();
-    for (name, field) in &fields {
+    for (name, field) in fields {
         let param = find(flow, name)?;
         let value = catalog::json::from_json(field, &param.ty).map_err(|error| mismatch(param, &error.to_string()))?;
         values.insert(param.name.to_string(), value);

@@ -11,6 +11,7 @@ mod plugin;
 mod program;
 mod progress;
 mod roles;
+mod serve;
 mod stored;
 mod verdict;
 mod world;

@@ -120,7 +120,8 @@ pub(crate) fn write_out(text: &str) {
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
-fn write_err(text: &str) {
+/// Writes to standard error.
+pub(crate) fn write_err(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 

@@ -1,9 +1,10 @@
 //! What a run was started with, packed into the store: sources, and components by digest.
 //!
 //! A run is continued from this, never from files that may have changed since. The document is JSON:
-//! `{"v": 1, "root": path, "entry": name or null, "sources": {path: text},
+//! `{"v": 1, "root": path, "entry": name or null, "trigger": n, "sources": {path: text},
 //! "components": [{"reference", "from", "source", "digest"}], "roles": [{"role", "digest", "function", "allow"}]}`; the
-//! components' bytes are blobs of their own. `roles` are the agents of the plan's roles; left out where there are none.
+//! components' bytes are blobs of their own. `roles` are the agents of the plan's roles, and `trigger` is which
+//! one of the root file starts the run; both are left out where there are none.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ struct Packed {
     v: u32,
     root: String,
     entry: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trigger: Option<usize>,
     sources: BTreeMap<String, String>,
     components: Vec<PackedComponent>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -52,7 +55,7 @@ struct PackedComponent {
 pub(crate) fn pack(
     journal: &dyn Journal,
     root: &str,
-    entry: Option<&str>,
+    entry: Entry<'_>,
     files: &ReadFiles,
     roles: &RoleAgents,
 ) -> Result<Digest, JournalError> {
@@ -62,7 +65,8 @@ pub(crate) fn pack(
     let packed = Packed {
         v: VERSION,
         root: root.to_owned(),
-        entry: entry.map(str::to_owned),
+        entry: if let Entry::Named(name) = entry { Some(name.to_owned()) } else { None },
+        trigger: if let Entry::Trigger(number) = entry { Some(number) } else { None },
         sources: files.sources.iter().map(|(path, text)| (path.clone(), text.to_string())).collect(),
         components: files
             .references
@@ -93,12 +97,23 @@ pub(crate) fn pack(
 pub(crate) struct Program {
     /// The root file's path when the run was started.
     pub(crate) root: String,
-    /// The flow that was named, if one was.
-    pub(crate) entry: Option<String>,
+    entry: Option<String>,
+    trigger: Option<usize>,
     /// Gives the compiler what the run was started with.
     pub(crate) world: PackedWorld,
     /// The agents that it was started with.
     pub(crate) roles: Vec<StoredRole>,
+}
+
+impl Program {
+    /// What the run starts.
+    pub(crate) fn entry(&self) -> Entry<'_> {
+        match (self.trigger, self.entry.as_deref()) {
+            (Some(number), _) => Entry::Trigger(number),
+            (None, Some(name)) => Entry::Named(name),
+            (None, None) => Entry::Default,
+        }
+    }
 }
 
 /// Texts and components from the store.
@@ -137,13 +152,12 @@ pub(crate) fn unpack(journal: &dyn Journal, digest: Digest) -> Result<Program, P
         Ok(StoredRole { role: packed.role, digest, function: packed.function, allow: packed.allow })
     };
     let roles = packed.roles.into_iter().map(role).collect::<Result<_, Problem>>()?;
-    Ok(Program { root: packed.root, entry: packed.entry, world, roles })
+    Ok(Program { root: packed.root, entry: packed.entry, trigger: packed.trigger, world, roles })
 }
 
 /// The plan of a program that compiled when it was stored.
 pub(crate) fn plan(program: &Program) -> Result<Plan, Problem> {
-    let entry = program.entry.as_deref().map_or(Entry::Default, Entry::Named);
-    lang::compile(&program.world, &program.root, entry)
+    lang::compile(&program.world, &program.root, program.entry())
         .plan
         .ok_or_else(|| Problem::new(Exit::Store, "the program of this run does not compile with this version of `host`"))
 }
@@ -152,9 +166,10 @@ fn unreadable(reason: &str) -> Problem {
     Problem::new(Exit::Store, format!("the program of this run cannot be read from the store: {reason}"))
 }
 
-fn parse_digest(text: &str) -> Option<Digest> {
+/// A digest, with or without `sha256:` before it.
+pub(crate) fn parse_digest(text: &str) -> Option<Digest> {
     let mut digest = [0; 32];
-    hex::decode_to_slice(text, &mut digest).ok()?;
+    hex::decode_to_slice(text.strip_prefix("sha256:").unwrap_or(text), &mut digest).ok()?;
     Some(Digest(digest))
 }
 

@@ -53,17 +53,21 @@ impl StoredRun {
         })
     }
 
+    /// All programs that it has had, the current one last.
+    pub(crate) fn programs(&self) -> Vec<Digest> {
+        std::iter::once(self.started.program).chain(self.migrations().map(|migrated| migrated.to.program)).collect()
+    }
+
     /// The program that it goes on with, and the plans of all that it has had; when the last one does not compile, its
     /// diagnostics are printed and the exit code is returned.
     pub(crate) fn compile(&self, output: Output, journal: &SqliteJournal) -> Result<Result<(Program, Lineage), Exit>, Problem> {
-        let programs: Vec<Digest> =
-            std::iter::once(self.started.program).chain(self.migrations().map(|migrated| migrated.to.program)).collect();
+        let programs = self.programs();
         let mut lineage: Option<Lineage> = None;
         for (place, digest) in programs.iter().enumerate() {
             let program = program::unpack(journal, *digest)?;
             let last = place + 1 == programs.len();
             let plan = if last {
-                match plan::compile(output, &program.world, &program.root, program.entry.as_deref())? {
+                match plan::compile(output, &program.world, &program.root, program.entry())? {
                     Ok(plan) => plan,
                     Err(exit) => return Ok(Err(exit)),
                 }

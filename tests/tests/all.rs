@@ -10,8 +10,14 @@ mod cashcow;
 #[path = "all/commands.rs"]
 mod commands;
 #[cfg(test)]
+#[path = "all/copies.rs"]
+mod copies;
+#[cfg(test)]
 #[path = "all/crash.rs"]
 mod crash;
+#[cfg(test)]
+#[path = "all/deploy.rs"]
+mod deploy;
 #[cfg(test)]
 #[path = "all/digest.rs"]
 mod digest;
@@ -42,6 +48,12 @@ mod roles;
 #[cfg(test)]
 #[path = "all/rules.rs"]
 mod rules;
+#[cfg(test)]
+#[path = "all/serve.rs"]
+mod serve;
+#[cfg(test)]
+#[path = "all/service.rs"]
+mod service;
 #[cfg(test)]
 #[path = "all/store.rs"]
 mod store;

@@ -55,7 +55,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &DiffArgs) -> Result<Ex
 
 /// The plan of a file. With `--json` the document of this command is the only one.
 fn compile(output: Output, path: &Path, flow: Option<&str>) -> Result<Result<Plan, Exit>, Problem> {
-    plan::compile(output, &DiskWorld::default(), &path.to_string_lossy(), flow)
+    plan::compile(output, &DiskWorld::default(), &path.to_string_lossy(), plan::entry(flow))
 }
 
 fn find(global: &Global, name: &str) -> Result<(RunRow, SqliteJournal), Problem> {

@@ -104,7 +104,7 @@ impl From<EngineError> for Problem {
 }
 
 /// Prints the end of a run and says it as an exit code.
-fn finish(output: Output, report: &RunReport, compiled: u32, interrupted: bool) -> Result<Exit, Problem> {
+pub(crate) fn finish(output: Output, report: &RunReport, compiled: u32, interrupted: bool) -> Result<Exit, Problem> {
     let (status, exit) = match &report.outcome {
         RunEnd::Finished(RunOutcome::Succeeded(_)) => ("succeeded", Exit::Done),
         RunEnd::Finished(RunOutcome::Failed { .. }) => ("failed", Exit::RunFailed),

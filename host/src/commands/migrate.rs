@@ -74,7 +74,7 @@ fn driven(id: &RunId, owner: &str) -> Problem {
 
 fn compile(output: Output, path: &Path, flow: Option<&str>) -> Result<Result<Target, Exit>, Problem> {
     let (world, root) = (DiskWorld::default(), path.to_string_lossy().into_owned());
-    Ok(plan::compile(output, &world, &root, flow)?.map(|plan| Target {
+    Ok(plan::compile(output, &world, &root, plan::entry(flow))?.map(|plan| Target {
         plan: Arc::new(plan),
         root,
         flow: flow.map(str::to_owned),
@@ -101,7 +101,7 @@ fn migrate(
     let (plan, packed) = match target {
         Some(target) => {
             let roles = RoleAgents::resumed(config, &target.plan, program.roles, |digest| Ok(journal.blob(digest)?))?;
-            let pack = || program::pack(&**journal, &target.root, target.flow.as_deref(), &target.files, &roles);
+            let pack = || program::pack(&**journal, &target.root, plan::entry(target.flow.as_deref()), &target.files, &roles);
             (Arc::clone(&target.plan), pack()?)
         }
         None => former(journal, &stored)?,

@@ -4,13 +4,15 @@ mod archive;
 mod artifacts;
 mod backup;
 mod check;
+mod deploy;
 mod diff;
 mod doc;
-mod documents;
+pub(crate) mod documents;
 mod drive;
 mod events;
 mod explain;
 mod export;
+mod follow;
 mod format;
 mod gc;
 mod list;
@@ -19,14 +21,17 @@ pub(crate) mod plan;
 mod replay;
 mod resume;
 mod retry;
-mod run;
+pub(crate) mod run;
 mod selection;
 mod send;
-mod session;
+mod serve;
+pub(crate) mod session;
 mod show;
 mod signal;
 mod stats;
+mod submit;
 mod test;
+mod wait;
 
 use clap::CommandFactory;
 
@@ -40,6 +45,11 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
     let output = Output::new(&cli.global);
     match &cli.command {
         Command::Run(args) => run::run(output, &cli.global, args),
+        Command::Serve(args) => serve::run(output, &cli.global, args),
+        Command::Submit(args) => submit::run(output, &cli.global, args),
+        Command::Wait(args) => wait::run(output, &cli.global, args),
+        Command::Follow(args) => follow::run(output, &cli.global, args),
+        Command::Deploy(args) => deploy::run(output, &cli.global, args),
         Command::Resume(args) => resume::run(output, &cli.global, args),
         Command::Diff(args) => diff::run(output, &cli.global, args),
         Command::Migrate(args) => migrate::run(output, &cli.global, args),

@@ -12,7 +12,7 @@ use crate::world::DiskWorld;
 /// Prints the plan; `--json` is `--format json`.
 pub(crate) fn run(output: Output, args: &PlanArgs) -> Result<Exit, Problem> {
     let root = args.flow_file.to_string_lossy();
-    let plan = match compile(output, &DiskWorld::default(), &root, args.flow.as_deref())? {
+    let plan = match compile(output, &DiskWorld::default(), &root, entry(args.flow.as_deref()))? {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
@@ -27,9 +27,14 @@ pub(crate) fn run(output: Output, args: &PlanArgs) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
+/// The flow that is named, or else the one that a run starts.
+pub(crate) fn entry(flow: Option<&str>) -> Entry<'_> {
+    flow.map_or(Entry::Default, Entry::Named)
+}
+
 /// A plan that can be started; without one the diagnostics are printed and the exit code is returned.
-pub(crate) fn compile(output: Output, world: &dyn World, root: &str, entry: Option<&str>) -> Result<Result<Plan, Exit>, Problem> {
-    let compilation = lang::compile(world, root, entry.map_or(Entry::Default, Entry::Named));
+pub(crate) fn compile(output: Output, world: &dyn World, root: &str, entry: Entry<'_>) -> Result<Result<Plan, Exit>, Problem> {
+    let compilation = lang::compile(world, root, entry);
     let exit = check::failed(&compilation);
     if exit != Exit::Done || !output.json() {
         output.diagnostics(&[&compilation]);

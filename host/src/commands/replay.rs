@@ -15,8 +15,8 @@ use engine::core::{Lineage, ReplayError, Run, View, current_events};
 use engine::event::{Decision, Event, EventBody, Payload, RunOutcome, Timestamp};
 use engine::ports::JournalError;
 use journal::{Options, Reader, RunRow, RunStatus, SqliteJournal};
+use lang::Sources;
 use lang::plan::{NodeId, Plan};
-use lang::{Entry, Sources};
 
 use crate::cli::{Global, ReplayArgs};
 use crate::commands::{documents, selection};
@@ -248,8 +248,7 @@ impl Version {
         expected: Digest,
     ) -> Result<Option<Self>, Problem> {
         let program = program::unpack(journal, program)?;
-        let entry = program.entry.as_deref().map_or(Entry::Default, Entry::Named);
-        let compilation = lang::compile(&program.world, &program.root, entry);
+        let compilation = lang::compile(&program.world, &program.root, program.entry());
         let Some(plan) = compilation.plan else {
             output.reports(&compilation.diagnostics, &compilation.sources);
             return Ok(None);

@@ -1,7 +1,8 @@
 //! README, reference and examples say what is true: their blocks are executed, page by page, in order.
 //!
 //! In a page, "```flow" is a flow that must check, and whose tests must pass; "```flow name.flow" is in addition written to that
-//! file; in "```console" each line after `$ host ` is a command that must succeed. A page is executed in a folder in
+//! file; in "```console" each line after `$ host ` is a command that must succeed; `serve &` is a service that runs until the page
+//! stops it. A page is executed in a folder in
 //! which `workflows`, `plugins`, `host` and `examples` are those of the project.
 
 use std::path::{Path, PathBuf};
@@ -98,11 +99,22 @@ fn check(site: &Site, page: &Path, file: &str, text: &str) {
 fn run(site: &Site, page: &Path, block: &str) -> u32 {
     let mut count = 0;
     for command in block.lines().filter_map(|line| line.strip_prefix("$ host ")) {
+        count += 1;
+        if let Some(background) = command.strip_suffix(" &") {
+            serve(site, background);
+            continue;
+        }
         let printed = site.host(words(command));
         assert_eq!(printed.code, 0, "{}: host {command}\n{}\n{}", page.display(), printed.out, printed.err);
-        count += 1;
     }
     count
+}
+
+/// Starts a service and waits until it answers. A thread waits for its end.
+fn serve(site: &Site, command: &str) {
+    let mut child = site.victim(words(command));
+    std::thread::spawn(move || child.wait());
+    crate::service::eventually("the service answers", || (site.host(["serve", "status"]).code == 0).then_some(()));
 }
 
 /// Splits a command line; single quotes group.

@@ -23,6 +23,8 @@ const LETTERS: usize = 256;
 pub struct LocalBus {
     store: Arc<dyn MailStore>,
     wakes: Arc<Mutex<BTreeMap<RunId, Arc<Notify>>>>,
+    /// Where somebody else looks for mail, for all runs: whom to tell of a message.
+    watcher: Option<Arc<Notify>>,
     agents: Option<Agents>,
 }
 
@@ -30,7 +32,24 @@ impl LocalBus {
     /// A bus over the inboxes of this store.
     #[must_use]
     pub fn new(store: Arc<dyn MailStore>) -> Self {
-        Self { store, wakes: Arc::default(), agents: None }
+        Self { store, wakes: Arc::default(), watcher: None, agents: None }
+    }
+
+    /// A bus whose runs do not look for mail themselves: one who watches the inboxes of all of them says when to
+    /// ([`LocalBus::wake`]), and is told here when a message was sent.
+    #[must_use]
+    pub fn watched(store: Arc<dyn MailStore>, watcher: Arc<Notify>) -> Self {
+        Self { watcher: Some(watcher), ..Self::new(store) }
+    }
+
+    /// Lets a run look for mail.
+    pub fn wake(&self, run: &RunId) {
+        self.notify_of(run).notify_one();
+    }
+
+    /// Forgets a run that is not driven here any more.
+    pub fn release(&self, run: &RunId) {
+        self.wakes.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
     }
 
     /// The same with agents that answer for roles.
@@ -39,7 +58,7 @@ impl LocalBus {
         Self { agents: Some(agents), ..self }
     }
 
-    fn wake(&self, run: &RunId) -> Arc<Notify> {
+    fn notify_of(&self, run: &RunId) -> Arc<Notify> {
         let mut wakes = self.wakes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(wakes.entry(run.clone()).or_default())
     }
@@ -52,8 +71,13 @@ impl LocalBus {
 impl Bus for LocalBus {
     fn publish(&self, message: Message) -> BoxFuture<'static, Result<(), JournalError>> {
         let (done, wakes) = (self.write(MailWrite::Publish(message)), Arc::clone(&self.wakes));
+        let watcher = self.watcher.clone();
         async move {
             done.await?;
+            if let Some(watcher) = watcher {
+                watcher.notify_one();
+                return Ok(());
+            }
             let wakes = wakes.lock().unwrap_or_else(PoisonError::into_inner);
             wakes.values().for_each(|wake| wake.notify_one());
             Ok(())
@@ -74,8 +98,11 @@ impl Bus for LocalBus {
     }
 
     fn arrival(&self, run: &RunId) -> BoxFuture<'static, ()> {
-        let wake = self.wake(run);
+        let (wake, watched) = (self.notify_of(run), self.watcher.is_some());
         async move {
+            if watched {
+                return wake.notified().await;
+            }
             // Either way it is time to look.
             let _ = tokio::time::timeout(POLL, wake.notified()).await;
         }
@@ -91,7 +118,7 @@ impl Bus for LocalBus {
     }
 
     fn forget(&self, run: &RunId) -> BoxFuture<'static, Result<(), JournalError>> {
-        self.wakes.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+        self.release(run);
         self.write(MailWrite::Forget(run.clone()))
     }
 

@@ -27,6 +27,7 @@ pub use handle::{RunEnd, RunHandle, RunReport, Update};
 use crate::core::{Lineage, ReplayError, Run};
 use crate::event::{EventBody, Origin, Payload, RunId, RunStarted};
 use crate::ports::{Bus, Clock, Invoker, Journal, JournalError, NoBus};
+use handle::Inlets;
 use places::Places;
 use task::RunTask;
 
@@ -43,7 +44,7 @@ struct Parts {
     clock: Arc<dyn Clock>,
     bus: Arc<dyn Bus>,
     config: EngineConfig,
-    places: Places,
+    places: Arc<Places>,
 }
 
 /// A run that is to be started.
@@ -105,8 +106,32 @@ impl Engine {
         bus: Arc<dyn Bus>,
         config: EngineConfig,
     ) -> Self {
-        let places = Places::new(&config);
+        let places = Arc::new(Places::new(&config));
         Self { parts: Arc::new(Parts { invoker, journal, clock, bus, config, places }) }
+    }
+
+    /// The same engine on another bus: its runs share the places of this one's.
+    #[must_use]
+    pub fn on_bus(&self, bus: Arc<dyn Bus>) -> Self {
+        let Parts { invoker, journal, clock, config, places, .. } = &*self.parts;
+        Self {
+            parts: Arc::new(Parts {
+                invoker: Arc::clone(invoker),
+                journal: Arc::clone(journal),
+                clock: Arc::clone(clock),
+                bus,
+                config: config.clone(),
+                places: Arc::clone(places),
+            }),
+        }
+    }
+
+    /// Makes a run durable that goes on when it is adopted.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub async fn create(&self, new: NewRun) -> Result<(), EngineError> {
+        self.begin(new).await.map(drop)
     }
 
     /// Makes a run durable and starts it.
@@ -114,12 +139,17 @@ impl Engine {
     /// # Errors
     /// When the store does not take it, or the input does not fit the flow.
     pub async fn start(&self, new: NewRun) -> Result<RunHandle, EngineError> {
+        let (task, ends) = self.begin(new).await?;
+        Ok(RunHandle::spawn(task, ends, false))
+    }
+
+    async fn begin(&self, new: NewRun) -> Result<(RunTask, Inlets), EngineError> {
         let started = self.started(&new)?;
         let run = Run::new(Arc::clone(&new.plan), new.id, Arc::clone(&self.parts.config.host));
         let (task, ends) = RunTask::new(Arc::clone(&self.parts), new.plan, run);
         let mut task = task.begin(started).await?;
         task.listen().await?;
-        Ok(RunHandle::spawn(task, ends, false))
+        Ok((task, ends))
     }
 
     /// Goes on with a run as its new owner; a paused one is resumed. Of a run that was migrated, all its plans are needed. It begins when the handle is first waited for,
@@ -128,6 +158,16 @@ impl Engine {
     /// # Errors
     /// When the store does not give it, or the journal does not fit the plan.
     pub async fn resume(&self, id: RunId, plans: impl Into<Lineage>) -> Result<RunHandle, EngineError> {
+        let handle = self.adopt(id, plans).await?;
+        handle.resume();
+        Ok(handle)
+    }
+
+    /// As [`Engine::resume`], but a paused run stays paused.
+    ///
+    /// # Errors
+    /// As [`Engine::resume`].
+    pub async fn adopt(&self, id: RunId, plans: impl Into<Lineage>) -> Result<RunHandle, EngineError> {
         let lineage = plans.into();
         let events = self.parts.journal.load(&id)?;
         let stored = events.iter().filter_map(|event| match &event.body {

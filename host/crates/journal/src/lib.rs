@@ -15,6 +15,7 @@ mod backup;
 mod bundle;
 pub mod chain;
 pub mod conformance;
+mod deploy;
 mod load;
 mod mail;
 mod marks;
@@ -32,9 +33,12 @@ mod writer;
 
 pub use backup::{Stop, backup, restore};
 pub use bundle::{Copied, export, import};
+pub use deploy::{DeployWrite, Deployment, Fired, Mark, Topic};
 pub use load::Prefix;
 pub use options::{Durability, Options};
-pub use read::{AttemptRow, AttemptState, EventRow, FindError, LAST_RUN, Reader, RunFilter, RunOrder, RunRow, RunStatus};
+pub use read::{
+    AttemptRow, AttemptState, EventRow, FindError, LAST_RUN, OpenRun, Reader, RunFilter, RunOrder, RunRow, RunStatus,
+};
 pub use schema::{APPLICATION_ID, FORMAT_VERSION};
 pub use store::SqliteJournal;
 pub use verify::{DamagedRun, Verification};

@@ -9,6 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::deploy;
 use crate::problem::from_sqlite;
 use crate::schema;
 use crate::store::SqliteJournal;
@@ -40,6 +41,7 @@ pub(crate) fn write(connection: &Connection, write: &MailWrite, now: i64) -> rus
                     dropped(connection, &run, id, now)?;
                 }
             }
+            deploy::published(connection, topic, id, payload, now)?;
         }
         MailWrite::Signal(run, Signal { name, id, payload }) => {
             connection.prepare_cached(PUT)?.execute(params![&*run.0, SIGNAL, &**name, &**id, &**payload, now, most])?;

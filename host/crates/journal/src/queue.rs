@@ -16,6 +16,7 @@ use engine::event::{Event, RunId};
 use engine::ports::{JournalError, MailWrite};
 use tokio::sync::oneshot;
 
+use crate::deploy::DeployWrite;
 use crate::options::{Durability, Options};
 use crate::wire::{Encoded, encode};
 
@@ -58,6 +59,8 @@ pub(crate) enum Work {
     Blob { digest: Digest, bytes: Vec<u8> },
     /// Inboxes.
     Mail(MailWrite),
+    /// Deployments.
+    Deploy(DeployWrite),
     /// A result for later runs.
     Cache { key: Digest, text: String, at: u64 },
 }
@@ -161,6 +164,13 @@ impl Queue {
             _ => 0,
         };
         self.push(Job { work: Work::Mail(write), reply: Reply::Future(sender), idle: false, events: 1, bytes });
+        receiver
+    }
+
+    /// Queues a change of deployments; the receiver fails when the writer is gone.
+    pub(crate) fn deploy(&self, write: DeployWrite) -> oneshot::Receiver<Answer> {
+        let (sender, receiver) = oneshot::channel();
+        self.push(Job { work: Work::Deploy(write), reply: Reply::Future(sender), idle: false, events: 1, bytes: 0 });
         receiver
     }
 
@@ -300,7 +310,7 @@ mod tests {
         let seq = |work: Work| match work {
             Work::Append { events, .. } => (events[0].seq, false),
             Work::Waiting { events, .. } => (events[0].seq, true),
-            Work::Blob { .. } | Work::Mail(_) | Work::Cache { .. } => (0, false),
+            Work::Blob { .. } | Work::Mail(_) | Work::Deploy(_) | Work::Cache { .. } => (0, false),
         };
         group.into_iter().map(|job| seq(job.work)).collect()
     }

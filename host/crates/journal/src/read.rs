@@ -19,7 +19,7 @@ use crate::wire::{decode, kind};
 
 pub use filter::{RunFilter, RunOrder};
 pub(crate) use pool::Pool;
-pub use rows::{AttemptRow, AttemptState, EventRow, FindError, RunRow, RunStatus};
+pub use rows::{AttemptRow, AttemptState, EventRow, FindError, OpenRun, RunRow, RunStatus};
 
 /// How many matches an ambiguous prefix is shown with.
 const SHOWN_MATCHES: usize = 8;
@@ -80,6 +80,14 @@ impl Reader {
             runs.into_iter().try_for_each(&mut take)?;
         }
         Ok(())
+    }
+
+    /// All runs that have not ended, in the order in which they were started.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the store.
+    pub fn open_runs(&self) -> Result<Vec<OpenRun>, JournalError> {
+        self.query(rows::open_runs)
     }
 
     /// The run with this id, or the only one whose id begins so; [`LAST_RUN`] is the one that was started last.
@@ -197,7 +205,7 @@ impl Reader {
         self.pool.path()
     }
 
-    fn query<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
+    pub(crate) fn query<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
         self.pool.with(|connection| ask(connection).map_err(|error| from_sqlite(self.pool.path(), &error)))
     }
 }

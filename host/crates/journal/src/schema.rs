@@ -71,7 +71,8 @@ CREATE TABLE blobs (
 /// Version 3: `cache` has results that later runs may use again.
 ///
 /// Version 4: runs are found by flow and time; `node_stats` sums up attempts, as far as `about` says that it has counted
-/// them; `purge` has the numbers of runs that are being deleted.
+/// them; `purge` has the numbers of runs that are being deleted. Deployments with their versions, the topics that start them, how
+/// far their triggers have come, and the messages that are to start runs.
 const MIGRATIONS: [&str; 3] = [
     "
 CREATE TABLE inbox (
@@ -131,6 +132,42 @@ CREATE TABLE about (
     key TEXT PRIMARY KEY,
     value NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE deployments (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (name, version)
+) WITHOUT ROWID;
+CREATE TABLE deployment_topics (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    item TEXT NOT NULL,
+    pattern TEXT NOT NULL
+);
+CREATE INDEX deployment_topics_by_version ON deployment_topics (name, version);
+CREATE TABLE deployed (
+    name TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    paused INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE trigger_marks (
+    name TEXT NOT NULL,
+    item TEXT NOT NULL,
+    mark INTEGER NOT NULL,
+    run TEXT,
+    PRIMARY KEY (name, item)
+) WITHOUT ROWID;
+CREATE TABLE fired (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    item TEXT NOT NULL,
+    id TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (name, item, id)
+);
+CREATE INDEX fired_by_item ON fired (name, item, no);
 ",
 ];
 

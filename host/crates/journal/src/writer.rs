@@ -15,6 +15,7 @@ use engine::ports::JournalError;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use crate::chain::{self, Hash, Link};
+use crate::deploy;
 use crate::mail;
 use crate::problem::{from_sqlite, unavailable};
 use crate::queue::{Answer, Job, Queue, Work};
@@ -197,6 +198,10 @@ impl<'c> Writer<'c> {
                 Work::Blob { digest, bytes } => self.blob(*digest, bytes)?,
                 Work::Mail(write) => {
                     mail::write(self.connection, write, now())?;
+                    Ok(())
+                }
+                Work::Deploy(write) => {
+                    deploy::write(self.connection, write, now())?;
                     Ok(())
                 }
                 Work::Cache { key, text, at } => self.cache(*key, text, *at)?,

@@ -29,7 +29,14 @@ const ABSENT: [(&str, &[&str], &str); 10] = [
 const PRESENT: [&str; 1] = ["host/crates/catalog/src/json/document.rs"];
 
 /// Files that may derive serde's traits: stored or configured forms.
-const WIRE: [&str; 4] = ["wire", "host/src/config.rs", "host/src/cli.rs", "host/src/program.rs"];
+const WIRE: [&str; 6] = [
+    "wire",
+    "host/src/config.rs",
+    "host/src/cli.rs",
+    "host/src/program.rs",
+    "host/src/serve/protocol.rs",
+    "host/src/serve/deployment.rs",
+];
 
 /// Checks all sources.
 pub(crate) fn check(root: &Path) -> anyhow::Result<Vec<String>> {

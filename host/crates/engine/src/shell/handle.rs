@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::task::RunTask;
 use crate::core::{Blocked, Progress, Waiting};
-use crate::event::{Bill, CacheNote, Decision, Denial, Failure, RunId, RunOutcome, TaskId};
+use crate::event::{Bill, CacheNote, Decision, Denial, Failure, RunId, RunOutcome, TaskId, Timestamp};
 use crate::ports::{JournalError, Signal};
 
 /// So many updates wait for a slow reader before further ones are dropped.
@@ -110,6 +110,8 @@ pub struct RunReport {
     pub steps: u64,
     /// Attempts that ended, however.
     pub attempts: u64,
+    /// When the run would go on by itself if somebody drove it.
+    pub timer: Option<Timestamp>,
 }
 
 /// Why a run's task ended.
@@ -117,7 +119,7 @@ pub struct RunReport {
 pub enum RunEnd {
     /// The run has ended.
     Finished(RunOutcome),
-    /// Nothing goes on until somebody resumes the run, decides about these steps, or gives a signal.
+    /// Nothing goes on until somebody resumes the run, decides about these steps, or gives a signal; or the run was parked.
     Paused {
         /// Steps with an unknown outcome.
         blocked: Vec<Blocked>,
@@ -133,6 +135,7 @@ pub(super) enum Request {
     Pause(String),
     Resume,
     Cancel(String),
+    Park,
     Decide(TaskId, Decision),
     Signal(Signal),
 }
@@ -208,6 +211,11 @@ impl RunHandle {
         self.ask(Request::Resume);
     }
 
+    /// Ends the task as soon as nothing of the run goes on, without a trace in its journal: it waits in the store.
+    pub fn park(&self) {
+        self.ask(Request::Park);
+    }
+
     /// Stops everything; the run ends as cancelled.
     pub fn cancel(&self, reason: impl Into<String>) {
         self.ask(Request::Cancel(reason.into()));
@@ -253,7 +261,7 @@ impl RunHandle {
         report.and_then(Result::ok).unwrap_or_else(|| {
             let what = "the engine failed and stopped the run; its journal is whole up to the last event".to_owned();
             let outcome = RunEnd::StoreFailed(JournalError::Damaged { run: self.id.clone(), what });
-            RunReport { id: self.id.clone(), outcome, bill: Bill::default(), steps: 0, attempts: 0 }
+            RunReport { id: self.id.clone(), outcome, bill: Bill::default(), steps: 0, attempts: 0, timer: None }
         })
     }
 }

@@ -105,6 +105,11 @@ impl Inbox {
         self.arrival.is_some() || !self.errands.is_empty()
     }
 
+    /// Whether something is on its way that has to be waited for.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.errands.is_empty()
+    }
+
     /// Waits for the next errand or for mail.
     pub(super) async fn next(&mut self) -> Result<Errand, JournalError> {
         let (arrival, errands) = (&mut self.arrival, &mut self.errands);

@@ -51,6 +51,8 @@ pub(super) struct RunTask {
     listening: bool,
     /// Nothing is to begin, whatever was handed out.
     pausing: Arc<AtomicBool>,
+    /// The task is to end when nothing of the run goes on.
+    parking: bool,
     decisions: Vec<(TaskId, Decision)>,
     actions: Vec<Action>,
     end: Option<RunEnd>,
@@ -73,6 +75,7 @@ impl RunTask {
             outlets,
             listening: true,
             pausing: Arc::default(),
+            parking: false,
             decisions: Vec::new(),
             actions: Vec::new(),
             end: None,
@@ -106,9 +109,6 @@ impl RunTask {
     /// Accounts for what the last owner left.
     pub(super) fn recover(&mut self) {
         self.run.recover(self.parts.clock.now(), &mut self.actions);
-        if self.run.is_paused() {
-            self.input(Input::Resume);
-        }
     }
 
     fn input(&mut self, input: Input) {
@@ -119,6 +119,9 @@ impl RunTask {
     pub(super) async fn drive(mut self) -> RunReport {
         let mut outcome = loop {
             self.perform().await;
+            if self.parking && self.is_quiet() {
+                self.park();
+            }
             if let Some(end) = self.end.take() {
                 break end;
             }
@@ -132,7 +135,29 @@ impl RunTask {
         }
         self.outlets.tell(Update::Ended);
         let totals = self.run.totals();
-        RunReport { id: self.run.id().clone(), outcome, bill: totals.bill, steps: totals.steps, attempts: totals.attempts }
+        let timer = self.timers.next().filter(|_| !self.run.is_paused());
+        let (id, bill, steps, attempts) = (self.run.id().clone(), totals.bill, totals.steps, totals.attempts);
+        RunReport { id, outcome, bill, steps, attempts, timer }
+    }
+
+    /// Whether nothing of the run is on its way.
+    fn is_quiet(&self) -> bool {
+        self.end.is_none()
+            && self.attempts.is_empty()
+            && self.appends.is_empty()
+            && self.run.running() == 0
+            && !self.run.has_fresh()
+            && !self.inbox.is_busy()
+    }
+
+    /// Leaves the run as it is, unless there is mail that it would take.
+    fn park(&mut self) {
+        if self.run.takes_mail() {
+            self.collect_mail();
+        }
+        if !self.run.has_fresh() && !self.inbox.is_busy() {
+            self.end.get_or_insert(RunEnd::Paused { blocked: self.run.blocked(), waiting: Vec::new() });
+        }
     }
 
     /// Performs what the core asks, until it asks for nothing.
@@ -332,6 +357,7 @@ impl RunTask {
                 self.pausing.store(false, Ordering::Relaxed);
                 self.input(Input::Resume);
             }
+            Some(Request::Park) => self.parking = true,
             Some(Request::Cancel(reason)) => self.input(Input::Cancel { reason }),
             Some(Request::Signal(signal)) => self.input(Input::Mail(Mail::Signal(signal))),
             Some(Request::Decide(task, decision)) => {

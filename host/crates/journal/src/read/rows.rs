@@ -98,6 +98,19 @@ pub struct RunRow {
     pub failure_path: Option<String>,
 }
 
+/// A run that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenRun {
+    /// Its id.
+    pub id: RunId,
+    /// What it is doing.
+    pub status: RunStatus,
+    /// The host that owns it.
+    pub owner: String,
+    /// Why it is paused or being cancelled.
+    pub reason: Option<String>,
+}
+
 /// An event as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRow {
@@ -167,6 +180,17 @@ fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         updated: timestamp(row.get(12)?),
         last_seq: Seq::try_from(row.get::<_, i64>(13)?).unwrap_or_default(),
     })
+}
+
+/// All runs that have not ended.
+pub(super) fn open_runs(connection: &Connection) -> rusqlite::Result<Vec<OpenRun>> {
+    let sql = "SELECT id, status, owner, reason FROM runs WHERE status IN ('running', 'paused', 'cancelling') ORDER BY no";
+    let open = |row: &Row<'_>| {
+        let status: String = row.get(1)?;
+        let status = RunStatus::from_str(&status).map_err(|()| unexpected(1, format!("unknown status `{status}`")))?;
+        Ok(OpenRun { id: RunId(row.get::<_, String>(0)?.into()), status, owner: row.get(2)?, reason: row.get(3)? })
+    };
+    connection.prepare_cached(sql)?.query_map([], open)?.collect()
 }
 
 fn unexpected(column: usize, what: String) -> rusqlite::Error {

@@ -92,6 +92,42 @@ CREATE TABLE about (
     key TEXT PRIMARY KEY,
     value NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE deployments (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (name, version)
+) WITHOUT ROWID;
+CREATE TABLE deployment_topics (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    item TEXT NOT NULL,
+    pattern TEXT NOT NULL
+);
+CREATE INDEX deployment_topics_by_version ON deployment_topics (name, version);
+CREATE TABLE deployed (
+    name TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    paused INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE trigger_marks (
+    name TEXT NOT NULL,
+    item TEXT NOT NULL,
+    mark INTEGER NOT NULL,
+    run TEXT,
+    PRIMARY KEY (name, item)
+) WITHOUT ROWID;
+CREATE TABLE fired (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    item TEXT NOT NULL,
+    id TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (name, item, id)
+);
+CREATE INDEX fired_by_item ON fired (name, item, no);
 INSERT INTO runs VALUES (1, 'large', 'all kinds', 'sha256:0101010101010101010101010101010101010101010101010101010101010101', 'sha256:0202020202020202020202020202020202020202020202020202020202020202', 'succeeded', 'host-1', 1700000000001, 1700000000003, 1700000000003, '{"team":"docs","a":"first \"a\""}', NULL, NULL, NULL);
 INSERT INTO events VALUES (1, 1, 1, 0, 1700000000001, 'run-started', '', '{"v":1,"flow":"all kinds","plan":"sha256:0101010101010101010101010101010101010101010101010101010101010101","program":"sha256:0202020202020202020202020202020202020202020202020202020202020202","input":{"folder":{"value":"/home/me/docs"},"count":{"value":"18446744073709551615"}},"labels":{"team":"docs","a":"first \"a\""},"semantics":1,"permitted":["read /home/me/docs"],"host":"host-1"}', X'9CC38C7C66778429EF3853D86825935D95C4C551A891F37E87B841D255493AA5');
 INSERT INTO events VALUES (2, 1, 2, 1, 1700000000002, 'attempt-succeeded', 'main/step', '{"v":1,"task":0,"number":1,"output":{"blob":"sha256:45406b0f68180dbbe0a508445b4971d835dabe1109aabea97cb3e3773912f166","size":16402},"bill":{"fuel":0,"peak_memory":0,"wall":0,"host_calls":0,"bytes_in":0,"bytes_out":0}}', X'CD2D50C0E8121EA9819705F8A1D5CA98B80EE7DC20FE8BA9B6F5AF8CAED76AA8');

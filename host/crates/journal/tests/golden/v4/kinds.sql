@@ -92,6 +92,42 @@ CREATE TABLE about (
     key TEXT PRIMARY KEY,
     value NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE deployments (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (name, version)
+) WITHOUT ROWID;
+CREATE TABLE deployment_topics (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    item TEXT NOT NULL,
+    pattern TEXT NOT NULL
+);
+CREATE INDEX deployment_topics_by_version ON deployment_topics (name, version);
+CREATE TABLE deployed (
+    name TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    paused INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE trigger_marks (
+    name TEXT NOT NULL,
+    item TEXT NOT NULL,
+    mark INTEGER NOT NULL,
+    run TEXT,
+    PRIMARY KEY (name, item)
+) WITHOUT ROWID;
+CREATE TABLE fired (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    item TEXT NOT NULL,
+    id TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (name, item, id)
+);
+CREATE INDEX fired_by_item ON fired (name, item, no);
 INSERT INTO runs VALUES (1, 'all', 'all kinds', 'sha256:0101010101010101010101010101010101010101010101010101010101010101', 'sha256:0202020202020202020202020202020202020202020202020202020202020202', 'failed', 'host-2', 1700000000001, 1700000000021, 1700000000021, '{"team":"docs","a":"first \"a\""}', 'a "quoted"\
 text ✓', 'invalid_input', 'main/step[4]');
 INSERT INTO runs VALUES (2, 'unfinished', 'all kinds', 'sha256:0101010101010101010101010101010101010101010101010101010101010101', 'sha256:0202020202020202020202020202020202020202020202020202020202020202', 'paused', 'host-1', 1700000000001, 1700000000010, NULL, '{"team":"docs","a":"first \"a\""}', 'the outcome of a step is unknown', NULL, NULL);

@@ -92,6 +92,42 @@ CREATE TABLE about (
     key TEXT PRIMARY KEY,
     value NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE deployments (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (name, version)
+) WITHOUT ROWID;
+CREATE TABLE deployment_topics (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    item TEXT NOT NULL,
+    pattern TEXT NOT NULL
+);
+CREATE INDEX deployment_topics_by_version ON deployment_topics (name, version);
+CREATE TABLE deployed (
+    name TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    paused INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE trigger_marks (
+    name TEXT NOT NULL,
+    item TEXT NOT NULL,
+    mark INTEGER NOT NULL,
+    run TEXT,
+    PRIMARY KEY (name, item)
+) WITHOUT ROWID;
+CREATE TABLE fired (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    item TEXT NOT NULL,
+    id TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (name, item, id)
+);
+CREATE INDEX fired_by_item ON fired (name, item, no);
 INSERT INTO runs VALUES (1, 'retried', 'all kinds', 'sha256:0303030303030303030303030303030303030303030303030303030303030303', 'sha256:0404040404040404040404040404040404040404040404040404040404040404', 'running', 'host-1', 1700000000001, 1700000000003, NULL, '{"team":"docs","a":"first \"a\""}', NULL, NULL, NULL);
 INSERT INTO events VALUES (1, 1, 1, 0, 1700000000001, 'run-started', '', '{"v":1,"flow":"all kinds","plan":"sha256:0101010101010101010101010101010101010101010101010101010101010101","program":"sha256:0202020202020202020202020202020202020202020202020202020202020202","input":{"folder":{"value":"/home/me/docs"},"count":{"value":"18446744073709551615"}},"labels":{"team":"docs","a":"first \"a\""},"semantics":1,"permitted":["read /home/me/docs"],"host":"host-1","origin":{"run":"before","from":["main/step","main/\"b\"[3]"],"repeats":true,"results":[{"path":"main/a","key":"sha256:0909090909090909090909090909090909090909090909090909090909090909","output":{"value":1}},{"path":"main/large","key":"sha256:0909090909090909090909090909090909090909090909090909090909090909","output":{"blob":"sha256:45406b0f68180dbbe0a508445b4971d835dabe1109aabea97cb3e3773912f166","size":16402}}]}}', X'FA2AB30F86FF52453C77F14FA6E3297F2099A564A28C5B49F32C44181F5011BD');
 INSERT INTO events VALUES (2, 1, 2, 1, 1700000000002, 'attempt-succeeded', 'main/large', '{"v":1,"task":0,"number":1,"output":{"blob":"sha256:45406b0f68180dbbe0a508445b4971d835dabe1109aabea97cb3e3773912f166","size":16402},"bill":{"fuel":0,"peak_memory":0,"wall":0,"host_calls":0,"bytes_in":0,"bytes_out":0},"cache":"reused"}', X'DEEF05A5E7CD7243662766AD21BFF78D652A840BD981F8D2B2D61E63A8F62E1E');

@@ -1,0 +1,94 @@
+//! `host wait`: waits for the end of a run that another process drives.
+
+use std::time::{Duration, Instant};
+
+use engine::event::{Bill, EventBody};
+use engine::shell::{RunEnd, RunReport};
+use journal::{AttemptState, Reader, RunRow, RunStatus};
+
+use crate::cli::{Global, WaitArgs};
+use crate::commands::list::Listed;
+use crate::commands::{drive, session};
+use crate::config::{Config, parse_duration};
+use crate::exit::{Exit, Problem};
+use crate::output::Output;
+use crate::owner;
+use crate::serve::DRAINED;
+
+/// How often the store is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A run that nobody drives for so long is not waited for: a service that is started again takes less.
+const ABANDONED: Duration = Duration::from_secs(5);
+
+/// Waits and exits as `host run` would have.
+pub(crate) fn run(output: Output, global: &Global, args: &WaitArgs) -> Result<Exit, Problem> {
+    let config = Config::load(global)?;
+    let until = args.timeout.as_deref().map(parse_duration).transpose()?.map(|timeout| Instant::now() + timeout);
+    let reader = session::open_reader(&config)?;
+    let run = reader.find(&args.run)?.id;
+    let mut watch = Watch::new(&config);
+    loop {
+        let row = reader.find(&run.0)?;
+        if let Some(end) = watch.end(output, &reader, row)? {
+            return Ok(end);
+        }
+        if until.is_some_and(|until| Instant::now() >= until) {
+            let listed = Listed::of(&reader, &config.store.path, reader.find(&run.0)?)?;
+            let waits = listed.waiting.map(|what| format!("; it waits for {what}")).unwrap_or_default();
+            return Err(Problem::new(Exit::Waiting, format!("run `{run}` has not ended by now{waits}")));
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Looks whether a run is over.
+pub(crate) struct Watch<'a> {
+    config: &'a Config,
+    abandoned: Option<Instant>,
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) fn new(config: &'a Config) -> Self {
+        Self { config, abandoned: None }
+    }
+
+    /// Prints the end of a run that has ended, or that nobody moves.
+    pub(crate) fn end(&mut self, output: Output, reader: &Reader, row: RunRow) -> Result<Option<Exit>, Problem> {
+        if row.status.is_end() {
+            return drive::finish(output, &ended(reader, row)?, 0, false).map(Some);
+        }
+        if row.status == RunStatus::Paused && row.reason.as_deref() != Some(DRAINED) {
+            let reason = row.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+            let problem = Problem::new(Exit::Waiting, format!("run `{}` is paused{reason}", row.id));
+            return Err(problem.help(format!("go on with `host resume {}`", row.id)));
+        }
+        if owner::is_alive(&self.config.store.path, &row.owner) {
+            self.abandoned = None;
+        } else if self.abandoned.get_or_insert_with(Instant::now).elapsed() > ABANDONED {
+            let problem = Problem::new(Exit::Waiting, format!("nobody drives run `{}`", row.id));
+            return Err(problem.help(format!("go on with it with `host resume {}`, or start `host serve`", row.id)));
+        }
+        Ok(None)
+    }
+}
+
+/// The report of a run that has ended, out of the store.
+fn ended(reader: &Reader, row: RunRow) -> Result<RunReport, Problem> {
+    let damaged = || Problem::new(Exit::Store, format!("the journal of run `{}` does not end with its end", row.id));
+    let last = reader.load_prefix(&row.id)?.events.pop().ok_or_else(damaged)?;
+    let EventBody::RunEnded { outcome } = last.body else { return Err(damaged()) };
+    let (mut bill, mut steps, mut attempts) = (Bill::default(), 0, 0);
+    for attempt in reader.attempts(&row.id)? {
+        attempts += u64::from(attempt.state != AttemptState::Running);
+        steps += u64::from(attempt.state == AttemptState::Succeeded);
+        let used = attempt.bill.unwrap_or_default();
+        bill.fuel = bill.fuel.saturating_add(used.fuel);
+        bill.peak_memory = bill.peak_memory.max(used.peak_memory);
+        bill.wall = bill.wall.saturating_add(used.wall);
+        bill.host_calls = bill.host_calls.saturating_add(used.host_calls);
+        bill.bytes_in = bill.bytes_in.saturating_add(used.bytes_in);
+        bill.bytes_out = bill.bytes_out.saturating_add(used.bytes_out);
+    }
+    Ok(RunReport { id: row.id, outcome: RunEnd::Finished(outcome), bill, steps, attempts, timer: None })
+}

@@ -1,0 +1,152 @@
+//! `host serve`: keeps the runs of a store going without a terminal, and starts runs when triggers say so.
+//!
+//! # Steps
+//!
+//! 1. [`serve`] takes the store's service lock, opens store, sandbox and engine, and starts the parts below.
+//! 2. `service` is the one loop that owns the runs: which are in memory, which are parked, which wait for their turn.
+//! 3. `driver` takes one run from its journal to its end, or to where nothing goes on.
+//! 4. `programs` makes the program of each run ready, once for all runs of it.
+//! 5. `mail` notices letters to runs, whether they are in memory or not.
+//! 6. `submit` starts a run, durably and once; `socket` takes submissions and questions, in the form of `protocol`.
+//! 7. `triggers` starts the runs of deployments: by `schedule`, by message, and, over `webhook`, by HTTP.
+//! 8. `client` is the other end of the socket, for the commands.
+
+pub(crate) mod client;
+pub(crate) mod deployment;
+mod driver;
+mod lock;
+mod log;
+mod mail;
+mod programs;
+pub(crate) mod protocol;
+mod runs;
+pub(crate) mod schedule;
+mod service;
+mod socket;
+mod submit;
+mod triggers;
+mod webhook;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::LocalBus;
+use engine::ports::{MailStore, SystemClock};
+use engine::shell::{Engine, EngineConfig};
+use journal::{Reader, SqliteJournal};
+use sandbox::Sandbox;
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
+
+use crate::commands::session;
+use crate::config::Config;
+use crate::exit::{Exit, Problem};
+use crate::output::Output;
+use crate::owner::Owner;
+use log::Log;
+use programs::Programs;
+use service::Event;
+
+pub(crate) use service::DRAINED;
+
+/// What the command line says about the service.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Where its socket is.
+    pub(crate) socket: PathBuf,
+    /// Where it takes webhooks.
+    pub(crate) listen: Option<SocketAddr>,
+    /// How long running steps may take to end when it is stopped.
+    pub(crate) drain: Duration,
+    /// Runs in memory at most.
+    pub(crate) keep: u32,
+    pub(crate) parallel: Option<u32>,
+    pub(crate) durability: Option<crate::cli::Durability>,
+}
+
+/// What all parts of the service share.
+struct Parts {
+    config: Config,
+    journal: Arc<SqliteJournal>,
+    reader: Reader,
+    sandbox: Sandbox,
+    engine: Engine,
+    bus: LocalBus,
+    programs: Programs,
+    /// For runs in memory.
+    places: Arc<Semaphore>,
+    events: mpsc::UnboundedSender<Event>,
+    /// There may be new mail, or a message for a trigger.
+    published: Arc<Notify>,
+    /// Deployments may have changed.
+    deployed: Notify,
+    /// True when nothing new is to start.
+    stopping: watch::Sender<bool>,
+    log: Log,
+}
+
+impl Parts {
+    fn tell(&self, event: Event) {
+        // The service is the last to go; what nobody takes any more is in the store.
+        drop(self.events.send(event));
+    }
+
+    fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Ends when the service stops.
+    async fn stopped(&self) {
+        let mut stopping = self.stopping.subscribe();
+        drop(stopping.wait_for(|stopping| *stopping).await);
+    }
+}
+
+/// Runs the service until it is told to stop.
+pub(crate) fn serve(output: Output, config: Config, settings: &Settings) -> Result<Exit, Problem> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::new(Exit::Store, format!("no runtime: {error}")))?;
+    let journal = session::open_store(&config, settings.durability)?;
+    let _only = lock::Lock::take(&config.store.path)?;
+    let owner = Owner::take(&config.store.path)?;
+    let (events, inbox) = mpsc::unbounded_channel();
+    let parts = Arc::new(parts(output, config, settings, journal, &owner, events)?);
+    let exit = runtime.block_on(service::run(Arc::clone(&parts), settings, inbox));
+    // Attempts that were not waited for are not to hold the process up.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    exit
+}
+
+fn parts(
+    output: Output,
+    config: Config,
+    settings: &Settings,
+    journal: Arc<SqliteJournal>,
+    owner: &Owner,
+    events: mpsc::UnboundedSender<Event>,
+) -> Result<Parts, Problem> {
+    let engine_config = EngineConfig { host: owner.name(), ..session::engine_config(&config, settings.parallel)? };
+    let sandbox = session::open_sandbox()?;
+    let published = Arc::new(Notify::new());
+    let bus = LocalBus::watched(Arc::clone(&journal) as Arc<dyn MailStore>, Arc::clone(&published));
+    let shared = Arc::clone(&journal);
+    let engine = Engine::with_bus(Arc::new(sandbox.clone()), shared, Arc::new(SystemClock), Arc::new(bus.clone()), engine_config);
+    Ok(Parts {
+        reader: journal.reader(),
+        config,
+        journal,
+        sandbox,
+        engine,
+        bus,
+        programs: Programs::default(),
+        places: Arc::new(Semaphore::new(usize::try_from(settings.keep).unwrap_or(Semaphore::MAX_PERMITS))),
+        events,
+        published,
+        deployed: Notify::new(),
+        stopping: watch::Sender::new(false),
+        log: Log::new(output),
+    })
+}

@@ -1,0 +1,295 @@
+//! The loop that owns the runs: everything that happens comes here and is answered at once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use engine::event::{RunId, RunOutcome, Timestamp};
+use engine::ports::{Clock, JournalError, SystemClock};
+use engine::shell::{RunEnd, RunHandle, RunReport, Update};
+use journal::RunStatus;
+use serde_json::{Value, json};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::driver::{self, Ask, Begin, Over};
+use super::runs::Runs;
+use super::{Parts, Settings, mail, socket, triggers, webhook};
+use crate::exit::{Exit, Problem};
+use crate::owner;
+
+/// Why a run is paused that the next service resumes.
+pub(crate) const DRAINED: &str = "the service was stopped; the next one goes on with it";
+
+/// So many runs are taken out of their journals at the same time.
+const TAKEN_UP: usize = 8;
+
+/// When a run is tried again whose store failed.
+const STORE_PATIENCE: u64 = 10_000;
+
+/// Something that happened.
+pub(super) enum Event {
+    /// A run was started in a place in memory.
+    Started(RunHandle, OwnedSemaphorePermit),
+    /// A run was started and has no place yet.
+    Queued(RunId),
+    /// A run is out of its journal, or cannot be taken out.
+    TakenUp,
+    /// A run in memory waits, or goes on.
+    Idle(RunId, bool),
+    /// There are letters for these runs.
+    Mail(Vec<RunId>),
+    /// Somebody wants to see what happens to a run.
+    Follow(RunId, mpsc::Sender<Update>, oneshot::Sender<bool>),
+    /// Somebody wants to know how the service is.
+    Status(oneshot::Sender<Value>),
+    /// Somebody wants the service to end.
+    Stop,
+}
+
+/// Runs the service until it is told to stop and has drained.
+pub(super) async fn run(parts: Arc<Parts>, settings: &Settings, inbox: mpsc::UnboundedReceiver<Event>) -> Result<Exit, Problem> {
+    let signals = |kind| signal(kind).map_err(|error| Problem::new(Exit::Store, format!("signals cannot be received: {error}")));
+    let (interrupts, terminations) = (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
+    let mut background = JoinSet::new();
+    let listener = socket::bind(&settings.socket)?;
+    let webhooks = match settings.listen {
+        Some(address) => Some(webhook::bind(address).await?),
+        None => None,
+    };
+    let mut service = Service::new(Arc::clone(&parts), settings);
+    service.recover()?;
+    background.spawn(mail::watch(Arc::clone(&parts)));
+    background.spawn(triggers::watch(Arc::clone(&parts)));
+    background.spawn(socket::listen(Arc::clone(&parts), listener));
+    if let Some((listener, address)) = webhooks {
+        parts.log.note("listening", &[("http", &address.to_string())]);
+        background.spawn(webhook::listen(Arc::clone(&parts), listener));
+    }
+    parts.log.note(
+        "serving",
+        &[("store", &parts.config.store.path.display().to_string()), ("socket", &settings.socket.display().to_string())],
+    );
+    service.serve(inbox, interrupts, terminations, &mut background).await;
+    background.shutdown().await;
+    drop(std::fs::remove_file(&settings.socket));
+    parts.log.note("stopped", &[]);
+    Ok(Exit::Done)
+}
+
+/// The runs and who drives them.
+struct Service {
+    parts: Arc<Parts>,
+    drain: Duration,
+    since: Timestamp,
+    runs: Runs,
+    drivers: JoinSet<Over>,
+    /// Runs that are being taken out of their journals.
+    taking_up: usize,
+    /// When it gives up to wait for what runs.
+    deadline: Option<Instant>,
+    ended: u64,
+    failed: u64,
+}
+
+impl Service {
+    fn new(parts: Arc<Parts>, settings: &Settings) -> Self {
+        Self {
+            parts,
+            drain: settings.drain,
+            since: SystemClock.now(),
+            runs: Runs::default(),
+            drivers: JoinSet::new(),
+            taking_up: 0,
+            deadline: None,
+            ended: 0,
+            failed: 0,
+        }
+    }
+
+    /// Takes over every run that nobody drives. Paused ones are only noted: they need nothing until mail comes.
+    fn recover(&mut self) -> Result<(), Problem> {
+        let store = self.parts.config.store.path.clone();
+        let (mut taken, mut others) = (0_usize, 0_usize);
+        for run in self.parts.reader.open_runs()? {
+            if owner::is_alive(&store, &run.owner) {
+                others += 1;
+                continue;
+            }
+            taken += 1;
+            let goes_on = run.status != RunStatus::Paused || run.reason.as_deref() == Some(DRAINED);
+            if goes_on { self.runs.enqueue(run.id) } else { self.runs.park(run.id, None) }
+        }
+        self.parts.log.note("recovering", &[("runs", &taken.to_string()), ("driven-by-others", &others.to_string())]);
+        self.fill();
+        Ok(())
+    }
+
+    async fn serve(
+        &mut self,
+        mut inbox: mpsc::UnboundedReceiver<Event>,
+        mut interrupts: Signal,
+        mut terminations: Signal,
+        background: &mut JoinSet<()>,
+    ) {
+        loop {
+            let now = SystemClock.now();
+            let due = self.runs.next_due().map(|at| Duration::from_millis(at.0.saturating_sub(now.0)));
+            tokio::select! {
+                Some(event) = inbox.recv() => self.event(event),
+                Some(over) = self.drivers.join_next(), if !self.drivers.is_empty() => self.over(over.ok()),
+                Some(_) = background.join_next(), if self.deadline.is_none() => {
+                    self.parts.log.problem("part-failed", &[("why", "a part of the service ended; it stops to be started again")]);
+                    self.stop();
+                }
+                _ = interrupts.recv() => self.stop(),
+                _ = terminations.recv() => self.stop(),
+                () = sleep(due), if self.deadline.is_none() => {}
+                () = sleep(self.deadline.map(|at| at.saturating_duration_since(Instant::now()))) => {
+                    let left = self.runs.counts().active.to_string();
+                    self.parts.log.problem("drained-in-part", &[("left", &left)]);
+                    return;
+                }
+            }
+            self.wake_due();
+            self.fill();
+            if self.deadline.is_some() && self.drivers.is_empty() && inbox.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Started(handle, place) => {
+                self.parts.log.note("run-started", &[("run", &handle.id().0)]);
+                let id = handle.id().clone();
+                self.enter(id, Begin::Started(Box::new(handle)), place);
+            }
+            Event::Queued(run) => {
+                self.parts.log.note("run-started", &[("run", &run.0), ("place", "none yet")]);
+                self.runs.enqueue(run);
+            }
+            Event::TakenUp => self.taking_up = self.taking_up.saturating_sub(1),
+            Event::Idle(run, idle) => self.runs.note_idle(&run, idle),
+            Event::Mail(runs) => runs.into_iter().for_each(|run| self.mail(run)),
+            Event::Follow(run, follower, answer) => drop(answer.send(self.runs.ask(&run, Ask::Follow(follower)))),
+            Event::Status(answer) => drop(answer.send(self.status())),
+            Event::Stop => self.stop(),
+        }
+    }
+
+    /// A run has letters: it is woken where it is, or taken into memory.
+    fn mail(&mut self, run: RunId) {
+        if self.runs.note_mail(&run) {
+            self.parts.bus.wake(&run);
+        } else if self.runs.has(&run) || self.is_abandoned(&run) {
+            self.runs.enqueue(run);
+        }
+    }
+
+    /// Whether nobody drives a run that has not ended.
+    fn is_abandoned(&self, run: &RunId) -> bool {
+        let row = self.parts.reader.find(&run.0);
+        row.is_ok_and(|row| row.id == *run && !row.status.is_end() && !owner::is_alive(&self.parts.config.store.path, &row.owner))
+    }
+
+    fn wake_due(&mut self) {
+        let now = SystemClock.now();
+        while self.deadline.is_none()
+            && let Some(run) = self.runs.take_due(now)
+        {
+            self.runs.enqueue(run);
+        }
+    }
+
+    /// Gives places to runs that want one; where there is none, those that only wait make room.
+    fn fill(&mut self) {
+        while self.deadline.is_none() && self.runs.wants_place() && self.taking_up < TAKEN_UP {
+            let Ok(place) = Arc::clone(&self.parts.places).try_acquire_owned() else {
+                while self.runs.leaving() < TAKEN_UP && self.runs.make_room() {}
+                return;
+            };
+            let Some(run) = self.runs.next() else { return };
+            self.taking_up += 1;
+            self.enter(run, Begin::Stored, place);
+        }
+    }
+
+    fn enter(&mut self, run: RunId, begin: Begin, place: OwnedSemaphorePermit) {
+        let asks = self.runs.enter(run.clone());
+        if self.deadline.is_some() {
+            self.runs.ask(&run, Ask::Drain);
+        }
+        self.drivers.spawn(driver::drive(Arc::clone(&self.parts), run, begin, place, asks));
+    }
+
+    fn over(&mut self, over: Option<Over>) {
+        // A driver does not panic; if one did, its run is abandoned and the next service takes it up.
+        let Some(Over { id, end }) = over else { return };
+        let has_mail = self.runs.leave(&id);
+        self.parts.bus.release(&id);
+        match end {
+            Ok(report) => self.report(id, report, has_mail),
+            Err(problem) => self.parts.log.problem("run-skipped", &[("run", &id.0), ("why", &problem.message)]),
+        }
+    }
+
+    fn report(&mut self, id: RunId, report: RunReport, has_mail: bool) {
+        let log = self.parts.log;
+        match report.outcome {
+            RunEnd::Finished(outcome) => {
+                self.ended += 1;
+                self.failed += u64::from(!matches!(outcome, RunOutcome::Succeeded(_)));
+                match outcome {
+                    RunOutcome::Succeeded(_) => log.note("run-succeeded", &[("run", &id.0)]),
+                    RunOutcome::Cancelled => log.note("run-cancelled", &[("run", &id.0)]),
+                    RunOutcome::Failed { failure, path } => log.note(
+                        "run-failed",
+                        &[("run", &id.0), ("path", &path), ("kind", failure.kind.name()), ("why", &failure.message)],
+                    ),
+                }
+            }
+            RunEnd::Paused { .. } if has_mail && self.deadline.is_none() => self.runs.enqueue(id),
+            RunEnd::Paused { .. } => self.runs.park(id, report.timer),
+            RunEnd::StoreFailed(JournalError::Unavailable(why)) => {
+                log.problem("store-failed", &[("run", &id.0), ("why", &why)]);
+                self.runs.park(id, Some(Timestamp(SystemClock.now().0.saturating_add(STORE_PATIENCE))));
+            }
+            RunEnd::StoreFailed(error) => log.problem("run-lost", &[("run", &id.0), ("why", &error.to_string())]),
+        }
+    }
+
+    /// Starts nothing new from now on. Whoever asks again does not want to wait.
+    fn stop(&mut self) {
+        if self.deadline.is_some() {
+            self.parts.log.problem("stopped-at-once", &[]);
+            std::process::exit(i32::from(Exit::Interrupted.code()));
+        }
+        self.deadline = Some(Instant::now() + self.drain);
+        self.parts.stopping.send_replace(true);
+        self.parts.log.note("draining", &[("runs", &self.runs.counts().active.to_string())]);
+        self.runs.drain();
+    }
+
+    fn status(&self) -> Value {
+        let counts = self.runs.counts();
+        json!({
+            "process": std::process::id(),
+            "since": crate::output::time(self.since),
+            "store": self.parts.config.store.path,
+            "state": if self.deadline.is_some() { "draining" } else { "serving" },
+            "runs": { "active": counts.active, "idle": counts.idle, "parked": counts.parked, "queued": counts.queued },
+            "ended": self.ended,
+            "failed": self.failed,
+        })
+    }
+}
+
+/// Sleeps for so long, or for ever.
+async fn sleep(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => tokio::time::sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,120 @@
+//! Starts runs, durably and once.
+
+use std::sync::Arc;
+
+use catalog::Value;
+use engine::event::{EventBody, RunId};
+use engine::ports::JournalError;
+use engine::shell::{EngineError, NewRun};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::Parts;
+use super::programs::Loaded;
+use super::protocol::Submission;
+use super::service::Event;
+use crate::commands::{documents, run};
+use crate::exit::{Exit, Problem};
+use crate::{inputs, program};
+
+/// The longest id of a submission in bytes.
+const MAX_ID: usize = 512;
+
+/// The label that a run has of its submission.
+const LABEL: &str = "submission";
+
+/// Whether a submission started a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begun {
+    New,
+    /// The same was submitted before.
+    Known,
+}
+
+/// Starts the run of a submission. When it says so, the run is in the store, and goes on whatever happens here.
+pub(super) async fn submit(parts: &Arc<Parts>, submission: Submission) -> Result<serde_json::Value, Problem> {
+    let wrong = |what: String| Problem::usage(format!("the submission cannot be used: {what}"));
+    let digest = program::parse_digest(&submission.program)
+        .ok_or_else(|| wrong(format!("`{}` is not the digest of a program", submission.program)))?;
+    if submission.id.as_ref().is_some_and(|id| id.is_empty() || id.len() > MAX_ID) {
+        return Err(wrong(format!("its id must have between 1 and {MAX_ID} bytes")));
+    }
+    let loaded = parts.programs.get(parts, digest).await?;
+    let input = loaded.plan.flows.get(loaded.plan.entry).map(|flow| inputs::of_fields(&submission.input, flow));
+    let input = input.ok_or_else(|| wrong("its program has no flow".to_owned()))??;
+    let mut labels: Vec<(String, String)> = submission.labels.into_iter().collect();
+    let id = match &submission.id {
+        Some(id) => {
+            labels.push((LABEL.to_owned(), id.clone()));
+            derived_id(id)
+        }
+        None => run::new_id(),
+    };
+    let plan = Arc::clone(&loaded.plan);
+    let new =
+        NewRun { id: id.clone(), plan, program: digest, input: input.clone(), labels, permitted: submission.allow, origin: None };
+    let begun = begin(parts, &loaded, new).await?;
+    if begun == Begun::Known {
+        let asked = submission.id.as_deref().unwrap_or_default();
+        compare(parts, &id, asked, &submission.program, &input)?;
+    }
+    Ok(json!({ "run": &*id.0, "known": begun == Begun::Known }))
+}
+
+/// Makes a run durable, and lets it go on as soon as there is room for it.
+pub(super) async fn begin(parts: &Arc<Parts>, loaded: &Loaded, new: NewRun) -> Result<Begun, Problem> {
+    if parts.is_stopping() {
+        return Err(Problem::new(Exit::Store, "the service is stopping and starts nothing new")
+            .help("submit again when the next `host serve` runs"));
+    }
+    let id = new.id.clone();
+    let made = match Arc::clone(&parts.places).try_acquire_owned() {
+        Ok(place) => loaded.engine.start(new).await.map(|handle| Event::Started(handle, place)),
+        Err(_) => loaded.engine.create(new).await.map(|()| Event::Queued(id)),
+    };
+    match made {
+        Ok(event) => {
+            parts.tell(event);
+            Ok(Begun::New)
+        }
+        Err(EngineError::Journal(JournalError::Fenced { .. })) => Ok(Begun::Known),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The id of the run of a submission: the same each time. A hundred bits of a hash, so that two submissions never share one.
+pub(super) fn derived_id(submission: &str) -> RunId {
+    let hash = Sha256::digest(format!("flowhost submission 1\0{submission}"));
+    let letters = hash.iter().take(20).map(|byte| run::letter(*byte));
+    RunId(letters.collect::<String>().into())
+}
+
+/// Refuses a submission whose id was used for something else.
+fn compare(parts: &Parts, id: &RunId, asked: &str, program: &str, input: &[(String, Value)]) -> Result<(), Problem> {
+    let row = parts.reader.find(&id.0)?;
+    let prefix = parts.reader.load_prefix(id)?;
+    let Some(EventBody::RunStarted(started)) = prefix.events.first().map(|event| &event.body) else {
+        return Err(Problem::new(Exit::Store, format!("the journal of run `{id}` does not begin with its start")));
+    };
+    let before: Vec<_> = started.input.iter().map(|(name, value)| (name.clone(), documents::payload(value))).collect();
+    let now: Vec<_> = input.iter().map(|(name, value)| (name.clone(), catalog::json::to_json(value))).collect();
+    if row.program == program && before == now {
+        return Ok(());
+    }
+    let what = if row.program == program { "other input" } else { "another program" };
+    Err(Problem::usage(format!("the submission `{asked}` was used before with {what}, for run `{id}`"))
+        .help("each submission needs an id of its own; `host show` prints the run that has this one"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::derived_id;
+
+    #[test]
+    fn the_run_of_a_submission_always_has_the_same_id() {
+        assert_eq!(derived_id("order 1"), derived_id("order 1"));
+        assert_ne!(derived_id("order 1"), derived_id("order 2"));
+        assert_eq!(derived_id("").0.len(), 20);
+        assert!(derived_id("x").0.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()));
+    }
+}
