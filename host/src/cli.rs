@@ -64,6 +64,10 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Starts a new run that takes over the results of an ended one, and runs the rest again
     Retry(RetryArgs),
+    /// Changes settings of a step that has not begun, or input that nothing has used, in a run that goes on
+    Set(SetArgs),
+    /// Gives the result of a step that has not begun, which then does not run
+    Supply(SupplyArgs),
     /// Says what differs between two flows, and which runs of the old one can go on with the new one
     Diff(DiffArgs),
     /// Lets runs go on with another flow, where all that they have done fits it
@@ -338,6 +342,31 @@ pub(crate) struct RetryArgs {
     /// What a committed result survives
     #[arg(long, value_enum)]
     pub(crate) durability: Option<Durability>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetArgs {
+    /// The run's id, or an unambiguous beginning of it
+    pub(crate) run: String,
+    /// The step's path, such as `main/items[3]/text.profile`
+    pub(crate) path: Option<String>,
+    /// What changes: `retry=3`, `backoff=10s`, `timeout=30s`, `deadline=5m`, `priority=7`, `class=NAME`, `memory=64MiB`, `fuel=1_000_000`
+    #[arg(value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// A parameter of the flow that nothing has used yet
+    #[arg(long = "input", short, value_name = "NAME=VALUE")]
+    pub(crate) inputs: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SupplyArgs {
+    /// The run's id, or an unambiguous beginning of it
+    pub(crate) run: String,
+    /// The step's path
+    pub(crate) path: String,
+    /// Its result as JSON
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) value: String,
 }
 
 #[derive(Debug, Args)]

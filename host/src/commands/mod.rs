@@ -3,6 +3,7 @@
 mod archive;
 mod artifacts;
 mod backup;
+mod change;
 mod check;
 mod deploy;
 mod diff;
@@ -51,6 +52,8 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
         Command::Follow(args) => follow::run(output, &cli.global, args),
         Command::Deploy(args) => deploy::run(output, &cli.global, args),
         Command::Resume(args) => resume::run(output, &cli.global, args),
+        Command::Set(args) => change::set(output, &cli.global, args),
+        Command::Supply(args) => change::supply(output, &cli.global, args),
         Command::Diff(args) => diff::run(output, &cli.global, args),
         Command::Migrate(args) => migrate::run(output, &cli.global, args),
         Command::Retry(args) => retry::run(output, &cli.global, args),

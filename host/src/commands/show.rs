@@ -126,6 +126,7 @@ fn attempt_line(row: &AttemptRow) -> [String; 8] {
         Some(CacheNote::NoEntry) => "not in the cache: no entry",
         Some(CacheNote::Expired) => "not in the cache: expired",
         Some(CacheNote::Reused) => "reused from the run that is retried",
+        Some(CacheNote::Supplied) => "supplied by an operator",
     };
     let failure = row.failure.as_ref().map(|failure| format!("{}: {}", failure.kind, failure.message));
     let remark = failure.unwrap_or_else(|| cache.to_owned());

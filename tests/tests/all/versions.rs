@@ -238,6 +238,84 @@ fn a_migration_is_taken_back_while_nothing_was_done_that_only_the_new_flow_has()
 }
 
 #[test]
+fn what_has_not_begun_is_changed_and_supplied() {
+    let flow = WAITS.replace("folder: dir", "folder: dir, tail: string = \"t\"").replace("${a} ${go}", "${a} ${go} ${tail}");
+    let flow = flow
+        .replace("    b\n", "    let c = kit.check(3)\n    \"${b} ${c}\"\n")
+        .replace("let c = kit.check(3)", "let c = kit.check(3) after b");
+    let site = Site::new();
+    site.flow("old.flow", &flow);
+    site.write("folder/.keep", "");
+    let run =
+        site.host(["run", "old.flow", "--json", "-i", "folder=folder"]).expect(6).json()["run"].as_str().unwrap().to_owned();
+    let set = |args: &[&str]| site.host(["set", &run].into_iter().chain(args.iter().copied()));
+    set(&["main/b", "retry=2", "timeout=30s", "priority=-1", "memory=64MiB"]).expect(0);
+    set(&["--input", "tail=tea"]).expect(0);
+    site.host(["supply", &run, "main/c", "-8"]).expect(0);
+    for (args, code, reason) in [
+        (&["main/a", "retry=2"][..], 2, "`main/a` has ended"),
+        (&["main/x", "retry=2"], 2, "no step `main/x`"),
+        (&["main/b"], 2, "no setting"),
+        (&[], 2, "nothing is to be changed"),
+        (&["main/b", "retry"], 2, "KEY=VALUE"),
+        (&["main/b", "retry=-1"], 2, "not a value of `retry`"),
+        (&["main/b", "timeout=soon"], 2, "soon"),
+        (&["main/b", "class=large"], 2, "no class `large`"),
+        (&["main/b", "allow=http *"], 2, "the rights that it was started with"),
+        (&["main/b", "colour=red"], 2, "not a setting"),
+        (&["--input", "folder=."], 7, "names a folder"),
+        (&["--input", "tail"], 2, "has no `=`"),
+        (&["--input", "other=1"], 7, "no parameter `other`"),
+    ] {
+        let printed = set(args).expect(code);
+        assert!(printed.err.contains(reason), "{args:?}: {}", printed.err);
+    }
+    for (path, value, code) in [("main/c", "\"text\"", 7), ("main/c", "{", 7), ("main/a", "\"a\"", 7), ("main/x", "1", 7)] {
+        site.host(["supply", &run, path, value]).expect(code);
+    }
+    assert_eq!(finish(&site, &run).expect(0).json()["result"], "a x tea -8");
+    let shown = site.host(["show", &run, "--json"]).expect(0).json();
+    let supplied = shown["steps"].as_array().unwrap().iter().find(|step| step["path"] == "main/c").unwrap();
+    assert_eq!(supplied["cache"], "supplied");
+    let ended = site.host(["supply", &run, "main/c", "1"]).expect(2);
+    assert!(ended.err.contains("has ended"), "{}", ended.err);
+}
+
+#[test]
+fn a_run_that_is_driven_is_left_alone() {
+    let site = Site::new();
+    let slow = "use \"{plugins}/kit.wasm\" as kit\nflow main() -> u64 {\n    let a = kit.slow(20_000)\n    let b = kit.slow(a)\n    b\n}\n";
+    site.flow("old.flow", slow);
+    site.flow("new.flow", &slow.replace("20_000", "1"));
+    let mut child = site
+        .command(["run", "old.flow"])
+        .env("LLVM_PROFILE_FILE", site.path().join("killed.profraw"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    let run = loop {
+        let listed: Value = serde_json::from_str(&site.host(["ps", "--json"]).out).unwrap_or_default();
+        if let Some(run) = listed[0]["id"].as_str() {
+            break run.to_owned();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "the run does not get under way");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let driven: [&[&str]; 3] =
+        [&["set", &run, "main/b", "retry=1"], &["supply", &run, "main/b", "1"], &["migrate", &run, "--to", "new.flow"]];
+    for command in driven {
+        let printed = site.host(command).expect(2);
+        assert!(printed.err.contains("is being driven by"), "{command:?}: {}", printed.err);
+    }
+    child.kill().unwrap();
+    let _ = child.wait();
+    site.host(driven[2]).expect(0);
+    assert_eq!(site.host(["resume", &run, "--json"]).expect(0).json()["result"], 1);
+}
+
+#[test]
 fn wrong_commands_say_what_to_do() {
     let (site, run) = waiting(WAITS);
     assert!(site.host(["diff", &run, "new.flow"]).expect(0).out.starts_with("the flows are the same"));

@@ -3,6 +3,7 @@
 //! Ready, branch taken, item opened, retry scheduled and the like are not here: replaying these events
 //! derives them again. How events are written to disk is for the `journal` crate.
 
+mod change;
 mod migrated;
 mod origin;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use catalog::{Digest, FailureKind, Name, Value};
 
+pub use change::{Change, Settings};
 pub use migrated::{Migrated, Version};
 pub use origin::{Origin, Reusable};
 
@@ -180,6 +182,8 @@ pub enum EventBody {
         /// Its host name and process.
         host: Arc<str>,
     },
+    /// An operator changed something that has not begun.
+    Changed(Box<Change>),
     /// The run has another program; only appended while nobody owns it.
     Migrated(Box<Migrated>),
     /// Always the last event.
@@ -272,6 +276,8 @@ pub enum CacheNote {
     Expired,
     /// The value is that of the run that this one retries ([`Origin`]), and nothing was run.
     Reused,
+    /// An operator gave the value before the step began ([`Change::Result`]), and nothing was run.
+    Supplied,
 }
 
 impl CacheNote {
@@ -283,13 +289,14 @@ impl CacheNote {
             Self::NoEntry => "no-entry",
             Self::Expired => "expired",
             Self::Reused => "reused",
+            Self::Supplied => "supplied",
         }
     }
 
     /// The note with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Hit, Self::NoEntry, Self::Expired, Self::Reused].into_iter().find(|note| note.name() == name)
+        [Self::Hit, Self::NoEntry, Self::Expired, Self::Reused, Self::Supplied].into_iter().find(|note| note.name() == name)
     }
 }
 

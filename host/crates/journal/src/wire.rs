@@ -56,6 +56,8 @@ pub mod kind {
     pub const CANCEL_REQUESTED: &str = "cancel-requested";
     /// [`engine::event::EventBody::OwnerChanged`]
     pub const OWNER_CHANGED: &str = "owner-changed";
+    /// [`engine::event::EventBody::Changed`]
+    pub const CHANGED: &str = "changed";
     /// [`engine::event::EventBody::Migrated`]
     pub const MIGRATED: &str = "migrated";
     /// [`engine::event::EventBody::RunEnded`]

@@ -9,6 +9,7 @@
 //! engine finds what is ready by counting down and never by scanning.
 
 mod expr;
+mod reads;
 mod rules;
 mod target;
 mod trial;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use catalog::{FailureKind, Name, Type, Value};
 
-use crate::event::{Bill, CacheNote, Decision, Denial, Event, Failure, RunOutcome, RunStarted, Seq, TaskId, TimerId, Timestamp};
+use crate::event::{
+    Bill, CacheNote, Change, Decision, Denial, Event, Failure, RunOutcome, RunStarted, Seq, TaskId, TimerId, Timestamp,
+};
 use crate::ports::{Callable, GrantedCapability, Mail, Message, Outcome};
 
 /// What happens to a run.
@@ -52,6 +54,8 @@ pub enum Input {
     Mail(Mail),
     /// The bus has the message of an [`Action::Publish`].
     Published(TaskId),
+    /// An operator changes what has not begun; see [`crate::core::Run::check_change`].
+    Change(Box<Change>),
     /// An operator decided about a step; see [`crate::core::Run::check_decision`].
     Decide {
         /// Which step.

@@ -199,6 +199,14 @@ impl Run {
         }
     }
 
+    /// Whether a change can be made now: it concerns only what has not begun, and a value is of its type.
+    ///
+    /// # Errors
+    /// Says why not, for people.
+    pub fn check_change(&self, change: &crate::event::Change) -> Result<(), String> {
+        self.state.check_change(change)
+    }
+
     /// Takes an input. What comes out must be carried out in order; events come out with [`Run::flush`].
     pub fn handle(&mut self, input: Input, now: Timestamp, out: &mut Vec<Action>) {
         match input {
@@ -231,6 +239,11 @@ impl Run {
             }
             Input::Mail(mail) => self.receive(mail, now, out),
             Input::Published(task) => self.published(task, now),
+            Input::Change(change) => {
+                if !self.over() && self.state.check_change(&change).is_ok() {
+                    self.record(now, EventBody::Changed(change));
+                }
+            }
             Input::Decide { task, decision } => {
                 if self.check_decision(task, &decision).is_ok() {
                     self.decided.insert(task);

@@ -152,6 +152,12 @@ impl Twins {
                     None => TaskId::NONE,
                 };
             }
+            EventBody::Changed(change) => {
+                let (old, new) = (self.old.check_change(change), self.new.check_change(change));
+                if old.is_ok() {
+                    new.map_err(|reason| format!("what an operator changed cannot be changed in the new flow: {reason}"))?;
+                }
+            }
             EventBody::SignalReceived { .. }
             | EventBody::MessageReceived { .. }
             | EventBody::Paused { .. }

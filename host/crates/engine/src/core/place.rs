@@ -34,6 +34,11 @@ impl Place {
         found
     }
 
+    /// Its nodes from the entry flow on, each with what of it is meant.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (NodeId, Option<Role>)> + '_ {
+        self.0.iter().map(|part| (part.node, part.role))
+    }
+
     /// Whether it is in what takes something back.
     pub(super) fn is_undo(&self) -> bool {
         self.0.iter().any(|part| part.role == Some(Role::Undo))
@@ -80,17 +85,21 @@ impl<'p> After<'p> {
 
     /// Whether a region of a node only opens after another one of it.
     fn role_follows(&self, node: NodeId, role: Role, other: Role) -> bool {
-        let kind = self.plan.nodes.get(node).map(|node| &node.kind);
-        match (kind, role, other) {
-            (_, _, Role::Undo) => true,
-            (Some(NodeKind::Fold { .. }), Role::Index(own), Role::Index(other)) => other > own,
-            (Some(NodeKind::Loop { .. }), own, other) => turn(other) > turn(own),
-            (Some(NodeKind::Try { .. }), Role::Body, Role::Handler) => true,
-            (Some(NodeKind::Tree { .. }), Role::Pair { level, index }, Role::Pair { level: above, index: joined }) => {
-                above > level && index.checked_shr(above - level).unwrap_or(0) == joined
-            }
-            _ => false,
+        opens_after(self.plan.nodes.get(node).map(|node| &node.kind), role, other)
+    }
+}
+
+/// Whether a node of this kind only opens the region `other` after the region `role`.
+pub(super) fn opens_after(kind: Option<&NodeKind>, role: Role, other: Role) -> bool {
+    match (kind, role, other) {
+        (_, _, Role::Undo) => true,
+        (Some(NodeKind::Fold { .. }), Role::Index(own), Role::Index(other)) => other > own,
+        (Some(NodeKind::Loop { .. }), own, other) => turn(other) > turn(own),
+        (Some(NodeKind::Try { .. }), Role::Body, Role::Handler) => true,
+        (Some(NodeKind::Tree { .. }), Role::Pair { level, index }, Role::Pair { level: above, index: joined }) => {
+            above > level && index.checked_shr(above - level).unwrap_or(0) == joined
         }
+        _ => false,
     }
 }
 

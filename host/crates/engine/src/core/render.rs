@@ -1,6 +1,6 @@
 //! Actions and commands as stable text, one line each: what golden journals are compared with.
 
-use crate::event::{Event, EventBody, Payload, RunOutcome};
+use crate::event::{Change, Event, EventBody, Payload, RunOutcome};
 
 use super::action::Action;
 use super::driver::{Run, json};
@@ -74,6 +74,11 @@ pub fn render_event(event: &Event) -> String {
         EventBody::Resumed => "resumed".to_owned(),
         EventBody::CancelRequested { reason } => format!("cancel-requested ({reason})"),
         EventBody::OwnerChanged { host } => format!("owner-changed {host}"),
+        EventBody::Changed(change) => match &**change {
+            Change::Policy { path, settings } => format!("changed {path} {settings:?}"),
+            Change::Result { path, output } => format!("changed {path} supply {}", render_payload(output)),
+            Change::Input { name, value } => format!("changed input {name} {}", render_payload(value)),
+        },
         EventBody::Migrated(migrated) => format!("migrated {} to {}", migrated.from.plan, migrated.to.plan),
         EventBody::RunEnded { outcome } => format!("run-ended {}", render_outcome(outcome)),
     };

@@ -8,11 +8,12 @@
 //!    `race` lets arms compete, `task` runs steps, `wait` waits and sends, `mail` takes what comes,
 //!    `stop` ends what is no longer wanted, `undo` takes back what was done, `timer` keeps deadlines. What a step may
 //!    have to wait for is in `keys`, `breaker`, `rate` and `scope`, in this order; `budget` ends what has used too much.
-//!    What need not be computed is in `given`.
+//!    What need not be computed is in `given`, what an operator changes in `change`.
 //! 3. What the outside has to do comes out as [`Command`]s, in an order that follows from the events.
 
 mod breaker;
 mod budget;
+mod change;
 mod form;
 mod given;
 mod hooks;
@@ -44,7 +45,7 @@ use crate::core::line::Line;
 use crate::core::slab::Slab;
 use crate::core::values::{decode, failure};
 use crate::event::{
-    Attempt, CacheNote, Event, EventBody, Failure, Payload, RunId, RunOutcome, RunStarted, TaskId, TimerId, Timestamp,
+    Attempt, CacheNote, Event, EventBody, Failure, Payload, RunId, RunOutcome, RunStarted, Settings, TaskId, TimerId, Timestamp,
 };
 use crate::permit::Permit;
 use breaker::{Fuse, FuseId, Verdict};
@@ -137,6 +138,8 @@ pub(crate) struct State {
     permits: Vec<Permit>,
     consented: Vec<Arc<str>>,
     given: Given,
+    /// What an operator set for steps, by their paths.
+    settings: BTreeMap<Arc<str>, Settings>,
     history: Option<Box<History>>,
     bugs: BugsField,
 }
@@ -193,6 +196,7 @@ impl State {
             permits: Vec::new(),
             consented: Vec::new(),
             given: Given::default(),
+            settings: BTreeMap::new(),
             history: None,
             bugs: BugsField(bugs),
         }
@@ -284,7 +288,7 @@ impl State {
             EventBody::AttemptSucceeded { attempt, output, bill, cache } => {
                 let target = self.running(attempt)?.target;
                 let value = self.output(target, output)?;
-                let ran = *cache != Some(CacheNote::Reused);
+                let ran = !matches!(cache, Some(CacheNote::Reused | CacheNote::Supplied));
                 if ran {
                     self.bill(attempt.task, bill.fuel);
                     self.judge(attempt.task, Verdict::Works);
@@ -323,6 +327,7 @@ impl State {
             }
             EventBody::CancelRequested { .. } => self.cancel(),
             EventBody::OwnerChanged { .. } => self.owner_changed(),
+            EventBody::Changed(change) => self.change(change),
             // What came before was made to fit this plan.
             EventBody::Migrated(_) => {}
             EventBody::RunEnded { outcome } => self.check_end(outcome)?,

@@ -1,6 +1,8 @@
 //! The engine's tests over hand-made plans: the core step by step (`core_*`), the shell on tokio (`shell`), tests of flows (`trial`).
 
 #[cfg(test)]
+mod core_change;
+#[cfg(test)]
 mod core_failure;
 #[cfg(test)]
 mod core_forms;

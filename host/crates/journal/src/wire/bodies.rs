@@ -187,6 +187,39 @@ pub(super) struct OwnerChanged {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Changed {
+    #[serde(rename = "v")]
+    _v: Current,
+    pub(super) what: ChangeName,
+    pub(super) settings: Option<Settings>,
+    pub(super) output: Option<Payload>,
+    pub(super) name: Option<String>,
+    pub(super) value: Option<Payload>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ChangeName {
+    Policy,
+    Result,
+    Input,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settings {
+    pub(super) retry: Option<u32>,
+    pub(super) backoff: Option<u64>,
+    pub(super) timeout: Option<u64>,
+    pub(super) deadline: Option<u64>,
+    pub(super) priority: Option<i32>,
+    pub(super) class: Option<String>,
+    pub(super) memory: Option<u64>,
+    pub(super) fuel: Option<u64>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Migrated {
     #[serde(rename = "v")]
     _v: Current,

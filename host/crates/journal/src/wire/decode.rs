@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use catalog::{Digest, FailureKind};
 use engine::event::{
-    Attempt, Bill, CacheNote, Decision, Denial, EventBody, Failure, Migrated, Origin, Payload, Reusable, RunId, RunOutcome,
-    RunStarted, TaskId, TimerId, Version,
+    Attempt, Bill, CacheNote, Change, Decision, Denial, EventBody, Failure, Migrated, Origin, Payload, Reusable, RunId,
+    RunOutcome, RunStarted, Settings, TaskId, TimerId, Version,
 };
 use serde::de::DeserializeOwned;
 
-use super::bodies::{self, DecisionName, OutcomeName, Versioned};
+use super::bodies::{self, ChangeName, DecisionName, OutcomeName, Versioned};
 use super::{BODY_VERSION, WireError, kind};
 
 /// The event with this kind, path and body. Payloads are given as [`Payload::Text`]; those that are kept
@@ -48,6 +48,7 @@ pub fn decode(
             let body: bodies::OwnerChanged = read.parse()?;
             Ok(EventBody::OwnerChanged { host: body.host.into() })
         }
+        kind::CHANGED => read.changed(),
         kind::MIGRATED => read.migrated(),
         kind::RUN_ENDED => read.run_ended(),
         _ => Err(WireError::UnknownKind(kind.to_owned())),
@@ -146,6 +147,18 @@ impl Read<'_> {
         Ok(EventBody::OperatorDecision { task: TaskId(body.task), decision })
     }
 
+    fn changed(mut self) -> Result<EventBody, WireError> {
+        let body: bodies::Changed = self.parse()?;
+        let path = Arc::from(self.path);
+        let change = match (body.what, body.settings, body.output, body.name, body.value) {
+            (ChangeName::Policy, Some(settings), None, None, None) => Change::Policy { path, settings: settings_of(settings) },
+            (ChangeName::Result, None, Some(output), None, None) => Change::Result { path, output: self.payload(output)? },
+            (ChangeName::Input, None, None, Some(name), Some(value)) => Change::Input { name, value: self.payload(value)? },
+            _ => return Err(self.malformed("the change and its fields do not fit")),
+        };
+        Ok(EventBody::Changed(Box::new(change)))
+    }
+
     fn migrated(self) -> Result<EventBody, WireError> {
         let body: bodies::Migrated = self.parse()?;
         let version = |plan: &str, program: &str| Ok(Version { plan: self.digest(plan)?, program: self.digest(program)? });
@@ -218,6 +231,11 @@ impl Read<'_> {
             _ => Err(self.malformed("a payload has either `value`, or `blob` and `size`")),
         }
     }
+}
+
+fn settings_of(settings: bodies::Settings) -> Settings {
+    let bodies::Settings { retry, backoff, timeout, deadline, priority, class, memory, fuel } = settings;
+    Settings { retry, backoff, timeout, deadline, priority, class: class.map(Into::into), memory, fuel }
 }
 
 fn bill(bill: &bodies::Bill) -> Bill {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use catalog::Digest;
 use catalog::json::write_string;
 use engine::event::{
-    Attempt, Bill, Decision, Denial, Event, EventBody, Failure, Origin, Payload, RunOutcome, RunStarted, TaskId,
+    Attempt, Bill, Change, Decision, Denial, Event, EventBody, Failure, Origin, Payload, RunOutcome, RunStarted, Settings, TaskId,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -62,6 +62,7 @@ impl Writer {
             EventBody::Resumed => kind::RESUMED,
             EventBody::CancelRequested { reason } => self.only_text(kind::CANCEL_REQUESTED, "reason", reason),
             EventBody::OwnerChanged { host } => self.only_text(kind::OWNER_CHANGED, "host", host),
+            EventBody::Changed(change) => self.changed(change),
             EventBody::Migrated(migrated) => {
                 self.digest("from_plan", migrated.from.plan);
                 self.digest("from_program", migrated.from.program);
@@ -150,6 +151,27 @@ impl Writer {
             }
         }
         kind::OPERATOR_DECISION
+    }
+
+    fn changed(&mut self, change: &Change) -> &'static str {
+        match change {
+            Change::Policy { path, settings } => {
+                self.body.string("what", "policy");
+                write_settings(settings, self.body.member("settings"));
+                self.path = Some(path.clone());
+            }
+            Change::Result { path, output } => {
+                self.body.string("what", "result");
+                self.payload("output", output);
+                self.path = Some(path.clone());
+            }
+            Change::Input { name, value } => {
+                self.body.string("what", "input");
+                self.body.string("name", name);
+                self.payload("value", value);
+            }
+        }
+        kind::CHANGED
     }
 
     fn run_ended(&mut self, outcome: &RunOutcome) -> &'static str {
@@ -246,6 +268,26 @@ fn write_text(out: &mut String, blobs: &mut Vec<Blob>, write: impl FnOnce(&mut S
         blobs.push(Blob { digest, text });
     }
     out.push('}');
+}
+
+fn write_settings(settings: &Settings, out: &mut String) {
+    let Settings { retry, backoff, timeout, deadline, priority, class, memory, fuel } = settings;
+    let numbers = [
+        ("retry", retry.map(i128::from)),
+        ("backoff", backoff.map(i128::from)),
+        ("timeout", timeout.map(i128::from)),
+        ("deadline", deadline.map(i128::from)),
+        ("priority", priority.map(i128::from)),
+        ("memory", memory.map(i128::from)),
+        ("fuel", fuel.map(i128::from)),
+    ];
+    let mut parts: Vec<String> = numbers.into_iter().filter_map(|(key, number)| Some(format!("\"{key}\":{}", number?))).collect();
+    parts.extend(class.as_ref().map(|class| {
+        let mut text = String::from("\"class\":");
+        write_string(class, &mut text);
+        text
+    }));
+    list('{', '}', &parts, out, |part, out| out.push_str(part));
 }
 
 fn write_labels(labels: &[(String, String)], out: &mut String) {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use catalog::{Digest, Value};
 use engine::event::{
-    Attempt, Bill, CacheNote, Event, EventBody, Migrated, Origin, Payload, Reusable, RunId, RunOutcome, TaskId, Timestamp,
-    Version,
+    Attempt, Bill, CacheNote, Change, Event, EventBody, Migrated, Origin, Payload, Reusable, RunId, RunOutcome, Settings, TaskId,
+    Timestamp, Version,
 };
 use engine::ports::Journal;
 use journal::conformance::one_of_each;
@@ -37,6 +37,7 @@ fn journals() -> Vec<(&'static str, Runs)> {
         ("kinds", vec![("all", all), ("unfinished", unfinished), ("cached", cached())]),
         ("blobs", vec![("large", large())]),
         ("versions", versions()),
+        ("changes", vec![("changed", changed())]),
     ]
 }
 
@@ -88,6 +89,34 @@ fn versions() -> Runs {
     ];
     events.extend((2..).zip(bodies).map(|(seq, body)| Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }));
     vec![("retried", events)]
+}
+
+/// Each thing that an operator may change.
+fn changed() -> Vec<Event> {
+    let mut events: Vec<_> = one_of_each().into_iter().take(1).collect();
+    let all = Settings {
+        retry: Some(3),
+        backoff: Some(1),
+        timeout: Some(2),
+        deadline: Some(u64::MAX),
+        priority: Some(-7),
+        class: Some("a \"class\"".into()),
+        memory: Some(4),
+        fuel: Some(5),
+    };
+    let path = || Arc::from("main/step[3]/kit.work");
+    let changes = [
+        Change::Policy { path: path(), settings: all },
+        Change::Policy { path: path(), settings: Settings { fuel: Some(1), ..Settings::default() } },
+        Change::Result { path: path(), output: Payload::Value(Value::Unit) },
+        Change::Input { name: "count".to_owned(), value: Payload::Value(Value::U64(4)) },
+    ];
+    let attempt = Attempt { task: TaskId(0), number: 1, path: path() };
+    let (output, cache) = (Payload::Value(Value::Unit), Some(CacheNote::Supplied));
+    let bodies = changes.map(|change| EventBody::Changed(Box::new(change)));
+    let bodies = bodies.into_iter().chain([EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache }]);
+    events.extend((2..).zip(bodies).map(|(seq, body)| Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }));
+    events
 }
 
 /// The store as SQL statements that make it again.
@@ -191,7 +220,8 @@ fn every_golden_journal_opens_verifies_and_decodes() {
         }
     }
     names.sort();
-    let expected = ["blobs", "blobs", "blobs", "blobs", "kinds", "kinds", "kinds", "kinds", "run", "run", "versions", "versions"];
+    let expected =
+        ["blobs", "blobs", "blobs", "blobs", "changes", "kinds", "kinds", "kinds", "kinds", "run", "run", "versions", "versions"];
     assert_eq!(names, expected);
 }
 

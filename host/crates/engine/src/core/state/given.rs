@@ -1,4 +1,4 @@
-//! Results that are there before their step has run: those of the run that this one retries.
+//! Results that are there before their step has run: those of the run that this one retries, and what an operator supplied.
 //!
 //! Such a step takes no place, no key and no budget, and no handler is asked or told about it: nothing happens.
 
@@ -20,6 +20,13 @@ pub(crate) struct Given {
     reused: BTreeMap<Arc<str>, (Digest, Payload)>,
     /// Whether a step with an effect may run again with other arguments.
     repeats: bool,
+    supplied: BTreeMap<Arc<str>, Payload>,
+}
+
+impl Given {
+    fn is_empty(&self) -> bool {
+        self.reused.is_empty() && self.supplied.is_empty()
+    }
 }
 
 /// What is there for a step.
@@ -38,9 +45,14 @@ impl State {
         self.given.reused = results.map(|result| (Arc::clone(&result.path), (result.key, result.output.clone()))).collect();
     }
 
+    /// Keeps what an operator supplied.
+    pub(super) fn supply(&mut self, path: &Arc<str>, output: &Payload) {
+        self.given.supplied.insert(Arc::clone(path), output.clone());
+    }
+
     /// Starts a step whose result is there, or lets it wait for an operator when only one for other arguments is.
     pub(super) fn starts_given(&mut self, id: TaskId) -> bool {
-        if self.given.reused.is_empty() {
+        if self.given.is_empty() {
             return false;
         }
         let answer = self.answer(id);
@@ -64,7 +76,7 @@ impl State {
 
     /// The result of a step that is there, with where it comes from.
     pub(crate) fn given(&self, id: TaskId) -> Option<(Payload, CacheNote)> {
-        if self.given.reused.is_empty() {
+        if self.given.is_empty() {
             return None;
         }
         match self.answer(id) {
@@ -75,6 +87,9 @@ impl State {
 
     fn answer(&self, id: TaskId) -> Answer {
         let Some(task) = self.tasks.get(&id).filter(|task| task.number == 1 && !task.is_hook) else { return Answer::Nothing };
+        if let Some(output) = self.given.supplied.get(&task.path) {
+            return Answer::Value(output.clone(), CacheNote::Supplied);
+        }
         let Some((key, output)) = self.given.reused.get(&task.path) else { return Answer::Nothing };
         let place = self.activities.get(task.activity).and_then(|activity| activity.place);
         if place.and_then(|(instance, node)| self.key_of(instance, node)) != Some(*key) {

@@ -173,6 +173,11 @@ impl State {
         self.hooks.ending.is_some()
     }
 
+    /// Whether handlers are asked whether the run may begin.
+    pub(super) const fn is_asking(&self) -> bool {
+        self.hooks.input.is_some()
+    }
+
     /// Whether handlers are asked whether the run may begin; then nothing is wanted of them any more.
     pub(super) fn stop_asking(&mut self) -> bool {
         if self.hooks.input.take().is_none() {

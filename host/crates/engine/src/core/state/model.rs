@@ -327,6 +327,13 @@ pub(crate) struct Rules {
     pub(crate) exhausted: bool,
 }
 
+impl Rules {
+    /// Nothing is said.
+    pub(crate) const fn none(node: NodeId) -> Self {
+        Self { node, priority: 0, key: None, rate: None, breaker: None, cache: None, pauses: false, exhausted: false }
+    }
+}
+
 impl Task {
     pub(crate) fn priority(&self) -> i32 {
         self.rules.as_ref().map_or(0, |rules| rules.priority)

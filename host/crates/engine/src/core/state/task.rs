@@ -32,6 +32,11 @@ impl State {
             rules: rules(&call.rules, node, frame)?,
             ..self.task_of(call, frame, args, (instance.owner, self.path(id, node)))?
         };
+        let (mut task, mut deadline) = (task, deadline);
+        if let Some(settings) = self.settings_of(&task.path) {
+            super::change::set(&mut task, node, settings);
+            deadline = settings.deadline.or(deadline);
+        }
         self.add_task(id, node, task, deadline);
         Ok(())
     }
