@@ -43,6 +43,9 @@ mod patterns;
 #[path = "all/plugins.rs"]
 mod plugins;
 #[cfg(test)]
+#[path = "all/ports.rs"]
+mod ports;
+#[cfg(test)]
 #[path = "all/roles.rs"]
 mod roles;
 #[cfg(test)]
