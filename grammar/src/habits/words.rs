@@ -175,6 +175,9 @@ fn found(spot: &Spot<'_>) -> Option<Answer> {
         "with" if spot.statement.trim().is_empty() => here(
             "`with { … }` stands behind a step or a form and sets its policy; a folder is a parameter: `flow main(folder: dir)`",
         ),
+        "with" | "undo" | "after" if spot.expects("`{`") && in_head(spot) => {
+            here(&format!("give the step a name first, in a line of its own: `let x = step() {word} …`"))
+        }
         "let" if spot.word_before().1 == "if" => here(MISSING),
         "if" if spot.expects("the end of the statement") => here("write `if condition { a } else { b }`"),
         "in" if spot.first_word() == "scatter" => here("write `map x in list { … }`"),
@@ -202,6 +205,13 @@ fn found(spot: &Spot<'_>) -> Option<Answer> {
         }
         _ => None,
     }
+}
+
+/// Whether the place is in the head of an `if` or `match`, where nothing can be attached to a step.
+fn in_head(spot: &Spot<'_>) -> bool {
+    let forms =
+        spot.statement.rsplit(|c: char| !is_word(c)).find(|word| matches!(*word, "if" | "match" | "map" | "loop" | "reduce"));
+    matches!(forms, Some("if" | "match"))
 }
 
 /// A `{` where a value is expected.
