@@ -57,13 +57,15 @@ impl SourceCode for Excerpt {
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         if !self.is_long_at(span.offset()) {
             let contents = self.text.read_span(span, before, after)?;
+            // Counted here: miette counts from the beginning of the text, and so shows all lines between two labels.
+            let lines = contents.data().iter().filter(|byte| **byte == b'\n').count() + 1;
             return Ok(Box::new(MietteSpanContents::new_named(
                 self.path.clone(),
                 contents.data(),
                 *contents.span(),
                 contents.line(),
                 contents.column(),
-                contents.line_count(),
+                lines,
             )));
         }
         let (from, to) = self.cut(span.offset());
