@@ -1,11 +1,13 @@
 //! The command line.
 
+mod control;
 mod history;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use control::{CancelArgs, Patience, PauseArgs, RunSelection, StepArgs, WhyArgs};
 pub(crate) use history::{
     ArchiveArgs, ArtifactsArgs, ArtifactsCommand, BackupArgs, BundleArgs, ExportArgs, ExportFormat, ExportWhat, GcArgs,
     ImportArgs, PsArgs, ReplayArgs, RestoreArgs, Selection, StatsArgs, StatsBy, VerifyArgs,
@@ -72,6 +74,14 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Lets runs go on with another flow, where all that they have done fits it
     Migrate(MigrateArgs),
+    /// Lets nothing new start in runs, whoever drives them; what runs may finish
+    Pause(PauseArgs),
+    /// Lets so many more steps of a paused run start, then pauses it again
+    Step(StepArgs),
+    /// Ends runs as cancelled, whoever drives them: what runs may finish, then all is taken back that has an `undo`
+    Cancel(CancelArgs),
+    /// Says why a run, or a node of it, does not go on
+    Why(WhyArgs),
     /// Gives a run a signal that it waits for, or will wait for
     Signal(SignalArgs),
     /// Sends a message to all runs that wait on its topic

@@ -10,6 +10,9 @@ mod cashcow;
 #[path = "all/commands.rs"]
 mod commands;
 #[cfg(test)]
+#[path = "all/control.rs"]
+mod control;
+#[cfg(test)]
 #[path = "all/copies.rs"]
 mod copies;
 #[cfg(test)]
@@ -69,3 +72,6 @@ mod undo;
 #[cfg(test)]
 #[path = "all/versions.rs"]
 mod versions;
+#[cfg(test)]
+#[path = "all/why.rs"]
+mod why;

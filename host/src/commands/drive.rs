@@ -3,7 +3,7 @@
 use engine::core::Lineage;
 use engine::event::{Decision, RunId, RunOutcome, TaskId};
 use engine::ports::Signal;
-use engine::shell::{Awaited, Blocked, BlockedBy, EngineError, NewRun, RunEnd, RunHandle, RunReport, Waiting};
+use engine::shell::{Awaited, Blocked, BlockedBy, EngineError, NewRun, RunEnd, RunHandle, RunReport, TakeOver, Waiting};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -24,6 +24,8 @@ pub(crate) enum Begin {
         id: RunId,
         /// The plans that it has had.
         plans: Lineage,
+        /// What becomes of it first.
+        how: TakeOver,
         /// What the operator decided about steps whose outcome is not known.
         decisions: Vec<(TaskId, Decision)>,
         /// Signals that the operator gives.
@@ -33,12 +35,17 @@ pub(crate) enum Begin {
 
 /// Starts or resumes a run and waits for its end.
 pub(crate) fn drive(output: Output, session: &Session, begin: Begin) -> Result<Exit, Problem> {
+    let (report, interrupted) = carry(output, session, begin)?;
+    finish(output, &report, session.compiled, interrupted)
+}
+
+/// The same without what is printed at last. Gives whether a signal interrupted it.
+pub(crate) fn carry(output: Output, session: &Session, begin: Begin) -> Result<(RunReport, bool), Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Problem::new(Exit::Store, format!("no runtime: {error}")))?;
-    let (report, interrupted) = runtime.block_on(follow(output, session, begin))?;
-    finish(output, &report, session.compiled, interrupted)
+    runtime.block_on(follow(output, session, begin))
 }
 
 async fn follow(output: Output, session: &Session, begin: Begin) -> Result<(RunReport, bool), Problem> {
@@ -75,8 +82,8 @@ async fn follow(output: Output, session: &Session, begin: Begin) -> Result<(RunR
 async fn start(session: &Session, begin: Begin) -> Result<RunHandle, Problem> {
     match begin {
         Begin::New(new) => Ok(session.engine.start(*new).await?),
-        Begin::Resumed { id, plans, decisions, signals } => {
-            let handle = session.engine.resume(id, plans).await?;
+        Begin::Resumed { id, plans, how, decisions, signals } => {
+            let handle = session.engine.take_over(id, plans, how).await?;
             for (task, decision) in decisions {
                 handle.decide(task, decision);
             }

@@ -5,6 +5,7 @@ mod artifacts;
 mod backup;
 mod change;
 mod check;
+mod control;
 mod deploy;
 mod diff;
 mod doc;
@@ -30,9 +31,11 @@ pub(crate) mod session;
 mod show;
 mod signal;
 mod stats;
+mod step;
 mod submit;
 mod test;
 mod wait;
+mod why;
 
 use clap::CommandFactory;
 
@@ -57,6 +60,10 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
         Command::Diff(args) => diff::run(output, &cli.global, args),
         Command::Migrate(args) => migrate::run(output, &cli.global, args),
         Command::Retry(args) => retry::run(output, &cli.global, args),
+        Command::Pause(args) => control::pause(output, &cli.global, args),
+        Command::Step(args) => step::run(output, &cli.global, args),
+        Command::Cancel(args) => control::cancel(output, &cli.global, args),
+        Command::Why(args) => why::run(output, &cli.global, args),
         Command::Signal(args) => signal::run(output, &cli.global, args),
         Command::Send(args) => send::run(output, &cli.global, args),
         Command::Check(args) => Ok(check::run(output, args)),

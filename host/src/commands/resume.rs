@@ -1,10 +1,17 @@
 //! `host resume`: goes on with a run from what the store has of it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use engine::event::{Decision, Payload, TaskId};
-use engine::ports::{Journal, Signal};
+use engine::ports::{Journal, Order, Signal};
+use engine::shell::TakeOver;
+use journal::{RunRow, RunStatus, SqliteJournal};
 use lang::plan::Plan;
+use serde_json::json;
 
 use crate::cli::{Global, ResumeArgs};
+use crate::commands::control::{self, Answer, Post};
 use crate::commands::session::{self, Session};
 use crate::commands::{drive, signal};
 use crate::config::Config;
@@ -14,34 +21,108 @@ use crate::owner;
 use crate::roles::RoleAgents;
 use crate::stored::StoredRun;
 
-/// Makes the plan again, replays the journal, and waits for the end.
+/// How long an order to a living owner is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Goes on with a run that nobody drives, and waits for the end. One that is driven elsewhere gets what was given.
 pub(crate) fn run(output: Output, global: &Global, args: &ResumeArgs) -> Result<Exit, Problem> {
     let config = Config::load(global)?;
     let decisions = decisions(args)?;
     let reader = session::open_reader(&config)?;
     let row = reader.find(&args.run)?;
+    let journal = session::open_store(&config, args.durability)?;
     if !args.take_over && !row.status.is_end() && owner::is_alive(&config.store.path, &row.owner) {
+        return wake(output, &config, &journal, &row, (args, decisions));
+    }
+    let taken = Taken { decisions, signals: args.signals.clone(), parallel: args.parallel, runs: true, ..Taken::default() };
+    match begin(output, &config, &journal, &row, taken)? {
+        Ok((session, begin)) => drive::drive(output, &session, begin),
+        Err(exit) => Ok(exit),
+    }
+}
+
+/// What a run is given when it is taken over.
+#[derive(Default)]
+pub(crate) struct Taken {
+    /// What becomes of it first.
+    pub(crate) how: TakeOver,
+    /// About steps whose outcome is not known.
+    pub(crate) decisions: Vec<(TaskId, Decision)>,
+    /// `NAME=JSON`
+    pub(crate) signals: Vec<String>,
+    /// Attempts that run at the same time.
+    pub(crate) parallel: Option<u32>,
+    /// Whether steps may run: then the components are made ready.
+    pub(crate) runs: bool,
+}
+
+/// Makes the plan again and everything that runs it. When the program does not compile, the exit code says so.
+pub(crate) fn begin(
+    output: Output,
+    config: &Config,
+    journal: &Arc<SqliteJournal>,
+    row: &RunRow,
+    taken: Taken,
+) -> Result<Result<(Session, drive::Begin), Exit>, Problem> {
+    let stored = StoredRun::load(journal, &row.id)?;
+    if stored.has_ended() {
+        return Err(Problem::usage(format!("run `{}` has ended", row.id)).help(format!("`host show {}` prints how", row.id)));
+    }
+    let (program, plans) = match stored.compile(output, journal)? {
+        Ok(compiled) => compiled,
+        Err(exit) => return Ok(Err(exit)),
+    };
+    let plan = plans.current();
+    let signals = signals(&taken.signals, plan)?;
+    let roles = RoleAgents::resumed(config, plan, program.roles, |digest| Ok(journal.blob(digest)?))?;
+    let mut session = Session::open(config, Arc::clone(journal), taken.parallel, roles.agents)?;
+    if taken.runs {
+        session.load(program.world.bytes.values().chain(roles.bytes.values()))?;
+    }
+    let (id, how, decisions) = (row.id.clone(), taken.how, taken.decisions);
+    Ok(Ok((session, drive::Begin::Resumed { id, plans, how, decisions, signals })))
+}
+
+/// Gives the living owner of a run what was given here: it drives the run.
+fn wake(
+    output: Output,
+    config: &Config,
+    journal: &SqliteJournal,
+    row: &RunRow,
+    (args, decisions): (&ResumeArgs, Vec<(TaskId, Decision)>),
+) -> Result<Exit, Problem> {
+    let decide = |(task, decision)| Order::Decide { task, decision };
+    let mut orders: Vec<Order> = decisions.into_iter().map(decide).collect();
+    orders.extend((row.status == RunStatus::Paused).then_some(Order::Resume));
+    if orders.is_empty() && args.signals.is_empty() {
         let message = format!("run `{}` is being driven by `{}`", row.id, row.owner);
         return Err(Problem::usage(message).help(format!(
             "it needs no resume; where that process hangs, `host resume {} --take-over` takes the run away from it",
             row.id
         )));
     }
-    let journal = session::open_store(&config, args.durability)?;
-    let stored = StoredRun::load(&journal, &row.id)?;
-    if stored.has_ended() {
-        return Err(Problem::usage(format!("run `{}` has ended", row.id)).help(format!("`host show {}` prints how", row.id)));
+    for text in &args.signals {
+        let (name, value) = parts(text);
+        signal::send(journal, row, name, value)?;
     }
-    let (program, plans) = match stored.compile(output, &journal)? {
-        Ok(compiled) => compiled,
-        Err(exit) => return Ok(exit),
-    };
-    let plan = plans.current();
-    let signals = signals(args, plan)?;
-    let roles = RoleAgents::resumed(&config, plan, program.roles, |digest| Ok(journal.blob(digest)?))?;
-    let mut session = Session::open(&config, journal, args.parallel, roles.agents)?;
-    session.load(program.world.bytes.values().chain(roles.bytes.values()))?;
-    drive::drive(output, &session, drive::Begin::Resumed { id: row.id, plans, decisions, signals })
+    let posts = orders.into_iter().map(|order| Post::send(journal, row, control::control(order), PATIENCE));
+    let posts: Vec<Post> = posts.collect::<Result<_, _>>()?;
+    let reader = session::open_reader(config)?;
+    for post in posts {
+        match post.answer(&reader, journal, &config.store.path)? {
+            Answer::Taken => {}
+            Answer::Refused(reason) => return Err(Problem::usage(format!("run `{}` does not take it: {reason}", row.id))),
+            Answer::Ended(row) => return Err(Problem::usage(format!("run `{}` has ended meanwhile: {}", row.id, row.status))),
+            Answer::Abandoned | Answer::None => {
+                let message = format!("`{}`, which drives run `{}`, does not answer", row.owner, row.id);
+                let help = format!("`host resume {} --take-over` takes the run away from it, with what was left for it", row.id);
+                return Err(Problem::new(Exit::Waiting, message).help(help));
+            }
+        }
+    }
+    let line = format!("run {} goes on, driven by `{}`", row.id, row.owner);
+    output.document(&json!({ "run": &*row.id.0, "status": "running", "owner": row.owner, "message": line }), || line.clone());
+    Ok(Exit::Done)
 }
 
 fn decisions(args: &ResumeArgs) -> Result<Vec<(TaskId, Decision)>, Problem> {
@@ -60,13 +141,18 @@ fn decisions(args: &ResumeArgs) -> Result<Vec<(TaskId, Decision)>, Problem> {
 }
 
 /// Signals that are given at once: nobody else has them, so they need no id.
-fn signals(args: &ResumeArgs, plan: &Plan) -> Result<Vec<Signal>, Problem> {
+fn signals(texts: &[String], plan: &Plan) -> Result<Vec<Signal>, Problem> {
     let signal = |text: &String| {
-        let (name, value) = text.split_once('=').map_or((text.as_str(), None), |(name, value)| (name, Some(value)));
+        let (name, value) = parts(text);
         let payload = signal::check(plan, name, value)?;
         Ok(Signal { name: name.into(), id: "".into(), payload: payload.into() })
     };
-    args.signals.iter().map(signal).collect()
+    texts.iter().map(signal).collect()
+}
+
+/// A signal's name and what it carries.
+fn parts(text: &str) -> (&str, Option<&str>) {
+    text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)))
 }
 
 fn split<'a>(form: &str, text: &'a str) -> Result<(TaskId, &'a str), Problem> {

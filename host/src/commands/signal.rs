@@ -2,6 +2,7 @@
 
 use engine::core::mail::{self, MAX_KEPT, SignalError};
 use engine::ports::{MailStore, MailWrite, Signal};
+use journal::{RunRow, SqliteJournal};
 use lang::plan::Plan;
 use serde_json::json;
 
@@ -21,20 +22,25 @@ pub(crate) fn run(output: Output, global: &Global, args: &SignalArgs) -> Result<
         return Err(Problem::usage(format!("run `{}` has ended", row.id)).help(format!("`host show {}` prints how", row.id)));
     }
     let journal = session::open_store(&config, None)?;
-    let stored = StoredRun::load(&journal, &row.id)?;
-    let plan = program::plan(&program::unpack(&*journal, stored.version().program)?)?;
-    let payload = check(&plan, &args.name, args.value.as_deref())?;
-    if journal.letters(&row.id, 0, MAX_KEPT)?.len() >= MAX_KEPT {
-        return Err(Problem::new(Exit::Input, SignalError::Full.to_string()));
-    }
-    let signal = Signal { name: args.name.as_str().into(), id: run::new_id().0, payload: payload.into() };
-    futures::executor::block_on(journal.write_mail(MailWrite::Signal(row.id.clone(), signal)))?;
+    send(&journal, &row, &args.name, args.value.as_deref())?;
     output.document(&json!({ "run": &*row.id.0, "signal": args.name }), String::new);
     output.note(&format!(
         "the signal `{}` is kept for run {}; where it does not run now, go on with `host resume {}`",
         args.name, row.id, row.id
     ));
     Ok(Exit::Done)
+}
+
+/// Puts a signal into the inbox of a run, if the run waits for such a one.
+pub(crate) fn send(journal: &SqliteJournal, row: &RunRow, name: &str, value: Option<&str>) -> Result<(), Problem> {
+    let stored = StoredRun::load(journal, &row.id)?;
+    let plan = program::plan(&program::unpack(journal, stored.version().program)?)?;
+    let payload = check(&plan, name, value)?;
+    if journal.letters(&row.id, 0, MAX_KEPT)?.len() >= MAX_KEPT {
+        return Err(Problem::new(Exit::Input, SignalError::Full.to_string()));
+    }
+    let signal = Signal { name: name.into(), id: run::new_id().0, payload: payload.into() };
+    Ok(futures::executor::block_on(journal.write_mail(MailWrite::Signal(row.id.clone(), signal)))?)
 }
 
 /// The JSON text of what a signal carries, if the plan waits for such a one.

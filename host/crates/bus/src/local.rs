@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine::event::RunId;
-use engine::ports::{Bus, JournalError, Letter, MailStore, MailWrite, Message, Outcome, Question};
+use engine::ports::{Bus, JournalError, Letter, MailStore, MailWrite, Message, Outcome, Question, WaitingNote};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use tokio::sync::Notify;
 
 use crate::agents::{Agents, nobody};
 
-/// How often a run that waits looks for mail of other processes.
+/// How often a process looks for letters that other processes have written.
 pub const POLL: Duration = Duration::from_millis(200);
 
 /// So many letters are read at once.
@@ -26,13 +26,15 @@ pub struct LocalBus {
     /// Where somebody else looks for mail, for all runs: whom to tell of a message.
     watcher: Option<Arc<Notify>>,
     agents: Option<Agents>,
+    /// The last letter of the store that was seen. Whoever holds it looks for all runs of the process.
+    watch: Arc<tokio::sync::Mutex<u64>>,
 }
 
 impl LocalBus {
     /// A bus over the inboxes of this store.
     #[must_use]
     pub fn new(store: Arc<dyn MailStore>) -> Self {
-        Self { store, wakes: Arc::default(), watcher: None, agents: None }
+        Self { store, wakes: Arc::default(), watcher: None, agents: None, watch: Arc::default() }
     }
 
     /// A bus whose runs do not look for mail themselves: one who watches the inboxes of all of them says when to
@@ -61,6 +63,23 @@ impl LocalBus {
     fn notify_of(&self, run: &RunId) -> Arc<Notify> {
         let mut wakes = self.wakes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(wakes.entry(run.clone()).or_default())
+    }
+
+    /// Looks for letters again and again, and wakes the runs that they are for. Ends when the store cannot be read, which
+    /// the run that looks then finds out itself.
+    async fn look_for_letters(self) {
+        let mut seen = self.watch.lock().await;
+        loop {
+            tokio::time::sleep(POLL).await;
+            let Ok(letters) = self.store.arrived(*seen) else { return };
+            let wakes = self.wakes.lock().unwrap_or_else(PoisonError::into_inner);
+            for (no, run) in letters {
+                *seen = no;
+                if let Some(wake) = wakes.get(&run) {
+                    wake.notify_one();
+                }
+            }
+        }
     }
 
     fn write(&self, write: MailWrite) -> BoxFuture<'static, Result<(), JournalError>> {
@@ -97,14 +116,21 @@ impl Bus for LocalBus {
         self.store.letters(run, after, LETTERS)
     }
 
+    fn controls(&self, run: &RunId, after: u64) -> Result<Vec<Letter>, JournalError> {
+        self.store.controls(run, after)
+    }
+
     fn arrival(&self, run: &RunId) -> BoxFuture<'static, ()> {
-        let (wake, watched) = (self.notify_of(run), self.watcher.is_some());
+        let (wake, watched, bus) = (self.notify_of(run), self.watcher.is_some(), self.clone());
         async move {
             if watched {
                 return wake.notified().await;
             }
-            // Either way it is time to look.
-            let _ = tokio::time::timeout(POLL, wake.notified()).await;
+            tokio::select! {
+                biased;
+                () = wake.notified() => {}
+                () = bus.look_for_letters() => {}
+            }
         }
         .boxed()
     }
@@ -113,8 +139,12 @@ impl Bus for LocalBus {
         self.write(MailWrite::Remove(run.clone(), letters))
     }
 
-    fn note_waiting(&self, run: &RunId, what: Option<String>) -> BoxFuture<'static, Result<(), JournalError>> {
+    fn note_waiting(&self, run: &RunId, what: Option<WaitingNote>) -> BoxFuture<'static, Result<(), JournalError>> {
         self.write(MailWrite::Waiting(run.clone(), what))
+    }
+
+    fn leave(&self, run: &RunId) {
+        self.release(run);
     }
 
     fn forget(&self, run: &RunId) -> BoxFuture<'static, Result<(), JournalError>> {

@@ -42,7 +42,15 @@ impl MemoryMail {
     }
 }
 
+fn is_control(letter: &Letter) -> bool {
+    matches!(letter.mail, Mail::Control(_))
+}
+
 impl Kept {
+    fn inbox(&self, run: &RunId) -> &[Letter] {
+        self.inboxes.get(run).map_or(&[], Vec::as_slice)
+    }
+
     fn write(&mut self, write: MailWrite) {
         match write {
             MailWrite::Publish(message) => {
@@ -52,6 +60,11 @@ impl Kept {
                     self.put(run, &message.id, Mail::Message(message.clone()));
                 }
             }
+            MailWrite::Control(run, control) => {
+                self.next += 1;
+                let letter = Letter { no: self.next, mail: Mail::Control(control) };
+                self.inboxes.entry(run).or_default().push(letter);
+            }
             MailWrite::Signal(run, signal) => self.put(run, &Arc::clone(&signal.id), Mail::Signal(signal)),
             MailWrite::Subscribe(run, topics) => self.topics.extend(topics.into_iter().map(|topic| (topic, run.clone()))),
             MailWrite::Unsubscribe(run, topic) => drop(self.topics.remove(&(topic, run))),
@@ -60,7 +73,7 @@ impl Kept {
                     inbox.retain(|letter| !letters.contains(&letter.no));
                 }
             }
-            MailWrite::Waiting(run, Some(what)) => drop(self.waiting.insert(run, what)),
+            MailWrite::Waiting(run, Some(note)) => drop(self.waiting.insert(run, note.what)),
             MailWrite::Waiting(run, None) => drop(self.waiting.remove(&run)),
             MailWrite::Forget(run) => {
                 self.inboxes.remove(&run);
@@ -75,7 +88,7 @@ impl Kept {
         let same = |letter: &Letter| match &letter.mail {
             Mail::Signal(signal) => *signal.id == *id,
             Mail::Message(message) => *message.id == *id,
-            Mail::Dropped(_) => false,
+            Mail::Control(_) | Mail::Dropped(_) => false,
         };
         if !id.is_empty() && inbox.iter().any(same) {
             return;
@@ -101,7 +114,22 @@ impl MailStore for MemoryMail {
 
     fn letters(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Letter>, JournalError> {
         let kept = self.kept();
-        let inbox = kept.inboxes.get(run).map_or(&[][..], Vec::as_slice);
-        Ok(inbox.iter().filter(|letter| letter.no > after).take(limit).cloned().collect())
+        let wanted = |letter: &&Letter| letter.no > after && !is_control(letter);
+        Ok(kept.inbox(run).iter().filter(wanted).take(limit).cloned().collect())
+    }
+
+    fn controls(&self, run: &RunId, after: u64) -> Result<Vec<Letter>, JournalError> {
+        let kept = self.kept();
+        Ok(kept.inbox(run).iter().filter(|letter| letter.no > after && is_control(letter)).cloned().collect())
+    }
+
+    fn arrived(&self, after: u64) -> Result<Vec<(u64, RunId)>, JournalError> {
+        let kept = self.kept();
+        let of = |(run, letters): (&RunId, &Vec<Letter>)| {
+            letters.iter().filter(|letter| letter.no > after).map(|letter| (letter.no, run.clone())).collect::<Vec<_>>()
+        };
+        let mut arrived: Vec<(u64, RunId)> = kept.inboxes.iter().flat_map(of).collect();
+        arrived.sort();
+        Ok(arrived)
     }
 }

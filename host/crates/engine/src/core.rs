@@ -11,18 +11,22 @@
 mod action;
 mod attempts;
 mod bugs;
+mod control;
 mod driver;
+mod explain;
 mod line;
 mod lineage;
 pub mod mail;
 mod migrate;
 mod place;
+mod rank;
 mod receive;
 mod recover;
 mod render;
 mod retry;
 mod slab;
 mod state;
+mod timing;
 mod values;
 mod view;
 
@@ -33,8 +37,10 @@ pub use attempts::Capacity;
 #[cfg(feature = "planted-bugs")]
 pub use bugs::Bug;
 pub use driver::Run;
+pub use explain::{Condition, Explained, Missing, plan_paths};
 pub use lineage::Lineage;
 pub use migrate::{Fit, Incompatible, check_migration, current_events};
 pub use render::{render_action, render_event};
 pub use retry::{Again, Retry, RetryError, retry};
+pub use timing::{Spent, Timing, timings};
 pub use view::{DoneNode, OpenNode, OpenRegion, Standing, StepStatus, View};

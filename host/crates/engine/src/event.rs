@@ -172,10 +172,25 @@ pub enum EventBody {
     },
     /// Goes on.
     Resumed,
-    /// The run is to end as cancelled.
+    /// The run is to end as cancelled: nothing new starts but what takes effects back.
     CancelRequested {
         /// Why, for people.
         reason: String,
+        /// Attempts that run may come to their end; else they are stopped at once. A second request that is not gentle
+        /// stops what the first one let run.
+        gently: bool,
+    },
+    /// So many more steps of a paused run may start.
+    Advanced {
+        /// How many, beside those that are left of earlier ones.
+        steps: u32,
+    },
+    /// A control letter was read; what it leads to stands after it.
+    ControlTaken {
+        /// Tells the same letter when it comes again.
+        id: Arc<str>,
+        /// Why nothing follows from it, for people.
+        refusal: Option<String>,
     },
     /// Another process took the run over.
     OwnerChanged {

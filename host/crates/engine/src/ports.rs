@@ -9,7 +9,7 @@ use catalog::{Digest, Name, Type, Value};
 use futures::future::BoxFuture;
 use lang::plan::FolderAccess;
 
-pub use bus::{Bus, Callable, Letter, Mail, MailStore, MailWrite, Message, NoBus, Question, Signal};
+pub use bus::{Bus, Callable, Control, Letter, Mail, MailStore, MailWrite, Message, NoBus, Order, Question, Signal, WaitingNote};
 
 use crate::event::{Bill, CacheNote, Denial, Event, Failure, RunId, Seq, Timestamp};
 

@@ -11,6 +11,7 @@ mod cache;
 mod config;
 mod handle;
 mod inbox;
+mod notice;
 mod places;
 mod task;
 mod timers;
@@ -26,7 +27,7 @@ pub use handle::{RunEnd, RunHandle, RunReport, Update};
 
 use crate::core::{Lineage, ReplayError, Run};
 use crate::event::{EventBody, Origin, Payload, RunId, RunStarted};
-use crate::ports::{Bus, Clock, Invoker, Journal, JournalError, NoBus};
+use crate::ports::{Bus, Clock, Control, Invoker, Journal, JournalError, NoBus};
 use handle::Inlets;
 use places::Places;
 use task::RunTask;
@@ -64,6 +65,15 @@ pub struct NewRun {
     pub permitted: Vec<String>,
     /// The run that this one retries.
     pub origin: Option<Box<Origin>>,
+}
+
+/// What a new owner does with a run first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TakeOver {
+    /// A paused run is not resumed.
+    pub stays_paused: bool,
+    /// Carried out in order; what does not fit is refused in the journal.
+    pub orders: Vec<Control>,
 }
 
 /// Why a run cannot be started or resumed.
@@ -158,9 +168,7 @@ impl Engine {
     /// # Errors
     /// When the store does not give it, or the journal does not fit the plan.
     pub async fn resume(&self, id: RunId, plans: impl Into<Lineage>) -> Result<RunHandle, EngineError> {
-        let handle = self.adopt(id, plans).await?;
-        handle.resume();
-        Ok(handle)
+        self.take_over(id, plans, TakeOver::default()).await
     }
 
     /// As [`Engine::resume`], but a paused run stays paused.
@@ -168,6 +176,15 @@ impl Engine {
     /// # Errors
     /// As [`Engine::resume`].
     pub async fn adopt(&self, id: RunId, plans: impl Into<Lineage>) -> Result<RunHandle, EngineError> {
+        self.take_over(id, plans, TakeOver { stays_paused: true, orders: Vec::new() }).await
+    }
+
+    /// As [`Engine::resume`], but what is to become of the run first is said: of its control letters, then of these orders,
+    /// those that stop it are carried out before anything starts.
+    ///
+    /// # Errors
+    /// As [`Engine::resume`].
+    pub async fn take_over(&self, id: RunId, plans: impl Into<Lineage>, how: TakeOver) -> Result<RunHandle, EngineError> {
         let lineage = plans.into();
         let events = self.parts.journal.load(&id)?;
         let stored = events.iter().filter_map(|event| match &event.body {
@@ -185,7 +202,7 @@ impl Engine {
         let plan = Arc::clone(lineage.current());
         let (mut task, ends) = RunTask::new(Arc::clone(&self.parts), plan, run);
         task.listen().await?;
-        task.recover();
+        task.recover(how)?;
         Ok(RunHandle::spawn(task, ends, true))
     }
 

@@ -93,7 +93,12 @@ pub fn one_of_each() -> Vec<Event> {
             payload: Payload::Text("null".into()),
         },
         EventBody::MessageSent { attempt: attempt(5, 1) },
-        EventBody::CancelRequested { reason: String::new() },
+        EventBody::ControlTaken { id: "c1".into(), refusal: None },
+        EventBody::Paused { reason: "a break".to_owned() },
+        EventBody::Advanced { steps: 2 },
+        EventBody::ControlTaken { id: "c2".into(), refusal: Some("the run is paused already".to_owned()) },
+        EventBody::CancelRequested { reason: String::new(), gently: true },
+        EventBody::CancelRequested { reason: String::new(), gently: false },
         EventBody::RunEnded { outcome: RunOutcome::Failed { failure, path: "main/step[4]".into() } },
     ];
     numbered(1, bodies)

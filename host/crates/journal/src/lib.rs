@@ -20,6 +20,7 @@ mod load;
 mod mail;
 mod marks;
 mod options;
+mod order;
 mod problem;
 mod queue;
 mod read;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use engine::core::mail::MAX_KEPT;
 use engine::event::RunId;
-use engine::ports::{JournalError, Letter, Mail, MailStore, MailWrite, Message, Signal};
+use engine::ports::{Control, JournalError, Letter, Mail, MailStore, MailWrite, Message, Signal};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::deploy;
+use crate::order;
 use crate::problem::from_sqlite;
 use crate::schema;
 use crate::store::SqliteJournal;
@@ -18,6 +19,16 @@ const SIGNAL: &str = "signal";
 const MESSAGE: &str = "message";
 /// The one letter beyond a full inbox: its payload counts the messages that did not come.
 const DROPPED: &str = "dropped";
+
+/// So many control letters wait for a run at most; further ones are not taken.
+const MOST_CONTROLS: i64 = 1_000;
+
+/// So many arrivals are told of at once.
+const ARRIVALS: i64 = 10_000;
+
+/// Puts a control letter into an inbox, however full it is otherwise.
+const PUT_CONTROL: &str = "INSERT OR IGNORE INTO inbox (run, kind, name, id, payload, at) SELECT ?1, 'control', ?2, ?3, ?4, ?5 \
+    WHERE (SELECT count(*) FROM inbox WHERE run = ?1 AND kind = 'control') < ?6";
 
 /// Puts one letter into an inbox, unless it is full or has it already.
 const PUT: &str = "INSERT OR IGNORE INTO inbox (run, kind, name, id, payload, at) SELECT ?1, ?2, ?3, ?4, ?5, ?6 \
@@ -43,6 +54,11 @@ pub(crate) fn write(connection: &Connection, write: &MailWrite, now: i64) -> rus
             }
             deploy::published(connection, topic, id, payload, now)?;
         }
+        MailWrite::Control(run, Control { id, order }) => {
+            let (name, payload) = order::encode(order);
+            let values = params![&*run.0, name, &**id, payload, now, MOST_CONTROLS];
+            connection.prepare_cached(PUT_CONTROL)?.execute(values)?;
+        }
         MailWrite::Signal(run, Signal { name, id, payload }) => {
             connection.prepare_cached(PUT)?.execute(params![&*run.0, SIGNAL, &**name, &**id, &**payload, now, most])?;
         }
@@ -61,10 +77,12 @@ pub(crate) fn write(connection: &Connection, write: &MailWrite, now: i64) -> rus
                 remove.execute(params![i64::try_from(*no).unwrap_or(i64::MAX), &*run.0])?;
             }
         }
-        MailWrite::Waiting(run, Some(what)) => {
-            connection
-                .prepare_cached("INSERT INTO waiting (run, what) VALUES (?1, ?2) ON CONFLICT (run) DO UPDATE SET what = ?2")?
-                .execute([&*run.0, what.as_str()])?;
+        MailWrite::Waiting(run, Some(note)) => {
+            let sql = "INSERT INTO waiting (run, what, live, at) VALUES (?1, ?2, ?3, ?4) \
+                       ON CONFLICT (run) DO UPDATE SET what = ?2, live = ?3, at = ?4";
+            let pairs: Vec<[&str; 2]> = note.live.iter().map(|(path, what)| [&**path, what.as_str()]).collect();
+            let live = (!pairs.is_empty()).then(|| serde_json::json!(pairs).to_string());
+            connection.prepare_cached(sql)?.execute(params![&*run.0, note.what, live, now])?;
         }
         MailWrite::Waiting(run, None) => {
             connection.prepare_cached("DELETE FROM waiting WHERE run = ?1")?.execute([&*run.0])?;
@@ -94,7 +112,19 @@ pub(crate) fn waiting(connection: &Connection, run: &RunId) -> rusqlite::Result<
     if is_old(connection)? {
         return Ok(None);
     }
-    connection.prepare_cached("SELECT what FROM waiting WHERE run = ?1")?.query_row([&*run.0], |row| row.get(0)).optional()
+    let sql = "SELECT what FROM waiting WHERE run = ?1 AND what <> ''";
+    connection.prepare_cached(sql)?.query_row([&*run.0], |row| row.get(0)).optional()
+}
+
+/// The steps of a run that wait for something which its events do not tell, as its owner last noted.
+pub(crate) fn live(connection: &Connection, run: &RunId) -> rusqlite::Result<Vec<(String, String)>> {
+    if schema::version(connection)? < 4 {
+        return Ok(Vec::new());
+    }
+    let mut ask = connection.prepare_cached("SELECT live FROM waiting WHERE run = ?1")?;
+    let text: Option<String> = ask.query_row([&*run.0], |row| row.get(0)).optional()?.flatten();
+    // It is only for people: what cannot be read says nothing.
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
 /// Whether the store is of version 1, which has no inboxes, and was only opened for reading.
@@ -103,9 +133,38 @@ fn is_old(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 fn letters(connection: &Connection, run: &RunId, after: u64, limit: usize) -> rusqlite::Result<Vec<Letter>> {
-    let sql = "SELECT no, kind, name, id, payload FROM inbox WHERE run = ?1 AND no > ?2 ORDER BY no LIMIT ?3";
-    let values = params![&*run.0, i64::try_from(after).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX)];
+    let sql = "SELECT no, kind, name, id, payload FROM inbox WHERE run = ?1 AND no > ?2 AND kind <> 'control' \
+               ORDER BY no LIMIT ?3";
+    let values = params![&*run.0, integer(after), i64::try_from(limit).unwrap_or(i64::MAX)];
     connection.prepare_cached(sql)?.query_map(values, letter)?.collect()
+}
+
+/// One that cannot be read is left where it is: nothing says what it wants.
+fn controls(connection: &Connection, run: &RunId, after: u64) -> rusqlite::Result<Vec<Letter>> {
+    let sql = "SELECT no, kind, name, id, payload FROM inbox WHERE run = ?1 AND no > ?2 AND kind = 'control' ORDER BY no";
+    let mut statement = connection.prepare_cached(sql)?;
+    let letters = statement.query_map(params![&*run.0, integer(after)], |row| {
+        let (name, payload): (String, String) = (row.get(2)?, row.get(4)?);
+        let id = row.get::<_, String>(3)?.into();
+        let control = |order| Mail::Control(Control { id, order });
+        Ok(order::decode(&name, &payload).map(control).map(|mail| Letter { no: number(row), mail }))
+    })?;
+    letters.filter_map(Result::transpose).collect()
+}
+
+fn arrived(connection: &Connection, after: u64) -> rusqlite::Result<Vec<(u64, RunId)>> {
+    let sql = "SELECT no, run FROM inbox WHERE no > ?1 ORDER BY no LIMIT ?2";
+    let arrival = |row: &Row<'_>| Ok((number(row), RunId(row.get::<_, String>(1)?.into())));
+    connection.prepare_cached(sql)?.query_map([integer(after), ARRIVALS], arrival)?.collect()
+}
+
+fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A letter's number, its row's first column.
+fn number(row: &Row<'_>) -> u64 {
+    row.get::<_, i64>(0).ok().and_then(|no| u64::try_from(no).ok()).unwrap_or_default()
 }
 
 fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
@@ -116,7 +175,7 @@ fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
         DROPPED => Mail::Dropped(payload.parse().unwrap_or(1)),
         _ => Mail::Message(Message { topic: name, id, payload }),
     };
-    Ok(Letter { no: u64::try_from(row.get::<_, i64>(0)?).unwrap_or_default(), mail })
+    Ok(Letter { no: number(row), mail })
 }
 
 impl MailStore for SqliteJournal {
@@ -128,5 +187,13 @@ impl MailStore for SqliteJournal {
 
     fn letters(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Letter>, JournalError> {
         self.readers.with(|connection| letters(connection, run, after, limit).map_err(|error| from_sqlite(&self.path, &error)))
+    }
+
+    fn controls(&self, run: &RunId, after: u64) -> Result<Vec<Letter>, JournalError> {
+        self.readers.with(|connection| controls(connection, run, after).map_err(|error| from_sqlite(&self.path, &error)))
+    }
+
+    fn arrived(&self, after: u64) -> Result<Vec<(u64, RunId)>, JournalError> {
+        self.readers.with(|connection| arrived(connection, after).map_err(|error| from_sqlite(&self.path, &error)))
     }
 }

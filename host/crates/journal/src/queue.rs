@@ -161,6 +161,7 @@ impl Queue {
         let bytes = match &write {
             MailWrite::Publish(message) => message.payload.len(),
             MailWrite::Signal(_, signal) => signal.payload.len(),
+            MailWrite::Control(_, control) => crate::order::encode(&control.order).1.len(),
             _ => 0,
         };
         self.push(Job { work: Work::Mail(write), reply: Reply::Future(sender), idle: false, events: 1, bytes });

@@ -186,6 +186,14 @@ impl Reader {
         self.query(|connection| mail::waiting(connection, run))
     }
 
+    /// The steps of a run that wait for something which its events do not tell, and for what, as its owner last noted.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the store.
+    pub fn live(&self, run: &RunId) -> Result<Vec<(String, String)>, JournalError> {
+        self.query(|connection| mail::live(connection, run))
+    }
+
     /// Events of a run with their payloads, checked, up to the first damage.
     ///
     /// # Errors

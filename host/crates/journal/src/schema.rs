@@ -72,7 +72,8 @@ CREATE TABLE blobs (
 ///
 /// Version 4: runs are found by flow and time; `node_stats` sums up attempts, as far as `about` says that it has counted
 /// them; `purge` has the numbers of runs that are being deleted. Deployments with their versions, the topics that start them, how
-/// far their triggers have come, and the messages that are to start runs.
+/// far their triggers have come, and the messages that are to start runs. `waiting` also has what only the owner of a run
+/// knows, and when it was noted. Inboxes have control letters.
 const MIGRATIONS: [&str; 3] = [
     "
 CREATE TABLE inbox (
@@ -168,6 +169,8 @@ CREATE TABLE fired (
     UNIQUE (name, item, id)
 );
 CREATE INDEX fired_by_item ON fired (name, item, no);
+ALTER TABLE waiting ADD COLUMN live TEXT;
+ALTER TABLE waiting ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 

@@ -54,6 +54,10 @@ pub mod kind {
     pub const RESUMED: &str = "resumed";
     /// [`engine::event::EventBody::CancelRequested`]
     pub const CANCEL_REQUESTED: &str = "cancel-requested";
+    /// [`engine::event::EventBody::Advanced`]
+    pub const ADVANCED: &str = "advanced";
+    /// [`engine::event::EventBody::ControlTaken`]
+    pub const CONTROL_TAKEN: &str = "control-taken";
     /// [`engine::event::EventBody::OwnerChanged`]
     pub const OWNER_CHANGED: &str = "owner-changed";
     /// [`engine::event::EventBody::Changed`]

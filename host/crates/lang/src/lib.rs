@@ -36,5 +36,6 @@ pub use grammar::{Diagnostic, Severity, Span};
 pub use lower::invariants::check_plan;
 pub use report::{Report, to_json};
 pub use sources::{Position, Source, Sources};
+pub use suggest::closest;
 pub use triggers::{TriggerInfo, TriggerKind};
 pub use world::{ComponentProblem, LoadedComponent, World};

@@ -38,6 +38,11 @@ impl Budget {
     }
 }
 
+/// The name that `name` was most likely meant to be; none when it is no slip of any of them.
+pub fn closest<S: AsRef<str>>(name: &str, candidates: impl IntoIterator<Item = S>) -> Option<String> {
+    Budget::default().closest(name, candidates)
+}
+
 /// How far apart two names are, if it can be a slip.
 fn distance(wanted: &str, candidate: &str) -> Option<usize> {
     let other = candidate.to_lowercase();

@@ -137,6 +137,8 @@ pub struct StartAttempt {
     pub wishes: Wishes,
     /// Those with a higher one get a place first.
     pub priority: i32,
+    /// Among equals, those first that more steps follow: so many on the longest way from here to the end of the run.
+    pub rank: u32,
     /// Whether its result may come out of the cache.
     pub cache: Option<CacheUse>,
     /// Its class.
@@ -232,13 +234,15 @@ pub struct Idle {
     pub timers: bool,
     /// Whether a message may.
     pub messages: bool,
+    /// Whether more steps may start though the run is paused.
+    pub advancing: bool,
 }
 
 impl Idle {
     /// Whether the run goes on without its operator: a timer is due some time, or a message may come.
     #[must_use]
     pub fn moves(&self) -> bool {
-        self.paused.is_none() && self.blocked.is_empty() && (self.timers || self.messages)
+        (self.paused.is_none() || self.advancing) && self.blocked.is_empty() && (self.timers || self.messages)
     }
 }
 

@@ -131,8 +131,19 @@ impl Run {
             return;
         }
         let (class, priority) = (of.class.clone(), of.priority());
+        let rank = self.rank_of(task);
         self.flights.insert(task, Flight { number, phase: Phase::Waiting, counted: false });
-        self.effects.classes.entry(class).or_default().waiting.push(priority, task);
+        self.effects.classes.entry(class).or_default().waiting.push_ranked(priority, rank, task);
+    }
+
+    fn rank_of(&self, task: TaskId) -> u32 {
+        self.state.node_of_task(task).map_or(0, |node| self.ranks.get(node))
+    }
+
+    /// Steps that are not pure and have no room to begin, at most so many.
+    pub(crate) fn without_room(&self, most: usize) -> Vec<Arc<str>> {
+        let waiting = self.flights.iter().filter(|(_, flight)| flight.phase == Phase::Waiting).take(most);
+        waiting.filter_map(|(task, _)| Some(Arc::clone(&self.state.tasks().get(task)?.path))).collect()
     }
 
     /// Begins steps that are not pure while there is room.
@@ -213,6 +224,13 @@ impl Run {
         }
     }
 
+    /// Lets an attempt not begin that has not begun. What was handed out is for the shell to let go.
+    pub(super) fn withhold(&mut self, task: TaskId, number: u32, now: Timestamp) {
+        if self.flights.get(&task).is_some_and(|flight| matches!(flight.phase, Phase::Waiting | Phase::Starting)) {
+            self.withdraw(task, number, now);
+        }
+    }
+
     fn invoke(&self, task: TaskId, out: &mut Vec<Action>) {
         let Some(of) = self.state.tasks().get(&task) else { return };
         let Some(target) = self.callees.get(&of.target) else {
@@ -231,6 +249,7 @@ impl Run {
             grants: if of.pure_step { Vec::new() } else { self.agreed(task).0 },
             wishes: Wishes { timeout: of.wishes.timeout, memory: of.wishes.memory, fuel: of.wishes.fuel },
             priority: of.priority(),
+            rank: self.rank_of(task),
             cache,
             class: of.class.clone(),
             idempotency_key: [&*self.id.0, "/", &path].concat().into(),

@@ -6,18 +6,21 @@ use std::sync::Arc;
 use catalog::Value;
 use lang::plan::{Plan, Target};
 
-use super::action::{Action, Blocked, BlockedBy, Idle, Input, Progress, Totals};
+use super::action::{Action, Blocked, Idle, Input, Progress, Totals};
 use super::attempts::{Capacity, Effects, Flight};
 use super::bugs::{Bug, Bugs};
-use super::state::{Command, State, Task};
-use crate::event::{Attempt, Event, EventBody, Failure, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp};
-use crate::ports::{Callable, Callee, Outcome};
+use super::control::Asked;
+use super::rank::Ranks;
+use super::state::{Command, State};
+use crate::event::{Attempt, Event, EventBody, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp};
+use crate::ports::{Callable, Callee, Order, Outcome};
 
 /// A run. Its owner gives it inputs, carries out its actions, and calls [`Run::flush`] when it has no more inputs at hand.
 pub struct Run {
     pub(super) id: RunId,
     pub(super) state: State,
     pub(super) callees: BTreeMap<Target, Callable>,
+    pub(super) ranks: Ranks,
     host: Arc<str>,
     /// The position of the last event that was made.
     pub(super) last: Seq,
@@ -31,24 +34,17 @@ pub struct Run {
     /// Timers whose firing is appended.
     fired: BTreeSet<TimerId>,
     /// Steps with an appended decision.
-    decided: BTreeSet<TaskId>,
+    pub(super) decided: BTreeSet<TaskId>,
     /// Signals and messages that are appended, by their ids; those without one are only counted.
     pub(super) arriving: (BTreeSet<Arc<str>>, usize),
     /// Messages whose sending is appended.
     pub(super) published: BTreeSet<TaskId>,
     /// What was last asked for and is not durable yet.
-    asked: Asked,
+    pub(super) asked: Asked,
     pub(super) totals: Totals,
     pub(super) ended: bool,
     idle: bool,
     bugs: Bugs,
-}
-
-/// Requests that are appended.
-#[derive(Clone, Copy, Debug, Default)]
-struct Asked {
-    pause: Option<bool>,
-    cancel: bool,
 }
 
 impl Run {
@@ -69,6 +65,7 @@ impl Run {
         let roles = plan.roles.iter().map(|(id, role)| (Target::Role(id), Callable::Role(Arc::new(role.clone()))));
         let callees = functions.chain(roles).collect();
         Self {
+            ranks: Ranks::of(&plan),
             state: State::new(plan, id.clone(), Bugs::default()),
             id,
             callees,
@@ -123,6 +120,12 @@ impl Run {
         &self.id
     }
 
+    /// Its plan.
+    #[must_use]
+    pub fn plan(&self) -> Arc<Plan> {
+        self.state.plan()
+    }
+
     /// What it has used so far.
     #[must_use]
     pub const fn totals(&self) -> Totals {
@@ -175,14 +178,7 @@ impl Run {
     #[must_use]
     pub fn blocked(&self) -> Vec<Blocked> {
         let undecided = self.state.unknown().filter(|(id, _)| !self.decided.contains(id));
-        let why = |of: &Task| match &of.previous {
-            Some(Failure { kind, message, .. }) if of.is_exhausted() => {
-                BlockedBy::Exhausted { kind: *kind, message: message.clone() }
-            }
-            _ if !of.started => BlockedBy::Repeats,
-            _ => BlockedBy::Unknown,
-        };
-        undecided.map(|(task, of)| Blocked { task, path: Arc::clone(&of.path), number: of.number, by: why(of) }).collect()
+        undecided.map(|(task, _)| self.state.blocked_of(task)).collect()
     }
 
     /// Whether a decision can be taken: the step waits for one, and a supplied value is of its type.
@@ -219,24 +215,9 @@ impl Run {
             Input::Stopped { task, number } => self.stopped(task, number, now),
             Input::Committed { through } => self.committed(through, now, out),
             Input::TimerDue(timer) => self.timer_due(timer, now, out),
-            Input::Pause { reason } => {
-                if !self.asked.pause.unwrap_or(self.is_paused()) && !self.over() {
-                    self.asked.pause = Some(true);
-                    self.record(now, EventBody::Paused { reason });
-                }
-            }
-            Input::Resume => {
-                if self.asked.pause.unwrap_or(self.is_paused()) && !self.over() {
-                    self.asked.pause = Some(false);
-                    self.record(now, EventBody::Resumed);
-                }
-            }
-            Input::Cancel { reason } => {
-                if !self.asked.cancel && !self.state.cancelled() && !self.over() {
-                    self.asked.cancel = true;
-                    self.record(now, EventBody::CancelRequested { reason });
-                }
-            }
+            Input::Pause { reason } => self.ask_for(Order::Pause { reason }, now),
+            Input::Resume => self.ask_for(Order::Resume, now),
+            Input::Cancel { reason } => self.ask_for(Order::Cancel { reason, gently: false }, now),
             Input::Mail(mail) => self.receive(mail, now, out),
             Input::Published(task) => self.published(task, now),
             Input::Change(change) => {
@@ -244,12 +225,7 @@ impl Run {
                     self.record(now, EventBody::Changed(change));
                 }
             }
-            Input::Decide { task, decision } => {
-                if self.check_decision(task, &decision).is_ok() {
-                    self.decided.insert(task);
-                    self.record(now, EventBody::OperatorDecision { task, decision });
-                }
-            }
+            Input::Decide { task, decision } => self.ask_for(Order::Decide { task, decision }, now),
         }
         if self.bugs.has(Bug::UsedBeforeDurable) {
             self.flush(out);
@@ -279,6 +255,7 @@ impl Run {
                 waiting: self.state.open_waits(),
                 timers: self.state.timers().next().is_some(),
                 messages: self.state.takes_messages(),
+                advancing: self.state.credit() > 0,
             };
             if idle.paused.is_some() || !idle.blocked.is_empty() || !idle.waiting.is_empty() {
                 self.idle = true;
@@ -416,6 +393,7 @@ impl Run {
                 self.decided.remove(task);
             }
             EventBody::Paused { .. } | EventBody::Resumed => self.asked.pause = None,
+            EventBody::CancelRequested { .. } => self.asked.cancel = None,
             _ => {}
         }
         (None, None)
@@ -439,6 +417,7 @@ impl Run {
                 }
             }
             Command::Stop(task, number) => self.stop(task, number, now, out),
+            Command::Withdraw(task, number) => self.withhold(task, number, now),
             Command::Refused(task, path, failure) => {
                 let will_retry = self.state.tasks().get(&task).is_some_and(|task| !task.is_exhausted());
                 out.push(Action::Progress(Progress::Failed { task, path, failure, will_retry }));

@@ -1,4 +1,4 @@
-//! Those who wait for the same: the highest priority goes first, among equals who came first.
+//! Those who wait for the same: the highest priority goes first, then the highest rank, among equals who came first.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use crate::event::TaskId;
 
 /// A place in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ticket(Reverse<i32>, u64);
+pub(crate) struct Ticket(Reverse<i32>, Reverse<u32>, u64);
 
 /// A line of steps.
 #[derive(Debug, Default)]
@@ -24,7 +24,12 @@ impl Line {
 
     /// Comes in behind all of this or a higher priority.
     pub(crate) fn push(&mut self, priority: i32, task: TaskId) -> Ticket {
-        let ticket = Ticket(Reverse(priority), self.next);
+        self.push_ranked(priority, 0, task)
+    }
+
+    /// Comes in behind all of a higher priority, of the same and a higher rank, and of the same of both.
+    pub(crate) fn push_ranked(&mut self, priority: i32, rank: u32, task: TaskId) -> Ticket {
+        let ticket = Ticket(Reverse(priority), Reverse(rank), self.next);
         self.next += 1;
         self.waiting.insert(ticket, task);
         ticket
@@ -35,9 +40,9 @@ impl Line {
         self.waiting.pop_first().map(|(_, task)| task)
     }
 
-    /// The priority of the first one.
-    pub(crate) fn first(&self) -> Option<i32> {
-        self.waiting.first_key_value().map(|(Ticket(Reverse(priority), _), _)| *priority)
+    /// The priority and the rank of the first one.
+    pub(crate) fn first(&self) -> Option<(i32, u32)> {
+        self.waiting.first_key_value().map(|(Ticket(Reverse(priority), Reverse(rank), _), _)| (*priority, *rank))
     }
 
     /// Takes one out that does not wait any more.
@@ -63,8 +68,14 @@ mod tests {
         }
         let gone = line.push(9, TaskId(5));
         line.leave(gone);
-        assert_eq!(line.first(), Some(5));
+        assert_eq!(line.first(), Some((5, 0)));
         let order: Vec<u64> = std::iter::from_fn(|| line.pop()).map(|task| task.0).collect();
         assert_eq!(order, [1, 3, 0, 4, 2]);
+        for (task, rank) in [(0, 1), (1, 4), (2, 4)] {
+            line.push_ranked(0, rank, TaskId(task));
+        }
+        line.push(1, TaskId(3));
+        let order: Vec<u64> = std::iter::from_fn(|| line.pop()).map(|task| task.0).collect();
+        assert_eq!(order, [3, 1, 2, 0]);
     }
 }

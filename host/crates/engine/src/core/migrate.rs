@@ -163,6 +163,8 @@ impl Twins {
             | EventBody::Paused { .. }
             | EventBody::Resumed
             | EventBody::CancelRequested { .. }
+            | EventBody::Advanced { .. }
+            | EventBody::ControlTaken { .. }
             | EventBody::OwnerChanged { .. }
             | EventBody::Migrated(_)
             | EventBody::RunEnded { .. } => {}

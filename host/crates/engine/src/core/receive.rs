@@ -34,6 +34,10 @@ impl Run {
             return;
         }
         let id = match &mail {
+            Mail::Control(control) => {
+                self.control(control.clone(), now);
+                return;
+            }
             Mail::Signal(signal) => Arc::clone(&signal.id),
             Mail::Message(message) => Arc::clone(&message.id),
             Mail::Dropped(count) => {
@@ -60,7 +64,7 @@ impl Run {
             Mail::Message(message) => {
                 EventBody::MessageReceived { topic: message.topic, id: message.id, payload: Payload::Text(message.payload) }
             }
-            Mail::Dropped(_) => return,
+            Mail::Control(_) | Mail::Dropped(_) => return,
         };
         if !id.is_empty() {
             self.arriving.0.insert(id);

@@ -72,7 +72,11 @@ pub fn render_event(event: &Event) -> String {
         },
         EventBody::Paused { reason } => format!("paused ({reason})"),
         EventBody::Resumed => "resumed".to_owned(),
-        EventBody::CancelRequested { reason } => format!("cancel-requested ({reason})"),
+        EventBody::CancelRequested { reason, gently: false } => format!("cancel-requested ({reason})"),
+        EventBody::CancelRequested { reason, gently: true } => format!("cancel-requested gently ({reason})"),
+        EventBody::Advanced { steps } => format!("advanced {steps}"),
+        EventBody::ControlTaken { id, refusal: None } => format!("control-taken {id}"),
+        EventBody::ControlTaken { id, refusal: Some(refusal) } => format!("control-taken {id} refused: {refusal}"),
         EventBody::OwnerChanged { host } => format!("owner-changed {host}"),
         EventBody::Changed(change) => match &**change {
             Change::Policy { path, settings } => format!("changed {path} {settings:?}"),
@@ -111,6 +115,9 @@ impl Run {
             }
             Command::Stop(id, number) => {
                 format!("stop {}#{number}", self.state.tasks().get(id).map_or("?", |task| &task.path))
+            }
+            Command::Withdraw(id, number) => {
+                format!("withdraw {}#{number}", self.state.tasks().get(id).map_or("?", |task| &task.path))
             }
             Command::Refused(_, path, failure) => format!("refuse {path}: {}", failure.message),
             Command::SetTimer(timer, at) => format!("set timer {} at {}", timer.0, at.0),

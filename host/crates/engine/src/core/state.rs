@@ -8,12 +8,14 @@
 //!    `race` lets arms compete, `task` runs steps, `wait` waits and sends, `mail` takes what comes,
 //!    `stop` ends what is no longer wanted, `undo` takes back what was done, `timer` keeps deadlines. What a step may
 //!    have to wait for is in `keys`, `breaker`, `rate` and `scope`, in this order; `budget` ends what has used too much.
-//!    What need not be computed is in `given`, what an operator changes in `change`.
+//!    What need not be computed is in `given`, what an operator wants in `control` and `change`, what somebody asks about in
+//!    `standing`.
 //! 3. What the outside has to do comes out as [`Command`]s, in an order that follows from the events.
 
 mod breaker;
 mod budget;
 mod change;
+mod control;
 mod form;
 mod given;
 mod hooks;
@@ -25,6 +27,7 @@ mod race;
 mod rate;
 mod region;
 mod scope;
+mod standing;
 mod stop;
 mod task;
 mod timer;
@@ -55,7 +58,7 @@ use hooks::Hooks;
 use keys::Key;
 use mail::{Address, Mailbox};
 use model::{Activity, ActivityId, Emit, Instance, Scope, Timer, Work};
-pub(crate) use model::{Role, Status, Task};
+pub(crate) use model::{InstanceId, Role, Status, Task};
 use rate::Pace;
 pub(crate) use twin::Open;
 
@@ -69,6 +72,8 @@ pub(crate) enum Command {
     Start(TaskId, u32),
     /// Stop an attempt and say when it has ended.
     Stop(TaskId, u32),
+    /// Let an attempt not begin; one that has begun goes on. Say when it has ended.
+    Withdraw(TaskId, u32),
     /// An attempt at this path failed without being started.
     Refused(TaskId, Arc<str>, Failure),
     /// Say when this time has come.
@@ -129,7 +134,15 @@ pub(crate) struct State {
     /// Steps whose outcome is not known and that must not simply run again.
     unknown: BTreeSet<TaskId>,
     paused: Option<String>,
+    /// So many steps may start though the run is paused.
+    credit: u64,
     cancelled: bool,
+    /// What still runs after a cancellation has been told to stop.
+    hurried: bool,
+    /// While the run is being cancelled gently: attempts that have begun are not stopped.
+    gently: bool,
+    /// The control letters that were read.
+    controls: BTreeSet<Arc<str>>,
     outcome: Option<RunOutcome>,
     work: VecDeque<Work>,
     worked: u64,
@@ -187,7 +200,11 @@ impl State {
             fuses: BTreeMap::new(),
             unknown: BTreeSet::new(),
             paused: None,
+            credit: 0,
             cancelled: false,
+            hurried: false,
+            gently: false,
+            controls: BTreeSet::new(),
             outcome: None,
             work: VecDeque::new(),
             worked: 0,
@@ -236,16 +253,6 @@ impl State {
     /// Why nothing starts, when somebody asked for that.
     pub(crate) fn paused(&self) -> Option<&str> {
         self.paused.as_deref()
-    }
-
-    /// Whether steps may start.
-    fn starts(&self) -> bool {
-        self.cancelled || (self.paused.is_none() && self.unknown.is_empty())
-    }
-
-    /// Whether somebody asked for the end.
-    pub(crate) const fn cancelled(&self) -> bool {
-        self.cancelled
     }
 
     /// How the run ended.
@@ -321,11 +328,10 @@ impl State {
             EventBody::TimerFired { timer } => self.timer_fired(*timer)?,
             EventBody::OperatorDecision { task, decision } => self.decided(*task, decision)?,
             EventBody::Paused { reason } => self.paused = Some(reason.clone()),
-            EventBody::Resumed => {
-                self.paused = None;
-                self.release_held();
-            }
-            EventBody::CancelRequested { .. } => self.cancel(),
+            EventBody::Resumed => self.resume(),
+            EventBody::CancelRequested { gently, .. } => self.cancel(*gently),
+            EventBody::Advanced { steps } => self.advance(*steps),
+            EventBody::ControlTaken { id, .. } => drop(self.controls.insert(Arc::clone(id))),
             EventBody::OwnerChanged { .. } => self.owner_changed(),
             EventBody::Changed(change) => self.change(change),
             // What came before was made to fit this plan.
@@ -400,14 +406,6 @@ impl State {
         } else {
             Err(Misfit("the run ends in another way".into()))
         }
-    }
-
-    fn cancel(&mut self) {
-        if self.cancelled || self.outcome.is_some() || self.is_ending() {
-            return;
-        }
-        self.cancelled = true;
-        self.stop_root();
     }
 
     /// Does everything that follows.

@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, pending, ready};
 use lang::plan::RoleRef;
 
 use super::{Callee, JournalError, Limits, Outcome};
-use crate::event::{Bill, Failure, RunId};
+use crate::event::{Bill, Decision, Failure, RunId, TaskId};
 
 /// A message for all runs that wait on its topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +32,51 @@ pub struct Signal {
     pub payload: Arc<str>,
 }
 
+/// What an operator wants of a run, whoever drives it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    /// Nothing new is to start.
+    Pause {
+        /// Why, for people.
+        reason: String,
+    },
+    /// It goes on after a pause.
+    Resume,
+    /// It is to end as cancelled.
+    Cancel {
+        /// Why, for people.
+        reason: String,
+        /// What runs may come to its end.
+        gently: bool,
+    },
+    /// So many more steps of a paused run may start.
+    Advance {
+        /// How many.
+        steps: u32,
+    },
+    /// What becomes of a step that waits for a decision.
+    Decide {
+        /// Which step.
+        task: TaskId,
+        /// What.
+        decision: Decision,
+    },
+}
+
+/// An order as a letter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Control {
+    /// The same each time that the same order is given; it is carried out once.
+    pub id: Arc<str>,
+    /// What is wanted.
+    pub order: Order,
+}
+
 /// What comes to a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Mail {
+    /// For whoever drives it.
+    Control(Control),
     /// For it alone.
     Signal(Signal),
     /// For all who wait on the topic.
@@ -44,12 +86,27 @@ pub enum Mail {
 }
 
 /// Mail in the inbox of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Letter {
     /// Rises with each letter of a store.
     pub no: u64,
     /// What it is.
     pub mail: Mail,
+}
+
+/// What a run waits for, as its owner notes it for others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WaitingNote {
+    /// In a line.
+    pub what: String,
+    /// Steps that wait for something which the run's events do not tell: their paths, and for what.
+    pub live: Vec<(Arc<str>, String)>,
+}
+
+impl From<&str> for WaitingNote {
+    fn from(what: &str) -> Self {
+        Self { what: what.to_owned(), live: Vec::new() }
+    }
 }
 
 /// What a step calls.
@@ -101,20 +158,29 @@ pub trait Bus: Send + Sync + 'static {
     /// The run gets no more messages on this topic; what is in its inbox stays.
     fn unsubscribe(&self, run: &RunId, topic: Arc<str>) -> BoxFuture<'static, Result<(), JournalError>>;
 
-    /// What is in the inbox of the run after the letter `after`, in order; not always all of it.
+    /// Signals and messages in the inbox of the run after the letter `after`, in order; not always all of them.
     ///
     /// # Errors
     /// Whatever is wrong with the store.
     fn mail(&self, run: &RunId, after: u64) -> Result<Vec<Letter>, JournalError>;
 
-    /// Ends when there may be more mail for the run.
+    /// Control letters in the inbox of the run after the letter `after`, in order.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the store.
+    fn controls(&self, run: &RunId, after: u64) -> Result<Vec<Letter>, JournalError>;
+
+    /// Ends when there may be more letters for the run than when it was called.
     fn arrival(&self, run: &RunId) -> BoxFuture<'static, ()>;
 
     /// Takes letters out of the inbox: the run's journal has them.
     fn taken(&self, run: &RunId, letters: Vec<u64>) -> BoxFuture<'static, Result<(), JournalError>>;
 
     /// Notes what the run waits for, for people; none: nothing.
-    fn note_waiting(&self, run: &RunId, what: Option<String>) -> BoxFuture<'static, Result<(), JournalError>>;
+    fn note_waiting(&self, run: &RunId, what: Option<WaitingNote>) -> BoxFuture<'static, Result<(), JournalError>>;
+
+    /// Nobody waits for an arrival for the run any more.
+    fn leave(&self, _run: &RunId) {}
 
     /// The run has ended: its inbox and its topics are removed.
     fn forget(&self, run: &RunId) -> BoxFuture<'static, Result<(), JournalError>>;
@@ -128,18 +194,32 @@ pub trait MailStore: Send + Sync + 'static {
     /// Writes; the future ends when it is durable.
     fn write_mail(&self, write: MailWrite) -> BoxFuture<'static, Result<(), JournalError>>;
 
-    /// Up to `limit` letters in the inbox of a run after the letter `after`, in order.
+    /// Up to `limit` signals and messages in the inbox of a run after the letter `after`, in order.
     ///
     /// # Errors
     /// Whatever is wrong with the store.
     fn letters(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Letter>, JournalError>;
+
+    /// The control letters in the inbox of a run after the letter `after`, in order.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the store.
+    fn controls(&self, run: &RunId, after: u64) -> Result<Vec<Letter>, JournalError>;
+
+    /// The numbers of letters of any kind after the letter `after`, with their runs, in order; not always all of them.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the store.
+    fn arrived(&self, after: u64) -> Result<Vec<(u64, RunId)>, JournalError>;
 }
 
 /// A change of inboxes and topics.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum MailWrite {
     /// Puts a message into the inbox of each run that listens to its topic and has not ended.
     Publish(Message),
+    /// Puts an order into the inbox of a run, also when it is full otherwise.
+    Control(RunId, Control),
     /// Puts a signal into the inbox of a run.
     Signal(RunId, Signal),
     /// A run listens to these topics.
@@ -149,7 +229,7 @@ pub enum MailWrite {
     /// Takes letters out of the inbox of a run.
     Remove(RunId, Vec<u64>),
     /// What a run waits for, for people.
-    Waiting(RunId, Option<String>),
+    Waiting(RunId, Option<WaitingNote>),
     /// Removes all of this that concerns a run.
     Forget(RunId),
 }
@@ -180,6 +260,10 @@ impl Bus for NoBus {
         Ok(Vec::new())
     }
 
+    fn controls(&self, _: &RunId, _: u64) -> Result<Vec<Letter>, JournalError> {
+        Ok(Vec::new())
+    }
+
     fn arrival(&self, _: &RunId) -> BoxFuture<'static, ()> {
         pending().boxed()
     }
@@ -188,7 +272,7 @@ impl Bus for NoBus {
         done()
     }
 
-    fn note_waiting(&self, _: &RunId, _: Option<String>) -> BoxFuture<'static, Result<(), JournalError>> {
+    fn note_waiting(&self, _: &RunId, _: Option<WaitingNote>) -> BoxFuture<'static, Result<(), JournalError>> {
         done()
     }
 

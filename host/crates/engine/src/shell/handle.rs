@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::task::RunTask;
 use crate::core::{Blocked, Progress, Waiting};
 use crate::event::{Bill, CacheNote, Decision, Denial, Failure, RunId, RunOutcome, TaskId, Timestamp};
-use crate::ports::{JournalError, Signal};
+use crate::ports::{Control, JournalError, Signal};
 
 /// So many updates wait for a slow reader before further ones are dropped.
 const UPDATES: usize = 16_384;
@@ -138,6 +138,7 @@ pub(super) enum Request {
     Park,
     Decide(TaskId, Decision),
     Signal(Signal),
+    Control(Control),
 }
 
 /// The task's ends of the channels.
@@ -216,7 +217,7 @@ impl RunHandle {
         self.ask(Request::Park);
     }
 
-    /// Stops everything; the run ends as cancelled.
+    /// Stops everything at once; the run ends as cancelled when its effects are taken back.
     pub fn cancel(&self, reason: impl Into<String>) {
         self.ask(Request::Cancel(reason.into()));
     }
@@ -224,6 +225,11 @@ impl RunHandle {
     /// Decides about a step whose outcome is not known. One that does not fit is told as [`Update::Waiting`].
     pub fn decide(&self, task: TaskId, decision: Decision) {
         self.ask(Request::Decide(task, decision));
+    }
+
+    /// Gives an order; what becomes of it stands in the journal.
+    pub fn control(&self, control: Control) {
+        self.ask(Request::Control(control));
     }
 
     /// Gives a signal. One that the run does not take is told as [`Update::Note`].

@@ -10,7 +10,7 @@ use lang::plan::Plan;
 
 use crate::core::{Run, mail};
 use crate::event::{RunId, Seq, TaskId};
-use crate::ports::{Bus, JournalError, Letter, Message};
+use crate::ports::{Bus, Control, JournalError, Letter, Mail, Message, WaitingNote};
 
 /// Something that the bus has done.
 pub(super) enum Errand {
@@ -33,6 +33,8 @@ pub(super) struct Inbox {
     takes_mail: bool,
     /// The last letter that was handed to the run.
     after: u64,
+    /// The last control letter that was read.
+    after_control: u64,
     /// Letters that the run was given, with the position of the last event that it had then made.
     handed: VecDeque<(Seq, u64)>,
     errands: Errands,
@@ -40,24 +42,30 @@ pub(super) struct Inbox {
     /// Whether the inbox was looked into since a wait opened.
     looked: bool,
     told: Vec<String>,
-    /// Whether the store says that the run waits.
-    noted: bool,
+    /// What the store says that the run waits for.
+    noted: Option<WaitingNote>,
+    /// Whether that is an open wait.
+    waits: bool,
 }
 
 impl Inbox {
     pub(super) fn new(bus: Arc<dyn Bus>, run: RunId, plan: &Plan) -> Self {
+        // From now on no letter is overlooked.
+        let arrival = Some(bus.arrival(&run));
         Self {
             bus,
             run,
             topics: mail::topics(plan).into_keys().collect(),
             takes_mail: mail::takes_mail(plan),
             after: 0,
+            after_control: 0,
             handed: VecDeque::new(),
             errands: FuturesUnordered::new(),
-            arrival: None,
+            arrival,
             looked: false,
             told: Vec::new(),
-            noted: false,
+            noted: None,
+            waits: false,
         }
     }
 
@@ -86,23 +94,27 @@ impl Inbox {
         self.errands.push(done.map(|done| done.map(|()| Errand::Done)).boxed());
     }
 
-    /// Looks for mail while a wait is open, at once when it opens.
+    /// Looks for control letters always, and for mail while a wait is open: at once when it opens.
     pub(super) fn attend(&mut self, run: &Run) {
-        if self.noted && !run.is_waiting() {
-            self.noted = false;
-            self.told.clear();
-            self.errand(self.bus.note_waiting(&self.run, None));
+        if std::mem::take(&mut self.waits) {
+            self.waits = run.is_waiting();
+            if !self.waits {
+                self.note(None);
+            }
         }
         if !run.takes_mail() {
-            (self.arrival, self.looked) = (None, false);
-        } else if self.arrival.is_none() {
-            self.arrival = Some(if self.looked { self.bus.arrival(&self.run) } else { ready(()).boxed() });
+            self.looked = false;
+        } else if !self.looked {
+            self.arrival = Some(ready(()).boxed());
+        }
+        if self.arrival.is_none() {
+            self.arrival = Some(self.bus.arrival(&self.run));
         }
     }
 
-    /// Whether there is anything to wait for.
-    pub(super) fn is_attended(&self) -> bool {
-        self.arrival.is_some() || !self.errands.is_empty()
+    /// What has happened by now, also where something else is always more urgent.
+    pub(super) fn at_hand(&mut self) -> Option<Result<Errand, JournalError>> {
+        self.next().now_or_never()
     }
 
     /// Whether something is on its way that has to be waited for.
@@ -110,7 +122,7 @@ impl Inbox {
         !self.errands.is_empty()
     }
 
-    /// Waits for the next errand or for mail.
+    /// Waits for the next errand or for letters.
     pub(super) async fn next(&mut self) -> Result<Errand, JournalError> {
         let (arrival, errands) = (&mut self.arrival, &mut self.errands);
         let arrived = async {
@@ -138,6 +150,19 @@ impl Inbox {
         Ok(letters)
     }
 
+    /// The control letters that were not read yet.
+    pub(super) fn controls(&mut self) -> Result<Vec<(u64, Control)>, JournalError> {
+        let letters = self.bus.controls(&self.run, self.after_control)?;
+        if let Some(last) = letters.last() {
+            self.after_control = last.no;
+        }
+        let control = |letter: Letter| match letter.mail {
+            Mail::Control(control) => Some((letter.no, control)),
+            _ => None,
+        };
+        Ok(letters.into_iter().filter_map(control).collect())
+    }
+
     /// The run was given a letter; when the event at this position is durable, the letter is not needed any more.
     pub(super) fn handed(&mut self, seq: Seq, no: u64) {
         self.handed.push_back((seq, no));
@@ -161,18 +186,38 @@ impl Inbox {
         }
         self.told.clone_from(&lines);
         if waits {
-            self.noted = true;
-            self.errand(self.bus.note_waiting(&self.run, Some(lines.join("; "))));
+            self.waits = true;
+            self.note(Some(WaitingNote { what: lines.join("; "), live: Vec::new() }));
         }
         lines
+    }
+
+    /// Notes in the store what the run waits for, unless it is noted already. Gives the line that is new for people.
+    pub(super) fn note(&mut self, note: Option<WaitingNote>) -> Option<String> {
+        if self.noted == note {
+            return None;
+        }
+        let line = note.as_ref().map(|note| note.what.clone()).filter(|what| !what.is_empty());
+        let before = self.noted.as_ref().map(|note| note.what.clone());
+        if note.is_none() {
+            self.told.clear();
+        }
+        self.noted.clone_from(&note);
+        self.errand(self.bus.note_waiting(&self.run, note));
+        line.filter(|line| before.as_ref() != Some(line))
     }
 
     /// Waits for what is on its way. Of a run that has ended, nothing is left.
     pub(super) async fn close(&mut self, ended: bool) -> Result<(), JournalError> {
         self.arrival = None;
+        self.bus.leave(&self.run);
         while let Some(done) = self.errands.next().await {
             done?;
         }
-        if ended && (self.takes_mail || self.noted) { self.bus.forget(&self.run).await } else { Ok(()) }
+        if ended && (self.takes_mail || self.noted.is_some() || self.after_control > 0) {
+            self.bus.forget(&self.run).await
+        } else {
+            Ok(())
+        }
     }
 }

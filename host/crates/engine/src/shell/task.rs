@@ -15,11 +15,13 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use super::cache::Cache;
 use super::handle::{Inlets, Outlets, Request, RunEnd, RunReport, Update, channels};
 use super::inbox::{Errand, Inbox};
+use super::notice::{self, Notice};
+use super::places::{Asker, Stage};
 use super::timers::Timers;
-use super::{EngineError, Parts};
+use super::{EngineError, Parts, TakeOver};
 use crate::core::{Action, Blocked, Idle, Input, Run, StartAttempt};
 use crate::event::{Bill, Decision, Event, Failure, RunId, RunStarted, Seq, TaskId};
-use crate::ports::{Callable, Invocation, JournalError, Mail, Outcome, Question};
+use crate::ports::{Callable, Control, Invocation, JournalError, Mail, Order, Outcome, Question};
 
 /// So many appends are on their way at most; what happens meanwhile goes into the next one.
 const APPENDS: usize = 16;
@@ -43,19 +45,26 @@ pub(super) struct RunTask {
     plan: Arc<Plan>,
     run: Run,
     attempts: JoinSet<(TaskId, u32, Done)>,
-    running: BTreeMap<TaskId, (u32, AbortHandle, Arc<str>)>,
+    running: BTreeMap<TaskId, (u32, AbortHandle, Arc<str>, Stage)>,
     appends: FuturesOrdered<BoxFuture<'static, Appended>>,
     timers: Timers,
     inbox: Inbox,
     outlets: Outlets,
     listening: bool,
-    /// Nothing is to begin, whatever was handed out.
-    pausing: Arc<AtomicBool>,
+    /// Shut: what was handed out and has not begun does not begin.
+    gate: Arc<AtomicBool>,
     /// The task is to end when nothing of the run goes on.
     parking: bool,
     decisions: Vec<(TaskId, Decision)>,
+    /// Decisions in letters about steps that do not wait for one yet, with the letters' numbers.
+    early: Vec<(u64, Control)>,
+    /// Nothing goes on by itself: what an order does not fit now it will not fit later.
+    quiet: bool,
     actions: Vec<Action>,
     end: Option<RunEnd>,
+    notice: Notice,
+    /// The last event that was made when the run was last looked at.
+    looked_at: Seq,
 }
 
 impl RunTask {
@@ -74,11 +83,15 @@ impl RunTask {
             inbox,
             outlets,
             listening: true,
-            pausing: Arc::default(),
+            gate: Arc::default(),
             parking: false,
             decisions: Vec::new(),
+            early: Vec::new(),
+            quiet: false,
             actions: Vec::new(),
             end: None,
+            notice: Notice::default(),
+            looked_at: 0,
         };
         (task, inlets)
     }
@@ -106,9 +119,20 @@ impl RunTask {
         Ok(self.inbox.listen().await?)
     }
 
-    /// Accounts for what the last owner left.
-    pub(super) fn recover(&mut self) {
+    /// Accounts for what the last owner left. Orders that stop the run come before anything of it starts again.
+    pub(super) fn recover(&mut self, how: TakeOver) -> Result<(), EngineError> {
+        let given = how.orders.into_iter().map(|control| (0, control));
+        let letters: Vec<(u64, Control)> = self.inbox.controls()?.into_iter().chain(given).collect();
+        let (first, then): (Vec<_>, Vec<_>) =
+            letters.into_iter().partition(|(_, control)| matches!(control.order, Order::Pause { .. } | Order::Cancel { .. }));
+        let pauses = first.iter().any(|(no, control)| *no == 0 && matches!(control.order, Order::Pause { .. }));
+        first.into_iter().for_each(|(no, control)| self.control(no, control));
         self.run.recover(self.parts.clock.now(), &mut self.actions);
+        if self.run.is_pausing() && !how.stays_paused && !pauses {
+            self.resume();
+        }
+        then.into_iter().for_each(|(no, control)| self.control(no, control));
+        Ok(())
     }
 
     fn input(&mut self, input: Input) {
@@ -180,7 +204,7 @@ impl RunTask {
             Action::Append(events) => self.append(events).await,
             Action::Invoke(start) => self.invoke(*start),
             Action::Stop { task, number } => {
-                if let Some((_, abort, _)) = self.running.get(&task).filter(|(running, ..)| *running == number) {
+                if let Some((_, abort, ..)) = self.running.get(&task).filter(|(running, ..)| *running == number) {
                     abort.abort();
                 }
             }
@@ -228,9 +252,11 @@ impl RunTask {
     /// Hands an attempt to a task of its own, which waits for its places.
     fn invoke(&mut self, mut start: StartAttempt) {
         let (task, number, path) = (start.task, start.number, Arc::clone(&start.path));
-        let queues = self.parts.places.queues(start.class.as_ref(), &self.plan.classes, start.priority);
+        let asker = Asker { priority: start.priority, rank: start.rank, key: Arc::clone(&start.idempotency_key) };
+        let queues = self.parts.places.queues(start.class.as_ref(), &self.plan.classes, asker);
+        let stage = queues.stage();
         let used = start.cache.take();
-        let (parts, pausing) = (Arc::clone(&self.parts), Arc::clone(&self.pausing));
+        let (parts, gate) = (Arc::clone(&self.parts), Arc::clone(&self.gate));
         let work = Work::of(&parts, start);
         let cache = match &work {
             Work::Step(invocation) => used.map(|used| Cache::new(&parts, used, invocation)),
@@ -238,7 +264,7 @@ impl RunTask {
         };
         let abort = self.attempts.spawn(async move {
             let said = match &cache {
-                Some(_) if pausing.load(Ordering::Relaxed) => return (task, number, Done::NotBegun),
+                Some(_) if gate.load(Ordering::Relaxed) => return (task, number, Done::NotBegun),
                 Some(cache) => match cache.look_up().await {
                     Ok(outcome) => return (task, number, Done::Outcome(Box::new(outcome))),
                     Err(why) => Some(why),
@@ -246,7 +272,7 @@ impl RunTask {
                 None => None,
             };
             let Some(place) = queues.wait().await else { return (task, number, Done::NotBegun) };
-            if pausing.load(Ordering::Relaxed) {
+            if gate.load(Ordering::Relaxed) {
                 return (task, number, Done::NotBegun);
             }
             let mut outcome = work.run(&parts).await;
@@ -257,20 +283,28 @@ impl RunTask {
             }
             (task, number, Done::Outcome(Box::new(outcome)))
         });
-        self.running.insert(task, (number, abort, path));
+        self.running.insert(task, (number, abort, path, stage));
     }
 
     /// Waits for something to happen, then takes all that is at hand.
     async fn take_inputs(&mut self) {
         let sleep = sleep_for(self.timers.next().map(|at| at.0.saturating_sub(self.parts.clock.now().0)));
         self.inbox.attend(&self.run);
+        if self.looked_at != self.run.recorded() {
+            self.looked_at = self.run.recorded();
+            self.notice.expect();
+        }
         tokio::select! {
             biased;
             Some(done) = self.appends.next(), if !self.appends.is_empty() => self.appended(done),
             Some(done) = self.attempts.join_next(), if !self.attempts.is_empty() => self.attempt_done(done),
             request = self.outlets.requests.recv(), if self.listening => self.request(request),
-            done = self.inbox.next(), if self.inbox.is_attended() => self.errand_done(done),
+            done = self.inbox.next() => self.errand_done(done),
             () = sleep => {}
+            () = self.notice.due() => self.look(),
+        }
+        if let Some(done) = self.inbox.at_hand() {
+            self.errand_done(done);
         }
         for _ in 0..INPUTS {
             let Some(done) = self.attempts.try_join_next() else { break };
@@ -290,10 +324,30 @@ impl RunTask {
         }
     }
 
+    /// Nothing has happened for a while: says what the run waits for.
+    fn look(&mut self) {
+        let waits = |(_, _, path, stage): &(u32, AbortHandle, Arc<str>, Stage)| Some((Arc::clone(path), stage.waits_for()?));
+        let mut live: Vec<(Arc<str>, String)> = self.running.values().filter_map(waits).take(notice::MOST_NOTED).collect();
+        let no_room = "waits for a place: as many steps that may change the world have begun as there are places";
+        live.extend(self.run.without_room(notice::MOST_NOTED).into_iter().map(|path| (path, no_room.to_owned())));
+        self.notice.looked(!live.is_empty());
+        // What waits for a place goes on by itself soon.
+        if let Some(what) = self.inbox.note(notice::note(&self.run, live))
+            && self.attempts.is_empty()
+        {
+            self.outlets.tell(Update::Waiting { what });
+        }
+    }
+
     fn errand_done(&mut self, done: Result<Errand, JournalError>) {
         match done {
             Ok(Errand::Published(task)) => self.input(Input::Published(task)),
-            Ok(Errand::Arrived) => self.collect_mail(),
+            Ok(Errand::Arrived) => {
+                self.collect_controls();
+                if self.run.takes_mail() {
+                    self.collect_mail();
+                }
+            }
             Ok(Errand::Done) => {}
             Err(error) => drop(self.end.get_or_insert(RunEnd::StoreFailed(error))),
         }
@@ -328,7 +382,7 @@ impl RunTask {
                 (task, number, if error.is_cancelled() { None } else { Some(Box::new(host_failed())) })
             }
         };
-        let path = self.running.remove(&task).map(|(_, _, path)| path);
+        let path = self.running.remove(&task).map(|(_, _, path, _)| path);
         let Some(mut outcome) = outcome else {
             self.input(Input::Stopped { task, number });
             return;
@@ -342,7 +396,7 @@ impl RunTask {
     }
 
     fn owner_of(&self, id: tokio::task::Id) -> Option<(TaskId, u32)> {
-        let (task, (number, ..)) = self.running.iter().find(|(_, (_, abort, _))| abort.id() == id)?;
+        let (task, (number, ..)) = self.running.iter().find(|(_, (_, abort, ..))| abort.id() == id)?;
         Some((*task, *number))
     }
 
@@ -350,20 +404,55 @@ impl RunTask {
         match request {
             None => self.listening = false,
             Some(Request::Pause(reason)) => {
-                self.pausing.store(true, Ordering::Relaxed);
+                self.gate.store(true, Ordering::Relaxed);
                 self.input(Input::Pause { reason });
             }
-            Some(Request::Resume) => {
-                self.pausing.store(false, Ordering::Relaxed);
-                self.input(Input::Resume);
-            }
+            Some(Request::Resume) => self.resume(),
             Some(Request::Park) => self.parking = true,
             Some(Request::Cancel(reason)) => self.input(Input::Cancel { reason }),
+            Some(Request::Control(control)) => self.control(0, control),
             Some(Request::Signal(signal)) => self.input(Input::Mail(Mail::Signal(signal))),
             Some(Request::Decide(task, decision)) => {
                 self.decisions.push((task, decision));
                 self.decide();
             }
+        }
+    }
+
+    fn resume(&mut self) {
+        self.gate.store(false, Ordering::Relaxed);
+        self.input(Input::Resume);
+    }
+
+    /// Takes the control letters that have come.
+    fn collect_controls(&mut self) {
+        match self.inbox.controls() {
+            Ok(letters) => letters.into_iter().for_each(|(no, control)| self.control(no, control)),
+            Err(error) => drop(self.end.get_or_insert(RunEnd::StoreFailed(error))),
+        }
+        self.inbox.committed(self.run.applied());
+    }
+
+    /// Carries an order out, of the letter with this number; 0 where it came otherwise.
+    fn control(&mut self, no: u64, control: Control) {
+        let fits = self.run.check_order(&control.order).is_ok();
+        match &control.order {
+            // It may wait for one soon: what the last owner left is not known before it is durable.
+            Order::Decide { .. } if !fits && !self.run.has_taken(&control.id) && !self.quiet => {
+                self.early.push((no, control));
+                return;
+            }
+            _ if !fits || self.run.has_taken(&control.id) => {}
+            Order::Pause { .. } => self.gate.store(true, Ordering::Relaxed),
+            Order::Resume => self.gate.store(false, Ordering::Relaxed),
+            // What takes effects back, and what may start in a pause, goes through another gate.
+            Order::Cancel { .. } => std::mem::take(&mut self.gate).store(true, Ordering::Relaxed),
+            Order::Advance { .. } => self.gate = Arc::default(),
+            Order::Decide { .. } => {}
+        }
+        self.input(Input::Mail(Mail::Control(control)));
+        if no > 0 {
+            self.inbox.handed(self.run.recorded(), no);
         }
     }
 
@@ -394,7 +483,13 @@ impl RunTask {
         while let Ok(request) = self.outlets.requests.try_recv() {
             self.request(Some(request));
         }
-        if self.decide() || self.run.has_fresh() {
+        self.quiet = true;
+        for (no, control) in std::mem::take(&mut self.early) {
+            self.control(no, control);
+        }
+        self.collect_controls();
+        self.quiet = false;
+        if self.decide() || self.run.has_fresh() || self.end.is_some() {
             return;
         }
         if self.run.takes_mail() {

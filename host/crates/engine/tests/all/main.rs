@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod core_change;
 #[cfg(test)]
+mod core_control;
+#[cfg(test)]
 mod core_failure;
 #[cfg(test)]
 mod core_forms;
@@ -19,6 +21,8 @@ mod core_retry;
 #[cfg(test)]
 mod core_rules;
 #[cfg(test)]
+mod core_timing;
+#[cfg(test)]
 mod core_undo;
 #[cfg(test)]
 mod core_wait;
@@ -30,6 +34,8 @@ mod script;
 mod shell;
 #[cfg(test)]
 mod shell_ask;
+#[cfg(test)]
+mod shell_control;
 #[cfg(test)]
 mod shell_mail;
 #[cfg(test)]

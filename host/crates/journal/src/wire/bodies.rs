@@ -160,13 +160,40 @@ pub(super) enum DecisionName {
     Fail,
 }
 
-/// `paused` and `cancel-requested`.
+/// `paused`.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OnlyReason {
     #[serde(rename = "v")]
     _v: Current,
     pub(super) reason: String,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CancelRequested {
+    #[serde(rename = "v")]
+    _v: Current,
+    pub(super) reason: String,
+    #[serde(default)]
+    pub(super) gently: bool,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Advanced {
+    #[serde(rename = "v")]
+    _v: Current,
+    pub(super) steps: u32,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ControlTaken {
+    #[serde(rename = "v")]
+    _v: Current,
+    pub(super) id: String,
+    pub(super) refusal: Option<String>,
 }
 
 /// `resumed`.

@@ -43,7 +43,18 @@ pub fn decode(
         kind::OPERATOR_DECISION => read.decision(),
         kind::PAUSED => read.reason().map(|reason| EventBody::Paused { reason }),
         kind::RESUMED => read.parse::<bodies::Nothing>().map(|_| EventBody::Resumed),
-        kind::CANCEL_REQUESTED => read.reason().map(|reason| EventBody::CancelRequested { reason }),
+        kind::CANCEL_REQUESTED => {
+            let body: bodies::CancelRequested = read.parse()?;
+            Ok(EventBody::CancelRequested { reason: body.reason, gently: body.gently })
+        }
+        kind::ADVANCED => {
+            let body: bodies::Advanced = read.parse()?;
+            Ok(EventBody::Advanced { steps: body.steps })
+        }
+        kind::CONTROL_TAKEN => {
+            let body: bodies::ControlTaken = read.parse()?;
+            Ok(EventBody::ControlTaken { id: body.id.into(), refusal: body.refusal })
+        }
         kind::OWNER_CHANGED => {
             let body: bodies::OwnerChanged = read.parse()?;
             Ok(EventBody::OwnerChanged { host: body.host.into() })

@@ -60,7 +60,24 @@ impl Writer {
             EventBody::OperatorDecision { task, decision } => self.decision(*task, decision),
             EventBody::Paused { reason } => self.only_text(kind::PAUSED, "reason", reason),
             EventBody::Resumed => kind::RESUMED,
-            EventBody::CancelRequested { reason } => self.only_text(kind::CANCEL_REQUESTED, "reason", reason),
+            EventBody::CancelRequested { reason, gently } => {
+                self.body.string("reason", reason);
+                if *gently {
+                    self.body.number("gently", true);
+                }
+                kind::CANCEL_REQUESTED
+            }
+            EventBody::Advanced { steps } => {
+                self.body.number("steps", steps);
+                kind::ADVANCED
+            }
+            EventBody::ControlTaken { id, refusal } => {
+                self.body.string("id", id);
+                if let Some(refusal) = refusal {
+                    self.body.string("refusal", refusal);
+                }
+                kind::CONTROL_TAKEN
+            }
             EventBody::OwnerChanged { host } => self.only_text(kind::OWNER_CHANGED, "host", host),
             EventBody::Changed(change) => self.changed(change),
             EventBody::Migrated(migrated) => {
@@ -313,7 +330,7 @@ fn change(event: &EventBody) -> Option<RunChange> {
         }
         EventBody::Paused { reason } => Some(RunChange::Paused { reason: reason.clone() }),
         EventBody::Resumed => Some(RunChange::Resumed),
-        EventBody::CancelRequested { reason } => Some(RunChange::Cancelling { reason: reason.clone() }),
+        EventBody::CancelRequested { reason, .. } => Some(RunChange::Cancelling { reason: reason.clone() }),
         EventBody::OwnerChanged { host } => Some(RunChange::Owned { owner: host.clone() }),
         EventBody::Migrated(migrated) => Some(RunChange::Migrated { plan: migrated.to.plan, program: migrated.to.program }),
         EventBody::RunEnded { outcome } => Some(match outcome {

@@ -22,6 +22,7 @@ fn ids(letters: &[Letter]) -> Vec<&str> {
     fn id(letter: &Letter) -> &str {
         match &letter.mail {
             Mail::Dropped(_) => "dropped",
+            Mail::Control(control) => &control.id,
             Mail::Signal(Signal { id, .. }) | Mail::Message(Message { id, .. }) => id,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use catalog::{Digest, Value};
 use engine::core::{Action, Blocked, BlockedBy, Capacity, Idle, Input, Progress, Run, StartAttempt};
 use engine::event::{Decision, Event, Payload, RunId, RunStarted, TaskId, TimerId, Timestamp};
-use engine::ports::{Mail, Outcome};
+use engine::ports::{Control, Mail, Order, Outcome};
 use lang::plan::SEMANTICS_VERSION;
 
 use super::outside::Outside;
@@ -42,6 +42,8 @@ enum Tick {
     Pause,
     Resume,
     Cancel,
+    /// An operator wants something.
+    Order(Order),
 }
 
 /// The process.
@@ -215,13 +217,31 @@ impl Machine {
             Tick::Pause => {
                 let delay = self.random.u64(20..200);
                 self.at(delay, Tick::Resume);
+                if self.random.bool() {
+                    let steps = self.random.u32(1..4);
+                    self.at(delay / 2, Tick::Order(Order::Advance { steps }));
+                }
                 Input::Pause { reason: "a break".to_owned() }
             }
             Tick::Resume => Input::Resume,
+            // What hangs does not end by itself.
+            Tick::Cancel if self.random.bool() => {
+                let delay = self.random.u64(..100);
+                let reason = || "enough".to_owned();
+                self.at(delay, Tick::Order(Order::Cancel { reason: reason(), gently: false }));
+                self.given(Order::Cancel { reason: reason(), gently: true })
+            }
             Tick::Cancel => Input::Cancel { reason: "enough".to_owned() },
+            Tick::Order(order) => self.given(order),
         };
         self.run.handle(input, Timestamp(self.now), &mut self.actions);
         Ok(())
+    }
+
+    /// An order in a letter of its own.
+    fn given(&self, order: Order) -> Input {
+        let id = format!("{}-{}", self.now, self.ticks).into();
+        Input::Mail(Mail::Control(Control { id, order }))
     }
 
     /// One or all of the appended batches reach the disk.

@@ -75,6 +75,17 @@ impl State {
         true
     }
 
+    /// The step that tries whether a function answers again, of those that share the breaker of this one.
+    pub(super) fn trial_of(&self, id: TaskId) -> Option<TaskId> {
+        self.fuses.get(&self.tasks.get(&id)?.breaker()?)?.trial
+    }
+
+    /// Until when the breaker of a step is open, if it is.
+    pub(super) fn open_breaker(&self, id: TaskId) -> Option<Timestamp> {
+        let until = self.fuses.get(&self.tasks.get(&id)?.breaker()?)?.open_until?;
+        Some(until).filter(|until| *until > self.now)
+    }
+
     /// An attempt starts; with an open breaker it is the trial.
     pub(super) fn begin_trial(&mut self, id: TaskId) {
         let fuse = self.tasks.get(&id).and_then(super::model::Task::breaker).and_then(|id| self.fuses.get_mut(&id));

@@ -38,6 +38,13 @@ impl State {
         }
     }
 
+    /// The key of a step, and who has it.
+    pub(super) fn locked_by(&self, id: TaskId) -> (Arc<str>, Option<TaskId>) {
+        let key = self.tasks.get(&id).and_then(|task| task.key().cloned()).unwrap_or_default();
+        let holder = self.keys.get(&key).map(|key| key.holder);
+        (key, holder)
+    }
+
     /// A step is over. Who has its key next is decided when what follows from its end has been done: a failure may end those that wait.
     pub(super) fn give_key(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get(&id) else { return };

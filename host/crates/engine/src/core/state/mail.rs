@@ -91,7 +91,7 @@ impl State {
                 (Address::Signal(signal.name.clone()), &signal.id, signal.payload.len())
             }
             Mail::Message(message) => (Address::Message(message.topic.clone()), &message.id, message.payload.len()),
-            Mail::Dropped(_) => return Ok(false),
+            Mail::Control(_) | Mail::Dropped(_) => return Ok(false),
         };
         let awaited = self.mail.waiting.contains_key(&address);
         if self.mail.kept_as(&address).is_none() && !awaited {
@@ -244,6 +244,7 @@ impl State {
 
 fn what(mail: &Mail) -> String {
     match mail {
+        Mail::Control(control) => format!("the order `{}`", control.id),
         Mail::Signal(signal) => format!("the signal `{}`", signal.name),
         Mail::Message(message) => format!("the message `{}` on `{}`", message.id, message.topic),
         Mail::Dropped(count) => format!("{count} messages"),

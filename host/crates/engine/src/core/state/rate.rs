@@ -10,6 +10,7 @@ use lang::plan::{NodeId, Rate};
 use super::State;
 use super::model::{Due, Status};
 use crate::core::bugs::Bug;
+use crate::core::explain::Condition;
 use crate::core::line::{Line, Ticket};
 use crate::core::values::milliseconds;
 use crate::event::{TaskId, TimerId, Timestamp};
@@ -90,6 +91,13 @@ impl State {
             }
         }
         self.set_pace_timer(node);
+    }
+
+    /// What a step that its rate holds waits for.
+    pub(super) fn paced_by(&self, node: NodeId) -> Condition {
+        let pace = self.rates.get(&node);
+        let (count, per) = pace.map_or((0, 0), |pace| (pace.rate.count, pace.rate.per));
+        Condition::Rate { count, per, until: pace.and_then(Pace::next) }
     }
 
     /// A step does not wait any more.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use catalog::Value;
 
+use super::State;
 use super::model::{ActivityId, Cause, Failed, Form, InstanceId, Status, Stop, Work};
-use super::{Command, State};
 use crate::core::bugs::Bug;
 use crate::event::{Failure, RunOutcome, TaskId};
 
@@ -89,7 +89,8 @@ impl State {
         let Some(task) = self.tasks.get(&id) else { return false };
         match task.status {
             Status::Running => {
-                self.commands.push(Command::Stop(id, task.number));
+                let number = task.number;
+                self.stop_attempt(id, number);
                 true
             }
             Status::Backoff(timer) => {

@@ -137,6 +137,11 @@ impl State {
         self.count_start(id);
         self.begin_trial(id);
         let Some(task) = self.tasks.get_mut(&id) else { return };
+        // Handlers belong to the step that they are called about.
+        if !task.is_hook {
+            self.spend();
+        }
+        let Some(task) = self.tasks.get_mut(&id) else { return };
         task.started = false;
         task.status = Status::Running;
         self.commands.push(Command::Start(id, task.number));
@@ -151,8 +156,8 @@ impl State {
         while let Some(id) = held.pop() {
             if self.tasks.get(&id).is_some_and(|task| task.status == Status::Held) {
                 self.start(id);
-            } else {
-                self.send(id);
+            } else if self.emits.contains_key(&id) {
+                self.send_or_hold(id);
             }
         }
     }

@@ -91,10 +91,15 @@ impl State {
 
     /// Hands a message out as soon as no handler has anything against it and things start.
     pub(super) fn send_when_agreed(&mut self, task: TaskId) {
-        if !self.ask_to_send(task) {
-            return;
+        if self.ask_to_send(task) {
+            self.send_or_hold(task);
         }
+    }
+
+    /// Hands a message out, or holds it while nothing starts.
+    pub(super) fn send_or_hold(&mut self, task: TaskId) {
         if self.starts() {
+            self.spend();
             self.send(task);
         } else {
             self.held.push(0, task);
