@@ -7,6 +7,9 @@ mod bad_input;
 #[path = "all/cashcow.rs"]
 mod cashcow;
 #[cfg(test)]
+#[path = "all/chaos.rs"]
+mod chaos;
+#[cfg(test)]
 #[path = "all/commands.rs"]
 mod commands;
 #[cfg(test)]

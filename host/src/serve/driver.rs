@@ -11,8 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use super::Parts;
 use super::service::{DRAINED, Event};
 use crate::exit::{Exit, Problem};
-use crate::program;
 use crate::stored::StoredRun;
+use crate::{owner, program};
 
 /// What the service asks of a run in memory.
 pub(super) enum Ask {
@@ -67,6 +67,10 @@ pub(super) async fn drive(
 /// stopped goes on.
 async fn take_up(parts: &Arc<Parts>, id: &RunId) -> Result<RunHandle, Problem> {
     let row = parts.reader.find(&id.0)?;
+    if *row.owner != *parts.owner && owner::is_alive(&parts.config.store.path, &row.owner) {
+        // Somebody took it while it was parked.
+        return Err(Problem::new(Exit::Store, format!("it is driven by `{}`", row.owner)));
+    }
     let unreadable = || Problem::new(Exit::Store, format!("run `{id}` names no program"));
     let digest = program::parse_digest(&row.program).ok_or_else(unreadable)?;
     let loaded = parts.programs.get(parts, digest).await?;

@@ -72,6 +72,8 @@ struct Parts {
     reader: Reader,
     sandbox: Sandbox,
     engine: Engine,
+    /// The service's name in the journals of its runs.
+    owner: Arc<str>,
     bus: LocalBus,
     programs: Programs,
     /// For runs in memory.
@@ -140,6 +142,7 @@ fn parts(
         journal,
         sandbox,
         engine,
+        owner: owner.name(),
         bus,
         programs: Programs::default(),
         places: Arc::new(Semaphore::new(usize::try_from(settings.keep).unwrap_or(Semaphore::MAX_PERMITS))),

@@ -1,7 +1,8 @@
-//! Developer tasks: `cargo xtask demo | test | simulate | fuzz | bench | plugins | tidy`.
+//! Developer tasks: `cargo xtask demo | test | simulate | chaos | fuzz | bench | plugins | tidy`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks on standard streams")]
 
 mod bench;
+mod chaos;
 mod coverage;
 mod demo;
 mod fuzz;
@@ -21,6 +22,8 @@ usage: cargo xtask TASK
                   installs what is missing, builds plugins, and passes every test; ARGS go to `cargo test`;
                   measured line by line with --coverage, which fails below the bound
   simulate [SEEDS] runs the engine under the seeded simulator, then finds each planted bug; 10,000 seeds unless stated
+  chaos [KILLSxRUNS]
+                  kills the service while it drives many runs, and compares with what they left outside; 200x50 unless stated
   fuzz [SECONDS] [TARGET]
                   installs what is missing, and lets the fuzzer look for inputs that break the parser, the formatter, the
                   compiler or the component reader, for 60 seconds each unless stated; with --keep it takes what was found
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let done = match task.as_str() {
         "demo" => demo::run(&rest),
         "test" => test::run(&rest),
+        "chaos" => chaos::run(&rest),
         "simulate" => simulate::run(&rest),
         "fuzz" => fuzz::run(&rest),
         "bench" => bench::run(&rest),

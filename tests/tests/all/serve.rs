@@ -190,6 +190,25 @@ fn a_wait_for_time_outlives_memory_and_service() {
 }
 
 #[test]
+fn a_run_that_somebody_else_took_is_left_alone() {
+    let site = Site::new();
+    site.flow("greeting.flow", &GREETING.replace("word: string", "word: string with { timeout: 1h } else \"none\""));
+    let child = site.victim(["run", "greeting.flow"]);
+    let run = eventually("the run waits", || {
+        let printed = site.host(["ps", "--json"]);
+        (printed.code == 0).then(|| printed.json())?.as_array()?.iter().find(|run| run["waiting"].is_string()).cloned()
+    });
+    let run = run["id"].as_str().unwrap();
+    let service = Service::start(&site, &[]);
+    assert_eq!(service.logged("recovering")["driven-by-others"], "1");
+    site.host(["signal", run, "word", "\"mine\""]).expect(0);
+    assert_eq!(service.wait(run).expect(0).json()["result"], "mine, you");
+    assert_eq!(e2e::finish(child).code, 0);
+    let events = site.host(["events", run, "--json"]).expect(0).json();
+    assert!(events.as_array().unwrap().iter().all(|event| event["kind"] != "owner-changed"), "{events}");
+}
+
+#[test]
 fn a_store_has_one_service() {
     let site = Site::new();
     let service = Service::start(&site, &[]);
