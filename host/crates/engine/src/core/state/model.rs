@@ -330,7 +330,17 @@ pub(crate) struct Rules {
 impl Rules {
     /// Nothing is said.
     pub(crate) const fn none(node: NodeId) -> Self {
-        Self { node, priority: 0, key: None, rate: None, breaker: None, cache: None, pauses: false, exhausted: false }
+        Self {
+            node,
+            priority: 0,
+            key: None,
+            rate: None,
+            breaker: None,
+            cache: None,
+            pauses: false,
+            artifact: None,
+            exhausted: false,
+        }
     }
 }
 
