@@ -135,6 +135,8 @@ pub enum MockTarget {
     Call(Expr, Vec<Pattern>),
     /// `ask role(patterns)`.
     Ask(Ident, Vec<Pattern>),
+    /// `run plan(patterns)`.
+    Plan(Vec<Pattern>),
     /// `wait signal name`.
     Signal(Ident),
     /// `wait message "topic"`.

@@ -278,7 +278,7 @@ fn form_symbol(rule: Rule) -> Symbol {
         Rule::kw_race | Rule::kw_any | Rule::kw_wait | Rule::kw_emit | Rule::kw_ask | Rule::kw_run => Symbol::Hidden,
         Rule::kw_signal | Rule::kw_message | Rule::wait_signal | Rule::wait_message | Rule::kw_always => Symbol::Hidden,
         Rule::kw_mock | Rule::kw_assert | Rule::kw_times | Rule::kw_takes | Rule::mock_times | Rule::mock_takes => Symbol::Hidden,
-        Rule::mock_target | Rule::mock_ask | Rule::mock_signal | Rule::mock_message | Rule::mock_call => {
+        Rule::mock_target | Rule::mock_ask | Rule::mock_plan | Rule::mock_signal | Rule::mock_message | Rule::mock_call => {
             Symbol::Telling("`component.function(…)`")
         }
         Rule::race_arm => Symbol::Telling("a statement"),

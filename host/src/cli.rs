@@ -449,6 +449,13 @@ pub(crate) struct TestArgs {
     /// Most real time that a test may take
     #[arg(long, value_name = "DURATION", default_value = "60s")]
     pub(crate) timeout: String,
+    /// Runs each test that passes again for each write of its journal: its host dies there, another one goes on, and at the
+    /// end all must be as if nothing had happened
+    #[arg(long)]
+    pub(crate) crash_everywhere: bool,
+    /// With `--crash-everywhere`: at most so many writes of a test, evenly spread, instead of all
+    #[arg(long, value_name = "N", requires = "crash_everywhere", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) crash_points: Option<u32>,
 }
 
 #[derive(Debug, Args)]

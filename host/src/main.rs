@@ -7,6 +7,7 @@ mod exit;
 mod inputs;
 mod output;
 mod owner;
+mod planner;
 mod plugin;
 mod program;
 mod progress;

@@ -3,8 +3,9 @@
 //! A run is continued from this, never from files that may have changed since. The document is JSON:
 //! `{"v": 1, "root": path, "entry": name or null, "trigger": n, "sources": {path: text},
 //! "components": [{"reference", "from", "source", "digest"}], "roles": [{"role", "digest", "function", "allow"}]}`; the
-//! components' bytes are blobs of their own. `roles` are the agents of the plan's roles, and `trigger` is which
-//! one of the root file starts the run; both are left out where there are none.
+//! components' bytes are blobs of their own. `roles` are the agents of the plan's roles, `trigger` is which one of the root
+//! file starts the run, and `hooks_of` is the program whose hooks are called too, in one that a run has made; each is left
+//! out where there is none.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ struct Packed {
     components: Vec<PackedComponent>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     roles: Vec<PackedRole>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hooks_of: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,6 +61,18 @@ pub(crate) fn pack(
     entry: Entry<'_>,
     files: &ReadFiles,
     roles: &RoleAgents,
+) -> Result<Digest, JournalError> {
+    pack_made(journal, root, entry, files, roles, None)
+}
+
+/// The same for a program that a run of another one has made, whose hooks are called too.
+pub(crate) fn pack_made(
+    journal: &dyn Journal,
+    root: &str,
+    entry: Entry<'_>,
+    files: &ReadFiles,
+    roles: &RoleAgents,
+    hooks_of: Option<Digest>,
 ) -> Result<Digest, JournalError> {
     for bytes in files.bytes.values().chain(roles.bytes.values()) {
         journal.put_blob(bytes)?;
@@ -88,6 +103,7 @@ pub(crate) fn pack(
                 allow: stored.allow.clone(),
             })
             .collect(),
+        hooks_of: hooks_of.map(|digest| hex::encode(digest.0)),
     };
     let text = serde_json::to_vec(&packed).map_err(|error| JournalError::Unavailable(error.to_string()))?;
     journal.put_blob(&text)
@@ -103,6 +119,8 @@ pub(crate) struct Program {
     pub(crate) world: PackedWorld,
     /// The agents that it was started with.
     pub(crate) roles: Vec<StoredRole>,
+    /// The program whose hooks are called around its steps too, when another run made it.
+    pub(crate) hooks_of: Option<Digest>,
 }
 
 impl Program {
@@ -152,7 +170,9 @@ pub(crate) fn unpack(journal: &dyn Journal, digest: Digest) -> Result<Program, P
         Ok(StoredRole { role: packed.role, digest, function: packed.function, allow: packed.allow })
     };
     let roles = packed.roles.into_iter().map(role).collect::<Result<_, Problem>>()?;
-    Ok(Program { root: packed.root, entry: packed.entry, trigger: packed.trigger, world, roles })
+    let digest = |text: String| parse_digest(&text).ok_or_else(|| unreadable(&format!("`{text}` is not a digest")));
+    let hooks_of = packed.hooks_of.map(digest).transpose()?;
+    Ok(Program { root: packed.root, entry: packed.entry, trigger: packed.trigger, world, roles, hooks_of })
 }
 
 /// The plan of a program that compiled when it was stored.

@@ -12,6 +12,7 @@ use lang::plan::Plan;
 use crate::commands::plan;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
+use crate::planner;
 use crate::program::{self, Program};
 
 /// The events of a run, from the first to the last.
@@ -68,11 +69,11 @@ impl StoredRun {
             let last = place + 1 == programs.len();
             let plan = if last {
                 match plan::compile(output, &program.world, &program.root, program.entry())? {
-                    Ok(plan) => plan,
+                    Ok(plan) => planner::with_hooks(journal, program.hooks_of, plan)?,
                     Err(exit) => return Ok(Err(exit)),
                 }
             } else {
-                program::plan(&program)?
+                planner::with_hooks(journal, program.hooks_of, program::plan(&program)?)?
             };
             let plan = Arc::new(plan);
             match &mut lineage {

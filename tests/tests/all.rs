@@ -46,6 +46,9 @@ mod owners;
 #[path = "all/patterns.rs"]
 mod patterns;
 #[cfg(test)]
+#[path = "all/planned.rs"]
+mod planned;
+#[cfg(test)]
 #[path = "all/plugins.rs"]
 mod plugins;
 #[cfg(test)]

@@ -191,6 +191,7 @@ fn statement(statement: &mut Statement) {
                     name(role);
                     items.iter_mut().for_each(pattern);
                 }
+                MockTarget::Plan(items) => items.iter_mut().for_each(pattern),
                 MockTarget::Signal(signal) => name(signal),
                 MockTarget::Message(topic) => text(topic),
             }

@@ -93,6 +93,9 @@ impl Build<'_> {
         match (rule, parts.next()) {
             (Rule::mock_message, Some(topic)) => MockTarget::Message(self.plain_text(topic)),
             (Rule::mock_signal, Some(name)) => MockTarget::Signal(self.ident(&name)),
+            (Rule::mock_plan, Some(patterns)) => {
+                MockTarget::Plan(self.parts(patterns).map(|pattern| self.pattern(pattern)).collect())
+            }
             (Rule::mock_ask, Some(role)) => MockTarget::Ask(self.ident(&role), self.patterns(parts)),
             (_, Some(path)) => MockTarget::Call(self.path(path), self.patterns(parts)),
             (_, None) => {

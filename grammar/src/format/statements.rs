@@ -44,6 +44,7 @@ impl Printer<'_> {
         let target = match &mock.target {
             MockTarget::Call(path, patterns) => concat([self.full(path), self.patterns(patterns)]),
             MockTarget::Ask(role, patterns) => concat([word("ask"), Doc::Space, self.name(role), self.patterns(patterns)]),
+            MockTarget::Plan(patterns) => concat([word("run"), Doc::Space, word("plan"), self.patterns(patterns)]),
             MockTarget::Signal(name) => concat([word("wait"), Doc::Space, word("signal"), Doc::Space, self.name(name)]),
             MockTarget::Message(topic) => concat([word("wait"), Doc::Space, word("message"), Doc::Space, self.text(topic)]),
         };

@@ -337,6 +337,7 @@ impl<'a> Dump<'a> {
         let target = match &mock.target {
             MockTarget::Call(path, args) => format!("{}({})", self.expr(path), patterns(args)),
             MockTarget::Ask(role, args) => format!("ask {}({})", self.name(role), patterns(args)),
+            MockTarget::Plan(args) => format!("run plan({})", patterns(args)),
             MockTarget::Signal(name) => format!("signal {}", self.name(name)),
             MockTarget::Message(topic) => format!("message {:?}", topic.value),
         };

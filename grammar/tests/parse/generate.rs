@@ -242,10 +242,11 @@ impl<'a> Generate<'a> {
     }
 
     fn mock(&mut self) -> Mock {
-        let target = match self.pick(4) {
+        let target = match self.pick(5) {
             1 => MockTarget::Ask(self.name(), self.many(0, 3, Self::pattern)),
             2 => MockTarget::Signal(self.name()),
             3 => MockTarget::Message(self.text()),
+            4 => MockTarget::Plan(self.many(0, 3, Self::pattern)),
             _ => MockTarget::Call(self.path(), self.many(0, 3, Self::pattern)),
         };
         let (times, takes) = (self.maybe(Self::expr), self.maybe(Self::expr));

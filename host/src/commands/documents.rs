@@ -55,5 +55,6 @@ pub(crate) fn bill(bill: &Bill) -> Value {
         "host_calls": bill.host_calls,
         "bytes_in": bill.bytes_in,
         "bytes_out": bill.bytes_out,
+        "attempts": bill.attempts,
     })
 }

@@ -182,6 +182,7 @@ fn waiting_document(waiting: &Waiting) -> Value {
         Awaited::Time => ("time", Value::Null, Value::Null),
         Awaited::Signal { name, ty } => ("signal", json!(&**name), json!(ty.to_string())),
         Awaited::Message { topic, ty } => ("message", json!(&**topic), json!(ty.to_string())),
+        Awaited::Run { run, .. } => ("run", json!(&*run.0), Value::Null),
     };
     let until = waiting.until.map(output::time);
     json!({ "path": &*waiting.path, "waits_for": kind, "name": name, "type": ty, "until": until })
@@ -220,7 +221,14 @@ fn explain(output: Output, report: &RunReport, interrupted: bool) {
 
 fn answer_needed(report: &RunReport, waiting: &Waiting) -> Problem {
     let problem = Problem::new(Exit::Waiting, format!("`{}` waits for {}", waiting.path, waiting.what));
-    let Awaited::Signal { name, ty } = &waiting.what else { return problem };
+    let (name, ty) = match &waiting.what {
+        Awaited::Signal { name, ty } => (name, ty),
+        Awaited::Run { run, .. } => {
+            let look = format!("`host show {run}` says what it needs; then `host resume {}`", report.id);
+            return problem.help(look);
+        }
+        _ => return problem,
+    };
     let (run, example) = (&report.id, signal_command::example(ty));
     let signal = format!("host signal {run} {name} {example}");
     problem.help(format!("`{}`, then `host resume {run}`", signal.trim_end()))

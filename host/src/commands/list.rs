@@ -55,6 +55,12 @@ pub(crate) fn run(output: Output, global: &Global, args: &PsArgs) -> Result<Exit
     Ok(Exit::Done)
 }
 
+/// The run that a run's plan belongs to, and the path of the step.
+pub(crate) fn parent(row: &RunRow) -> Option<(&str, &str)> {
+    let label = |key| row.labels.get(key).and_then(serde_json::Value::as_str);
+    Some((label("parent")?, label("parent-step")?))
+}
+
 fn order(text: &str) -> Result<RunOrder, Problem> {
     RunOrder::from_str(text).map_err(|()| {
         let known: Vec<&str> = RunOrder::ALL.iter().map(|order| order.name()).collect();
@@ -88,7 +94,8 @@ fn table(listed: &[Listed]) -> String {
     let lines = listed.iter().map(|listed| {
         let Listed { row, waiting, .. } = listed;
         let waits = waiting.as_ref().map(|what| format!("waits for {what}"));
-        let reason = row.reason.clone().or(waits).unwrap_or_default();
+        let plan = parent(row).map(|(parent, _)| format!("plan of {parent}"));
+        let reason = row.reason.clone().or(waits).or(plan).unwrap_or_default();
         [
             row.id.to_string(),
             row.flow.clone(),

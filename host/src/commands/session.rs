@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bus::{Agent, Agents, LocalBus};
 use catalog::Name;
-use engine::ports::{Limits, MailStore, SystemClock};
+use engine::ports::{Journal, Limits, MailStore, SystemClock};
 use engine::shell::{ClassLimits, Engine, EngineConfig};
 use journal::{Options, Reader, SqliteJournal};
 use sandbox::{Origin, Sandbox, SandboxConfig};
@@ -15,6 +15,7 @@ use crate::cli::Durability;
 use crate::config::{ClassConfig, Config, parse_duration, parse_size};
 use crate::exit::{Exit, Problem};
 use crate::owner::Owner;
+use crate::planner::Planner;
 
 /// Everything that runs flows.
 pub(crate) struct Session {
@@ -64,7 +65,9 @@ impl Session {
         let sandbox = open_sandbox()?;
         let agents = Agents::new(Arc::new(sandbox.clone()), agents);
         let bus = Arc::new(LocalBus::new(Arc::clone(&journal) as Arc<dyn MailStore>).with_agents(agents));
-        let engine = Engine::with_bus(Arc::new(sandbox.clone()), journal, Arc::new(SystemClock), bus, engine_config);
+        let planner = Arc::new(Planner::new(Arc::clone(&journal) as Arc<dyn Journal>));
+        let engine =
+            Engine::with_compiler(Arc::new(sandbox.clone()), journal, Arc::new(SystemClock), bus, planner, engine_config);
         Ok(Self { sandbox, engine, compiled: 0, _owner: owner })
     }
 

@@ -93,6 +93,9 @@ fn head(listed: &Listed) -> String {
         listed.status(),
         output::time(row.created)
     );
+    if let Some((parent, step)) = list::parent(row) {
+        text.push_str(&format!("parent   {parent} at `{step}`\n"));
+    }
     if let Some(ended) = row.ended {
         text.push_str(&format!("ended    {}\n", output::time(ended)));
     }

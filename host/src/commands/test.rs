@@ -4,6 +4,7 @@
 //!
 //! 1. `search` finds the files.
 //! 2. Each file is checked, and each of its tests compiled to a plan of its own and run by [`engine::trial`].
+//!    With `--crash-everywhere` it is run again, and dies after each write of its journal in turn.
 //! 3. `verdict` says what became of a test in the user's words, `trace` what happened on the way.
 //! 4. `show` prints it for people, `document` for programs.
 
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use catalog::Digest;
 use engine::shell::EngineConfig;
-use engine::trial::{self, Bounds, TrialReport};
+use engine::trial::{self, Bounds, CrashOptions, CrashReport, TrialReport};
 use lang::plan::{Plan, TRIAL};
 use lang::{Compilation, Entry};
 use sandbox::Sandbox;
@@ -53,6 +54,18 @@ struct TestRun {
     real: Duration,
     /// How long it would have taken.
     passed: Duration,
+    /// Where its host died, when it was made to.
+    crashes: Option<Crashes>,
+}
+
+/// How often the host of a test died.
+struct Crashes {
+    /// Writes after which it died.
+    points: usize,
+    /// How many times another host went on: twice where an effect may have happened or not.
+    resumed: usize,
+    /// After which event there was the first difference, and whether effects under way had happened.
+    difference: Option<(u64, bool)>,
 }
 
 /// Runs all tests that are found.
@@ -60,7 +73,9 @@ pub(crate) fn run(output: Output, global: &Global, args: &TestArgs) -> Result<Ex
     let config = Config::load(global)?;
     let bounds = Bounds { time: parse_duration(&args.timeout)?, ..Bounds::default() };
     let files = search::files(&args.paths)?;
-    let mut bench = Bench::open(&config, bounds)?;
+    let most_points = args.crash_points.and_then(|most| usize::try_from(most).ok());
+    let crash = args.crash_everywhere.then(|| CrashOptions { most_points, ..CrashOptions::default() });
+    let mut bench = Bench::open(&config, bounds, crash)?;
     let mut sheet = Sheet::new(output);
     let mut exit = Exit::Done;
     for found in files {
@@ -116,17 +131,18 @@ struct Bench {
     runtime: tokio::runtime::Runtime,
     config: EngineConfig,
     bounds: Bounds,
+    crash: Option<CrashOptions>,
     loaded: BTreeSet<Digest>,
 }
 
 impl Bench {
-    fn open(config: &Config, bounds: Bounds) -> Result<Self, Problem> {
+    fn open(config: &Config, bounds: Bounds, crash: Option<CrashOptions>) -> Result<Self, Problem> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|error| Problem::new(Exit::Store, format!("no runtime: {error}")))?;
         let config = session::engine_config(config, None)?;
-        Ok(Self { sandbox: session::open_sandbox()?, runtime, config, bounds, loaded: BTreeSet::new() })
+        Ok(Self { sandbox: session::open_sandbox()?, runtime, config, bounds, crash, loaded: BTreeSet::new() })
     }
 
     fn run(&mut self, world: &DiskWorld, tested: &Tested, number: usize) -> Result<TestRun, Problem> {
@@ -139,11 +155,32 @@ impl Bench {
         };
         self.load(world, &plan)?;
         let plan = Arc::new(plan);
-        let report = self.runtime.block_on(trial::run(Arc::clone(&plan), &self.sandbox, &self.config, self.bounds));
-        let verdict = verdict::of(&report, &plan, &tested.checked, number, self.bounds);
-        let trace = Trace::of(&report);
-        let TrialReport { passed, .. } = report;
-        Ok(TestRun { name, verdict, trace, real: begun.elapsed(), passed })
+        let (report, crashed) = self.try_out(&plan);
+        let passed = report.passed;
+        let test = tested.checked.tests.get(number).map_or_else(lang::Span::default, |test| test.span);
+        let crashes = crashed.as_ref().map(|crashed| Crashes {
+            points: crashed.points,
+            resumed: crashed.resumed,
+            difference: crashed.difference.as_ref().map(|found| (found.after, found.happened)),
+        });
+        let (verdict, trace) = match crashed.and_then(|crashed| crashed.difference) {
+            Some(found) => (Some(verdict::differs(&found, test)), Trace::of(&found.report)),
+            None => (verdict::of(&report, &plan, &tested.checked, number, self.bounds), Trace::of(&report)),
+        };
+        Ok(TestRun { name, verdict, trace, real: begun.elapsed(), passed, crashes })
+    }
+
+    /// Runs a test, and again for each place where its host is to die.
+    fn try_out(&self, plan: &Arc<Plan>) -> (TrialReport, Option<CrashReport>) {
+        let plan = Arc::clone(plan);
+        match self.crash {
+            None => (self.runtime.block_on(trial::run(plan, &self.sandbox, &self.config, self.bounds)), None),
+            Some(options) => {
+                let sandbox = Arc::new(self.sandbox.clone());
+                let report = self.runtime.block_on(trial::crash_everywhere(plan, sandbox, &self.config, self.bounds, options));
+                (report.undisturbed.clone(), Some(report))
+            }
+        }
     }
 
     /// Makes the components of a plan ready to be called.

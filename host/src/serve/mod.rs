@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::LocalBus;
-use engine::ports::{MailStore, SystemClock};
+use engine::ports::{Journal, MailStore, SystemClock};
 use engine::shell::{Engine, EngineConfig};
 use journal::{Reader, SqliteJournal};
 use sandbox::Sandbox;
@@ -44,6 +44,7 @@ use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::owner::Owner;
+use crate::planner::Planner;
 use log::Log;
 use programs::Programs;
 use service::Event;
@@ -135,7 +136,9 @@ fn parts(
     let published = Arc::new(Notify::new());
     let bus = LocalBus::watched(Arc::clone(&journal) as Arc<dyn MailStore>, Arc::clone(&published));
     let shared = Arc::clone(&journal);
-    let engine = Engine::with_bus(Arc::new(sandbox.clone()), shared, Arc::new(SystemClock), Arc::new(bus.clone()), engine_config);
+    let planner = Arc::new(Planner::new(Arc::clone(&journal) as Arc<dyn Journal>));
+    let (invoker, clock) = (Arc::new(sandbox.clone()), Arc::new(SystemClock));
+    let engine = Engine::with_compiler(invoker, shared, clock, Arc::new(bus.clone()), planner, engine_config);
     Ok(Parts {
         reader: journal.reader(),
         config,

@@ -15,11 +15,15 @@ use tokio::task::JoinSet;
 use super::driver::{self, Ask, Begin, Over};
 use super::runs::Runs;
 use super::{Parts, Settings, mail, socket, triggers, webhook};
+use crate::commands::list;
 use crate::exit::{Exit, Problem};
 use crate::owner;
 
 /// Why a run is paused that the next service resumes.
 pub(crate) const DRAINED: &str = "the service was stopped; the next one goes on with it";
+
+/// Labels of so many runs are followed from a plan to the run that it goes on with.
+const MOST_NESTED: u32 = 16;
 
 /// So many runs are taken out of their journals at the same time.
 const TAKEN_UP: usize = 8;
@@ -112,6 +116,10 @@ impl Service {
         let store = self.parts.config.store.path.clone();
         let (mut taken, mut others) = (0_usize, 0_usize);
         for run in self.parts.reader.open_runs()? {
+            // The run of a plan goes on with the run whose plan it is.
+            if list::parent(&run).is_some() {
+                continue;
+            }
             if owner::is_alive(&store, &run.owner) {
                 others += 1;
                 continue;
@@ -181,11 +189,22 @@ impl Service {
 
     /// A run has letters: it is woken where it is, or taken into memory.
     fn mail(&mut self, run: RunId) {
+        let run = self.driven(run);
         if self.runs.note_mail(&run) {
             self.parts.bus.wake(&run);
         } else if self.runs.has(&run) || self.is_abandoned(&run) {
             self.runs.enqueue(run);
         }
+    }
+
+    /// The run that a run goes on with: its own, or the one whose plan it is.
+    fn driven(&self, mut run: RunId) -> RunId {
+        for _ in 0..MOST_NESTED {
+            let row = if self.runs.has(&run) { None } else { self.parts.reader.find(&run.0).ok() };
+            let Some(parent) = row.as_ref().and_then(list::parent).map(|(parent, _)| RunId(parent.into())) else { break };
+            run = parent;
+        }
+        run
     }
 
     /// Whether nobody drives a run that has not ended.

@@ -109,3 +109,33 @@ fn the_tests_of_the_shipped_flows_pass() {
     let out = site.host(["test", &folders[0], &folders[1]]).expect(0).out;
     assert!(out.contains("digest.flow"), "{out}");
 }
+
+#[test]
+fn the_tests_of_the_shipped_flows_survive_a_crash_after_each_write() {
+    let site = Site::new();
+    let folders = ["workflows", "examples"].map(|folder| project().join(folder).to_string_lossy().into_owned());
+    let printed = site.host(["test", &folders[0], &folders[1], "--crash-everywhere", "--json"]);
+    let document = printed.expect(0).json();
+    let tests = || document["files"].as_array().unwrap().iter().flat_map(|file| file["tests"].as_array().unwrap());
+    let points: u64 = tests().map(|test| test["crashes"]["points"].as_u64().unwrap()).sum();
+    let resumed: u64 = tests().map(|test| test["crashes"]["resumed"].as_u64().unwrap()).sum();
+    assert!(points > 200 && resumed >= points, "{points} points, resumed {resumed} times");
+}
+
+#[test]
+fn writes_to_crash_after_can_be_chosen() {
+    let site = Site::new();
+    let text = "use \"{plugins}/kit.wasm\" as kit\ntest \"many\" { let all = map n in range(0, 20) { kit.echo_number(n) }\nassert len(all) == 20 }\n";
+    site.flow("many.flow", text);
+    let crashes = |args: &[&str]| {
+        let args = ["test", "many.flow", "--json"].iter().chain(args);
+        site.host(args).expect(0).json()["files"][0]["tests"][0]["crashes"].clone()
+    };
+    assert_eq!(crashes(&[]), serde_json::Value::Null);
+    assert!(crashes(&["--crash-everywhere"])["points"].as_u64() > Some(10));
+    assert_eq!(crashes(&["--crash-everywhere", "--crash-points", "3"])["points"], 3);
+    site.host(["test", "many.flow", "--crash-points", "3"]).expect(2);
+    site.host(["test", "many.flow", "--crash-everywhere", "--crash-points", "0"]).expect(2);
+    let out = site.host(["test", "many.flow", "--crash-everywhere", "--crash-points", "2"]).expect(0).out;
+    assert!(out.contains("2 crash points, resumed 2 times)"), "{out}");
+}

@@ -19,6 +19,7 @@ mod lineage;
 pub mod mail;
 mod migrate;
 mod place;
+mod planned;
 mod rank;
 mod receive;
 mod recover;
@@ -31,7 +32,8 @@ mod values;
 mod view;
 
 pub use action::{
-    Action, Awaited, Blocked, BlockedBy, CacheUse, Idle, Input, Progress, ReplayError, StartAttempt, Totals, Waiting, Wishes,
+    Action, Awaited, Blocked, BlockedBy, CacheUse, ChildRun, Idle, Input, Progress, ReplayError, StartAttempt, Totals, Waiting,
+    Wishes,
 };
 pub use attempts::Capacity;
 #[cfg(feature = "planted-bugs")]

@@ -229,6 +229,27 @@ pub struct RunStarted {
     pub host: Arc<str>,
     /// The run that this one retries, with the results that it takes from there.
     pub origin: Option<Box<Origin>>,
+    /// What it is held to when a step of another run started it.
+    pub within: Option<Box<Within>>,
+}
+
+/// What the run of a plan is held to, which a step of another run made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Within {
+    /// So many runs are around it.
+    pub depth: u32,
+    /// Attempts that it may start.
+    pub steps: Option<u64>,
+    /// Units of fuel that it may be billed.
+    pub fuel: Option<u64>,
+    /// From its beginning, in nanoseconds; beyond it the budget is used up.
+    pub time: Option<u64>,
+    /// From its beginning, in nanoseconds; beyond it the run fails with kind `timeout`.
+    pub deadline: Option<u64>,
+    /// Most memory of one of its attempts in bytes.
+    pub attempt_memory: Option<u64>,
+    /// Most fuel of one of its attempts.
+    pub attempt_fuel: Option<u64>,
 }
 
 /// What an operator decided.
@@ -330,4 +351,6 @@ pub struct Bill {
     pub bytes_in: u64,
     /// Size of the result in bytes.
     pub bytes_out: u64,
+    /// Attempts of the run that it stands for; 0 for a call of a component.
+    pub attempts: u64,
 }

@@ -30,6 +30,12 @@ impl MemoryJournal {
         Self::default()
     }
 
+    /// The ids of all runs, in order.
+    #[must_use]
+    pub fn runs(&self) -> Vec<RunId> {
+        self.kept().runs.keys().cloned().collect()
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         // What is kept is never left half changed, so a panic elsewhere does not harm it.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)

@@ -83,6 +83,20 @@ impl FromStr for Permit {
     }
 }
 
+impl Permit {
+    /// What permits exactly this.
+    #[must_use]
+    pub fn of(grant: &GrantedCapability) -> Self {
+        match grant {
+            GrantedCapability::Folder { host_path, access } => Self::Folder(*access, Arc::clone(host_path)),
+            GrantedCapability::Http(host) => Self::Http(Arc::clone(host)),
+            GrantedCapability::Env(name) => Self::Env(Arc::clone(name)),
+            GrantedCapability::Clock => Self::Clock,
+            GrantedCapability::Random => Self::Random,
+        }
+    }
+}
+
 impl fmt::Display for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -138,6 +152,16 @@ pub fn permitted(grant: &GrantedCapability, permits: &[Permit], consented: &[Arc
         }
         GrantedCapability::Http(wanted) => permitted_hosts(wanted, permits),
     }
+}
+
+/// Whether a grant is within one of those that are given already.
+pub(crate) fn covers_grant(given: &[GrantedCapability], wanted: &GrantedCapability) -> bool {
+    given.iter().any(|given| match (given, wanted) {
+        (GrantedCapability::Http(outer), GrantedCapability::Http(inner)) => {
+            covers(&outer.to_ascii_lowercase(), &inner.to_ascii_lowercase())
+        }
+        _ => given == wanted,
+    })
 }
 
 fn permitted_hosts(wanted: &Name, permits: &[Permit]) -> Vec<GrantedCapability> {

@@ -1,6 +1,7 @@
 //! What the engine needs from outside: someone to run steps, a journal, a bus, a clock.
 
 mod bus;
+mod compiler;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use futures::future::BoxFuture;
 use lang::plan::FolderAccess;
 
 pub use bus::{Bus, Callable, Control, Letter, Mail, MailStore, MailWrite, Message, NoBus, Order, Question, Signal, WaitingNote};
+pub use compiler::{CompiledPlan, Compiler, NoCompiler, PlanError, PlanSource};
 
 use crate::event::{Bill, CacheNote, Denial, Event, Failure, RunId, Seq, Timestamp};
 

@@ -5,9 +5,12 @@
 //! 1. [`Engine::start`] makes a run durable, [`Engine::resume`] makes one out of its journal.
 //! 2. One task per run (`task`) takes outcomes, commits, timers and requests as they come, and performs what the core asks.
 //! 3. Attempts are tasks of their own, which wait for places (`places`) that all runs share.
-//! 4. A [`RunHandle`] steers the run and gives its updates and report.
+//! 4. The run of a plan (`child`) is a run of its own, held to what its step allows (`allowed`).
+//! 5. A [`RunHandle`] steers the run and gives its updates and report.
 
+mod allowed;
 mod cache;
+mod child;
 mod config;
 mod handle;
 mod inbox;
@@ -26,8 +29,8 @@ pub use config::{ClassLimits, EngineConfig};
 pub use handle::{RunEnd, RunHandle, RunReport, Update};
 
 use crate::core::{Lineage, ReplayError, Run};
-use crate::event::{EventBody, Origin, Payload, RunId, RunStarted};
-use crate::ports::{Bus, Clock, Control, Invoker, Journal, JournalError, NoBus};
+use crate::event::{EventBody, Origin, Payload, RunId, RunStarted, Within};
+use crate::ports::{Bus, Clock, Compiler, Control, Invoker, Journal, JournalError, NoBus, NoCompiler};
 use handle::Inlets;
 use places::Places;
 use task::RunTask;
@@ -44,6 +47,7 @@ struct Parts {
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     bus: Arc<dyn Bus>,
+    compiler: Arc<dyn Compiler>,
     config: EngineConfig,
     places: Arc<Places>,
 }
@@ -116,20 +120,34 @@ impl Engine {
         bus: Arc<dyn Bus>,
         config: EngineConfig,
     ) -> Self {
+        Self::with_compiler(invoker, journal, clock, bus, Arc::new(NoCompiler), config)
+    }
+
+    /// The same with a compiler, without which no run can make plans.
+    #[must_use]
+    pub fn with_compiler(
+        invoker: Arc<dyn Invoker>,
+        journal: Arc<dyn Journal>,
+        clock: Arc<dyn Clock>,
+        bus: Arc<dyn Bus>,
+        compiler: Arc<dyn Compiler>,
+        config: EngineConfig,
+    ) -> Self {
         let places = Arc::new(Places::new(&config));
-        Self { parts: Arc::new(Parts { invoker, journal, clock, bus, config, places }) }
+        Self { parts: Arc::new(Parts { invoker, journal, clock, bus, compiler, config, places }) }
     }
 
     /// The same engine on another bus: its runs share the places of this one's.
     #[must_use]
     pub fn on_bus(&self, bus: Arc<dyn Bus>) -> Self {
-        let Parts { invoker, journal, clock, config, places, .. } = &*self.parts;
+        let Parts { invoker, journal, clock, compiler, config, places, .. } = &*self.parts;
         Self {
             parts: Arc::new(Parts {
                 invoker: Arc::clone(invoker),
                 journal: Arc::clone(journal),
                 clock: Arc::clone(clock),
                 bus,
+                compiler: Arc::clone(compiler),
                 config: config.clone(),
                 places: Arc::clone(places),
             }),
@@ -141,7 +159,8 @@ impl Engine {
     /// # Errors
     /// As [`Engine::start`].
     pub async fn create(&self, new: NewRun) -> Result<(), EngineError> {
-        self.begin(new).await.map(drop)
+        let started = self.started(&new)?;
+        self.begin(new, started).await.map(drop)
     }
 
     /// Makes a run durable and starts it.
@@ -149,12 +168,19 @@ impl Engine {
     /// # Errors
     /// When the store does not take it, or the input does not fit the flow.
     pub async fn start(&self, new: NewRun) -> Result<RunHandle, EngineError> {
-        let (task, ends) = self.begin(new).await?;
+        let started = self.started(&new)?;
+        let (task, ends) = self.begin(new, started).await?;
         Ok(RunHandle::spawn(task, ends, false))
     }
 
-    async fn begin(&self, new: NewRun) -> Result<(RunTask, Inlets), EngineError> {
-        let started = self.started(&new)?;
+    /// The same for the run of a plan that another run made.
+    async fn start_within(&self, new: NewRun, within: Within) -> Result<RunHandle, EngineError> {
+        let started = RunStarted { within: Some(Box::new(within)), ..self.started(&new)? };
+        let (task, ends) = self.begin(new, started).await?;
+        Ok(RunHandle::spawn(task, ends, false))
+    }
+
+    async fn begin(&self, new: NewRun, started: RunStarted) -> Result<(RunTask, Inlets), EngineError> {
         let run = Run::new(Arc::clone(&new.plan), new.id, Arc::clone(&self.parts.config.host));
         let (task, ends) = RunTask::new(Arc::clone(&self.parts), new.plan, run);
         let mut task = task.begin(started).await?;
@@ -231,6 +257,7 @@ impl Engine {
             permitted: new.permitted.clone(),
             host: Arc::clone(&self.parts.config.host),
             origin: new.origin.clone(),
+            within: None,
         })
     }
 }

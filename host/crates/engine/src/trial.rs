@@ -7,11 +7,14 @@
 //!    sandbox if it was granted nothing, one at a time and in no virtual time; if it was granted anything, or asks a role, the
 //!    test ends. `seen` answers what the test asks about that. Handlers of hooks are steps like others.
 //! 3. When nothing else is at hand the clock jumps to what comes next.
-//! 4. [`place`] finds the node of a path, for whoever shows the report.
+//! 4. [`crash_everywhere`] does it again, dies after each write of the journal in turn (`crash`), and compares (`compare`).
+//! 5. [`place`] finds the node of a path, for whoever shows the report.
 //!
 //! The same plan gives the same events, but for the bound on real time.
 
 mod agenda;
+mod compare;
+mod crash;
 mod mocks;
 mod place;
 mod seen;
@@ -21,15 +24,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use catalog::{Digest, FailureKind, Value};
-use lang::plan::{Plan, SEMANTICS_VERSION, TRIAL, Target};
+use lang::plan::{MockTarget, Plan, SEMANTICS_VERSION, TRIAL, Target};
 
+pub use crash::{CrashOptions, CrashReport, Difference, crash_everywhere};
 pub use place::place;
 
 use crate::core::{Action, Awaited, Capacity, Input, Run, StartAttempt, Waiting};
 use crate::event::{Bill, Event, EventBody, Failure, RunId, RunOutcome, RunStarted, TaskId};
-use crate::ports::{Callable, Callee, Invocation, Invoker, Outcome};
+use crate::ports::{Callable, Callee, Invocation, Invoker, Message, Outcome};
 use crate::shell::EngineConfig;
 use agenda::{Agenda, Tick};
+use crash::Crash;
 use mocks::{Answer, Mocks};
 use seen::Seen;
 
@@ -82,6 +87,11 @@ pub enum TrialEnd {
         /// With what.
         args: Vec<Value>,
     },
+    /// A `run plan` has no mock that fits.
+    UnmockedPlan {
+        /// Its path.
+        path: Arc<str>,
+    },
     /// The answer of a mock cannot be computed.
     Mock {
         /// Its index in [`Plan::mocks`].
@@ -115,22 +125,29 @@ pub enum AnsweredBy {
 
 /// Runs the test that a plan starts. Real steps go to `invoker`, with the limits of `config`.
 pub async fn run(plan: Arc<Plan>, invoker: &dyn Invoker, config: &EngineConfig, bounds: Bounds) -> TrialReport {
-    let begun = Instant::now();
     let mut trial = Trial::new(plan, config);
     trial.start();
-    let mut ticks = 0;
-    while trial.end.is_none() {
-        let left = bounds.time.saturating_sub(begun.elapsed());
-        if left.is_zero() {
-            trial.end = Some(TrialEnd::TimedOut { running: None });
-        } else if ticks >= bounds.events {
-            trial.end = Some(TrialEnd::TooLong);
-        } else {
-            trial.go_on(invoker, left).await;
-            ticks += 1;
+    trial.drive(invoker, bounds).await;
+    trial.report()
+}
+
+impl Trial<'_> {
+    /// Goes on until the test ends, or its process dies.
+    async fn drive(&mut self, invoker: &dyn Invoker, bounds: Bounds) {
+        let begun = Instant::now();
+        let mut ticks = 0;
+        while self.end.is_none() && !self.crashed() {
+            let left = bounds.time.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                self.end = Some(TrialEnd::TimedOut { running: None });
+            } else if ticks >= bounds.events {
+                self.end = Some(TrialEnd::TooLong);
+            } else {
+                self.go_on(invoker, left).await;
+                ticks += 1;
+            }
         }
     }
-    trial.report()
 }
 
 struct Trial<'c> {
@@ -152,14 +169,15 @@ struct Trial<'c> {
     /// What the flow waits for when nothing else goes on.
     waiting: Vec<Waiting>,
     end: Option<TrialEnd>,
+    /// Messages that were sent, by their ids.
+    sent: BTreeMap<Arc<str>, Message>,
+    crash: Crash,
 }
 
 impl<'c> Trial<'c> {
     fn new(plan: Arc<Plan>, config: &'c EngineConfig) -> Self {
-        let mut run = Run::new(Arc::clone(&plan), RunId("test".into()), "test".into());
-        let declared = plan.classes.iter().filter_map(|class| Some((Arc::clone(&class.name), class.parallel?)));
-        run.set_capacity(Capacity { total: None, classes: declared.collect() });
-        Self {
+        let run = Run::new(Arc::clone(&plan), RunId("test".into()), "test".into());
+        let mut trial = Self {
             mocks: Mocks::of(&plan),
             plan,
             config,
@@ -174,7 +192,17 @@ impl<'c> Trial<'c> {
             seen_waits: BTreeSet::new(),
             waiting: Vec::new(),
             end: None,
-        }
+            sent: BTreeMap::new(),
+            crash: Crash::default(),
+        };
+        trial.bound_capacity();
+        trial
+    }
+
+    /// So many attempts are begun at once as the plan says.
+    fn bound_capacity(&mut self) {
+        let declared = self.plan.classes.iter().filter_map(|class| Some((Arc::clone(&class.name), class.parallel?)));
+        self.run.set_capacity(Capacity { total: None, classes: declared.collect() });
     }
 
     fn report(self) -> TrialReport {
@@ -197,19 +225,30 @@ impl<'c> Trial<'c> {
             permitted,
             host: "test".into(),
             origin: None,
+            within: None,
         })));
     }
 
     /// Gives the core an input and does all that it asks for.
     fn input(&mut self, input: Input) {
         self.run.handle(input, self.agenda.now(), &mut self.actions);
+        self.perform();
+    }
+
+    /// Does all that the core asks for.
+    fn perform(&mut self) {
         loop {
             self.run.flush(&mut self.actions);
+            if self.crashed() {
+                return;
+            }
             if self.actions.is_empty() || self.end.is_some() {
                 return self.plan_mail();
             }
             for action in std::mem::take(&mut self.actions) {
-                self.act(action);
+                if !self.crashed() {
+                    self.act(action);
+                }
             }
         }
     }
@@ -243,7 +282,11 @@ impl<'c> Trial<'c> {
             Action::ClearTimer { timer } => self.agenda.clear_timer(timer),
             // A message goes nowhere but into what the test can ask for.
             Action::Publish { task, message } => {
-                self.seen.message(&message);
+                // After a crash it may be sent again, which receivers take for the same.
+                if !self.sent.contains_key(&message.id) {
+                    self.seen.message(&message);
+                }
+                self.sent.insert(Arc::clone(&message.id), *message);
                 self.run.handle(Input::Published(task), self.agenda.now(), &mut self.actions);
             }
             Action::Idle(idle) => self.waiting = idle.waiting,
@@ -269,6 +312,9 @@ impl<'c> Trial<'c> {
             }
         }
         self.events.extend_from_slice(events);
+        if self.dies(events) {
+            return;
+        }
         if let Some(last) = events.last() {
             self.run.handle(Input::Committed { through: last.seq }, self.agenda.now(), &mut self.actions);
         }
@@ -276,6 +322,7 @@ impl<'c> Trial<'c> {
 
     fn invoke(&mut self, start: StartAttempt) {
         let attempt = (start.task, start.number);
+        let Some(start) = self.invoke_again(start) else { return };
         if let Callable::Function(callee) = &start.target
             && callee.component == TRIAL
         {
@@ -285,17 +332,16 @@ impl<'c> Trial<'c> {
             self.answered.insert(attempt, AnsweredBy::Test);
             return self.agenda.plan_outcome(attempt, 0, outcome(Ok(answer)));
         }
+        if matches!(start.target, Callable::Plan(_)) {
+            return self.invoke_plan(&start);
+        }
         let Some(target) = self.mocks.target(&start.target) else {
             return self.finish(TrialEnd::Broken(format!("the plan has nothing to call for `{}`", start.path)));
         };
-        self.seen.attempt(target);
-        match self.mocks.answer(&self.plan, target, &start) {
-            Some(Ok(Answer { mock, takes, result })) => {
-                self.answered.insert(attempt, AnsweredBy::Mock(mock));
-                let (takes, result) = within(start.wishes.timeout, takes, result);
-                self.agenda.plan_outcome(attempt, takes, outcome(result));
-            }
-            Some(Err((mock, failure))) => self.finish(TrialEnd::Mock { mock, failure }),
+        self.count_call(attempt, target);
+        let args = mocks::received(&self.plan, target, &start.args);
+        match self.mocks.answer(&self.plan, &MockTarget::Step(target), &args) {
+            Some(answer) => self.answer(&start, answer),
             None if self.effects.contains(&attempt) || matches!(target, Target::Role(_)) => {
                 self.finish(TrialEnd::Unmocked { path: start.path, target, args: start.args });
             }
@@ -303,6 +349,28 @@ impl<'c> Trial<'c> {
                 self.answered.insert(attempt, AnsweredBy::Sandbox);
                 self.real.push_back(Box::new(start));
             }
+        }
+    }
+
+    /// A plan is not run in a test: a mock says what comes of it.
+    fn invoke_plan(&mut self, start: &StartAttempt) {
+        let text = start.args.get(..1).unwrap_or(&[]);
+        match self.mocks.answer(&self.plan, &MockTarget::Plan, text) {
+            Some(answer) => self.answer(start, answer),
+            None => self.finish(TrialEnd::UnmockedPlan { path: Arc::clone(&start.path) }),
+        }
+    }
+
+    /// What a mock answers comes when its time has come.
+    fn answer(&mut self, start: &StartAttempt, answer: Result<Answer, (usize, Failure)>) {
+        let attempt = (start.task, start.number);
+        match answer {
+            Ok(Answer { mock, takes, result }) => {
+                self.answered.insert(attempt, AnsweredBy::Mock(mock));
+                let (takes, result) = within(start.wishes.timeout, takes, result);
+                self.agenda.plan_outcome(attempt, takes, outcome(result));
+            }
+            Err((mock, failure)) => self.finish(TrialEnd::Mock { mock, failure }),
         }
     }
 
@@ -318,8 +386,14 @@ impl<'c> Trial<'c> {
         }
     }
 
+    fn ends(&mut self, (task, number): (TaskId, u32), outcome: Box<Outcome>) {
+        self.crash.flying.remove(&(task, number));
+        self.input(Input::Outcome { task, number, outcome });
+    }
+
     fn stop(&mut self, task: TaskId, number: u32) {
         self.agenda.withdraw((task, number));
+        self.crash.flying.remove(&(task, number));
         self.real.retain(|start| (start.task, start.number) != (task, number));
         self.run.handle(Input::Stopped { task, number }, self.agenda.now(), &mut self.actions);
     }
@@ -330,13 +404,14 @@ impl<'c> Trial<'c> {
             let (task, number, path) = (start.task, start.number, Arc::clone(&start.path));
             let Callable::Function(function) = start.target.clone() else { return };
             match tokio::time::timeout(left, invoker.invoke(self.invocation(function, *start))).await {
-                Ok(outcome) => self.input(Input::Outcome { task, number, outcome: Box::new(outcome) }),
+                Ok(outcome) => self.ends((task, number), Box::new(outcome)),
                 Err(_) => self.finish(TrialEnd::TimedOut { running: Some(path) }),
             }
             return;
         }
         match self.agenda.next() {
-            Some(Tick::Ends((task, number), outcome)) => self.input(Input::Outcome { task, number, outcome }),
+            Some(Tick::Ends(attempt, outcome)) => self.ends(attempt, outcome),
+            Some(Tick::Decide(task, decision)) => self.input(Input::Decide { task, decision }),
             Some(Tick::Timer(timer)) => self.input(Input::TimerDue(timer)),
             Some(Tick::Mail(_, mail)) => self.input(Input::Mail(mail)),
             None => {

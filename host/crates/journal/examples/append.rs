@@ -26,7 +26,7 @@ fn step(seq: u64) -> Event {
     }
     let attempt = Attempt { task: TaskId(seq), number: 1, path: "digest/profiles/text.profile".into() };
     let output = Payload::Value(Value::string("0123456789".repeat(6)));
-    let bill = Bill { fuel: 123_456, peak_memory: 1 << 20, wall: 345, host_calls: 3, bytes_in: 99, bytes_out: 60 };
+    let bill = Bill { fuel: 123_456, peak_memory: 1 << 20, wall: 345, host_calls: 3, bytes_in: 99, bytes_out: 60, attempts: 0 };
     Event {
         seq,
         at: Timestamp(1_700_000_000_000 + seq),

@@ -52,7 +52,7 @@ pub async fn check_all(open: Open<'_>) -> Vec<Violation> {
 #[must_use]
 pub fn one_of_each() -> Vec<Event> {
     let attempt = |task, number| Attempt { task: TaskId(task), number, path: format!("main/step[{task}]").into() };
-    let bill = Bill { fuel: 1 << 60, peak_memory: 65_536, wall: 12, host_calls: 3, bytes_in: 4, bytes_out: 5 };
+    let bill = Bill { fuel: 1 << 60, peak_memory: 65_536, wall: 12, host_calls: 3, bytes_in: 4, bytes_out: 5, attempts: 0 };
     let failure = Failure {
         kind: FailureKind::InvalidInput,
         message: "a \"quoted\"\\\n\u{1}text ✓".to_owned(),
@@ -118,6 +118,7 @@ fn started(flow: &str) -> EventBody {
         permitted: vec!["read /home/me/docs".to_owned()],
         host: "host-1".into(),
         origin: None,
+        within: None,
     }))
 }
 

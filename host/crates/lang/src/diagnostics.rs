@@ -12,6 +12,7 @@ pub(crate) mod generics;
 pub(crate) mod hooks;
 pub(crate) mod messages;
 pub(crate) mod names;
+pub(crate) mod planned;
 pub(crate) mod roles;
 pub(crate) mod secrets;
 pub(crate) mod settings;

@@ -90,6 +90,10 @@ impl Writer {
         if !plan.roles.is_empty() {
             self.all(plan.roles.values(), Self::role);
         }
+        if !plan.plans.is_empty() {
+            self.number(u64::MAX);
+            self.all(plan.plans.values(), |w, of| w.named_types(&of.params));
+        }
         self.all(plan.flows.values(), Self::flow);
         self.number(plan.regions.len() as u64);
         for region in plan.regions.values() {
@@ -152,11 +156,15 @@ impl Writer {
 
     fn role(&mut self, role: &RoleRef) {
         self.text(&role.name);
-        self.all(role.params.iter(), |w, (name, ty)| {
+        self.named_types(&role.params);
+        self.ty(&role.result);
+    }
+
+    fn named_types(&mut self, params: &[(Name, Type)]) {
+        self.all(params.iter(), |w, (name, ty)| {
             w.text(name);
             w.ty(ty);
         });
-        self.ty(&role.result);
     }
 
     fn flow(&mut self, flow: &FlowPlan) {
@@ -221,7 +229,11 @@ impl Writer {
     fn kind(&mut self, kind: &NodeKind) {
         match kind {
             NodeKind::Call(call) => {
-                self.tag(if matches!(call.target, Target::Role(_)) { 24 } else { 1 });
+                self.tag(match call.target {
+                    Target::Function(_) => 1,
+                    Target::Role(_) => 24,
+                    Target::Plan(_) => 25,
+                });
                 self.call(call);
             }
             NodeKind::Flow { flow, args } => {
@@ -283,6 +295,7 @@ impl Writer {
         match call.target {
             Target::Function(function) => self.id(function),
             Target::Role(role) => self.id(role),
+            Target::Plan(plan) => self.id(plan),
         }
         self.number(call.args.len() as u64);
         self.all(call.grants.iter(), Self::grant);

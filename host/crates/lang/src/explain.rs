@@ -93,6 +93,8 @@ pages! {
     operands,
     out_of_scope,
     pattern,
+    plan_budget,
+    plan_source,
     policy_on_flow,
     race_arms,
     recursion,

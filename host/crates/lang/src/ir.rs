@@ -11,7 +11,7 @@ use grammar::Span;
 
 use crate::plan::{
     Breaker, Class, ComponentId, ComponentRef, FlowId, FolderAccess, FunctionId, FunctionRef, HookEvent, HookInput, HookPhase,
-    HookTarget, HookVerdict, LibraryFunction, MockTarget, Operator, Rate, RoleId, RoleRef,
+    HookTarget, HookVerdict, LibraryFunction, MockTarget, Operator, PlanId, PlanRef, Rate, RoleId, RoleRef,
 };
 
 /// A name bound in a flow: a parameter, `let`, item, accumulator, pattern binding, … Unique in its flow.
@@ -34,6 +34,8 @@ pub struct Program {
     pub functions: PrimaryMap<FunctionId, FunctionRef>,
     /// Roles that are asked.
     pub roles: PrimaryMap<RoleId, RoleRef>,
+    /// What is run by `run plan`, by id.
+    pub plans: PrimaryMap<PlanId, PlanRef>,
     /// Classes of all files.
     pub classes: Vec<Class>,
     /// Of the root file, in order.
@@ -371,6 +373,15 @@ pub enum ExprKind {
         /// One for each parameter.
         args: Vec<Expr>,
         /// Empty: an agent has no `use`.
+        through: Box<Policy>,
+    },
+    /// `run plan(source, name: value)`: a step that gives `json`.
+    RunPlan {
+        /// Which.
+        plan: PlanId,
+        /// The source, then one for each name.
+        args: Vec<Expr>,
+        /// Empty: a plan has no `use`.
         through: Box<Policy>,
     },
     /// `emit topic value`; gives nothing.

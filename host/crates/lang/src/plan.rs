@@ -8,6 +8,7 @@
 //! All ids are dense; tables are flat; the edges of each region are counted beforehand, so that an
 //! engine finds what is ready by counting down and never by scanning.
 
+mod adopt;
 mod expr;
 mod reads;
 mod rules;
@@ -22,7 +23,7 @@ use grammar::Span;
 
 pub use expr::{Expr, LibraryFunction, Operator, Pattern};
 pub use rules::{Backoff, Breaker, Budget, Cache, Class, Rate, Rules};
-pub use target::{RoleRef, Target};
+pub use target::{PLAN_SOURCE, PlanRef, RoleRef, Target};
 pub use trial::{ASKED, CALLS, EMITTED, MockAnswer, MockPlan, MockTarget, TRIAL};
 
 /// The version of the meaning of plans and journals. Raised when the same plan and events would give other commands.
@@ -42,6 +43,11 @@ entity_impl!(FunctionId, "function");
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleId(u32);
 entity_impl!(RoleId, "role");
+
+/// A plan that the plan makes and runs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlanId(u32);
+entity_impl!(PlanId, "plan");
 
 /// A flow of the plan.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +79,8 @@ pub struct Plan {
     pub functions: PrimaryMap<FunctionId, FunctionRef>,
     /// Roles by id; each has another name.
     pub roles: PrimaryMap<RoleId, RoleRef>,
+    /// What is compiled and run by `run plan`, by id.
+    pub plans: PrimaryMap<PlanId, PlanRef>,
     /// Flows by id.
     pub flows: PrimaryMap<FlowId, FlowPlan>,
     /// Regions by id.
@@ -196,7 +204,7 @@ pub struct Node {
     pub deadline: Option<Expr>,
     /// For a map: so many items at once; for any other structured node: so many steps inside at once. `u32`.
     pub parallel: Option<Expr>,
-    /// What all in a structured node may use together; empty for a call.
+    /// What all in a structured node, or in a plan that a call runs, may use together; empty for any other call.
     pub budget: Budget,
     /// What it gives.
     pub ty: Type,
@@ -392,7 +400,7 @@ pub struct Arm {
     pub body: Child,
 }
 
-/// A step: a call of a component's function, or a question to a role, with its policy.
+/// A step: a call of a component's function, a question to a role, or a plan that it runs, with its policy.
 #[derive(Clone, Debug)]
 pub struct CallPlan {
     /// As written, such as `search.find`; for people and hooks.
@@ -422,10 +430,11 @@ pub struct CallPlan {
 }
 
 impl CallPlan {
-    /// What running it may do to the world, by what it is granted. What an agent does, nobody here knows.
+    /// What running it may do to the world, by what it is granted. What an agent does, nobody here knows, and a plan that
+    /// it runs is a run of its own, which is there once it was started.
     #[must_use]
     pub fn effect(&self) -> Effect {
-        if matches!(self.target, Target::Role(_)) {
+        if matches!(self.target, Target::Role(_) | Target::Plan(_)) {
             return Effect::Effectful;
         }
         self.grants.iter().map(Grant::effect).max().unwrap_or(Effect::Pure)
@@ -437,10 +446,20 @@ impl CallPlan {
         self.idempotent || self.effect() == Effect::Pure
     }
 
-    /// Whether it may simply run again when the outcome of an attempt is not known.
+    /// Whether it may simply run again when the outcome of an attempt is not known. A plan that it runs has a journal of
+    /// its own and is continued.
     #[must_use]
     pub fn repeatable(&self) -> bool {
-        self.idempotent || self.effect() != Effect::Effectful
+        self.idempotent || matches!(self.target, Target::Plan(_)) || self.effect() != Effect::Effectful
+    }
+
+    /// Whether a further attempt after a failed one repeats no effect.
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        match self.target {
+            Target::Plan(_) => self.grants.iter().all(|grant| grant.effect() != Effect::Effectful),
+            _ => self.repeatable(),
+        }
     }
 }
 

@@ -110,6 +110,7 @@ impl Call {
             host_calls: state.host_calls,
             bytes_in,
             bytes_out: result.as_ref().map_or(0, Value::size),
+            attempts: 0,
         };
         Outcome {
             result,

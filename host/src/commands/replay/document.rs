@@ -103,6 +103,7 @@ fn waiting(waiting: &Waiting) -> Value {
         Awaited::Time => "time",
         Awaited::Signal { .. } => "signal",
         Awaited::Message { .. } => "message",
+        Awaited::Run { .. } => "run",
     };
     json!({ "path": &*waiting.path, "kind": kind, "what": waiting.what.to_string(), "until": waiting.until.map(output::time) })
 }

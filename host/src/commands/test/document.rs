@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::trace::{Outcome, Trace, What};
 use super::verdict::Verdict;
-use super::{TestRun, Tested};
+use super::{Crashes, TestRun, Tested};
 use crate::commands::documents;
 
 /// A file: `{"file", "diagnostics", "tests"}`.
@@ -21,10 +21,17 @@ fn test(test: &TestRun, tested: &Tested) -> Value {
         "outcome": if test.verdict.is_none() { "passed" } else { "failed" },
         "real_ms": u64::try_from(test.real.as_millis()).unwrap_or(u64::MAX),
         "virtual_ms": u64::try_from(test.passed.as_millis()).unwrap_or(u64::MAX),
+        "crashes": test.crashes.as_ref().map(crashes),
         "failure": test.verdict.as_ref().map(|verdict| failure(verdict, tested)),
         "trace": trace(&test.trace),
         "trace_left_out": test.trace.left_out,
     })
+}
+
+/// Where its host died: `{"points", "resumed", "difference": {"after", "happened"} or null}`.
+fn crashes(crashes: &Crashes) -> Value {
+    let difference = crashes.difference.map(|(after, happened)| json!({ "after": after, "happened": happened }));
+    json!({ "points": crashes.points, "resumed": crashes.resumed, "difference": difference })
 }
 
 /// The diagnostic's fields, then `path`, `left`, `right`, `details`.

@@ -60,7 +60,10 @@ impl Sheet {
             return;
         }
         let (word, colour) = if test.verdict.is_none() { ("ok    ", "32") } else { ("FAILED", "31") };
-        let took = format!("{}, virtual {}", milliseconds(test.real), time(test.passed));
+        let mut took = format!("{}, virtual {}", milliseconds(test.real), time(test.passed));
+        if let Some(crashes) = &test.crashes {
+            let _ = write!(took, ", {} crash points, resumed {} times", crashes.points, crashes.resumed);
+        }
         output::write_out(&format!("  {}  {}  ({took})", self.paint(word, colour), test.name.escape_debug()));
         if let Some(verdict) = &test.verdict {
             output::write_out(&self.explain(verdict, &test.trace, &tested.checked.sources));

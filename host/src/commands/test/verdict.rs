@@ -2,7 +2,7 @@
 
 use engine::core::Waiting;
 use engine::event::Failure;
-use engine::trial::{Bounds, TrialEnd, TrialReport, place};
+use engine::trial::{Bounds, Difference, TrialEnd, TrialReport, place};
 use grammar::Diagnostic;
 use lang::plan::{CallPlan, FunctionId, Grant, MockTarget, Node, NodeKind, Plan, Target};
 use lang::{Compilation, Span};
@@ -34,6 +34,13 @@ pub(super) fn of(report: &TrialReport, plan: &Plan, checked: &Compilation, numbe
             let diagnostic = unmocked(plan, checked, &asked, args);
             Verdict { path: Some(below_test(path).to_owned()), ..plain(diagnostic) }
         }
+        TrialEnd::UnmockedPlan { path } => {
+            let at = place(plan, path).map_or(test, |node| node.span);
+            let message = "no mock fits this `run plan`, and a test runs no plans";
+            let diagnostic = Diagnostic::error("test::unmocked", message, at, "not mocked")
+                .help("say what comes of it: `mock run plan(_) => json(\"done\")`");
+            Verdict { path: Some(below_test(path).to_owned()), ..plain(diagnostic) }
+        }
         TrialEnd::Mock { mock, failure } => {
             let at = plan.mocks.get(*mock).map_or(test, |mock| mock.span);
             let message = format!("the answer of this mock cannot be computed: {}: {}", failure.kind, failure.message);
@@ -54,6 +61,19 @@ pub(super) fn of(report: &TrialReport, plan: &Plan, checked: &Compilation, numbe
         }
         TrialEnd::Broken(what) => plain(Diagnostic::error("test::broken", format!("the host failed: {what}"), test, "this test")),
     })
+}
+
+/// A test that is not the same after its host has died.
+pub(super) fn differs(found: &Difference, test: Span) -> Verdict {
+    let happened = if found.happened { "had happened" } else { "had not happened" };
+    let help = format!(
+        "its host died when event {} was written, and effects under way {happened}: {}",
+        found.after,
+        short(&found.event, 200)
+    );
+    let message = format!("gone on with after a crash, {}", found.what);
+    let diagnostic = Diagnostic::error("test::crash", message, test, "this test").help(help);
+    Verdict { diagnostic, path: None, sides: None, details: None }
 }
 
 fn failed(failure: &Failure, path: &str, node: Option<&Node>, test: Span) -> Verdict {
@@ -107,6 +127,7 @@ fn unmocked(plan: &Plan, checked: &Compilation, asked: &Asked<'_>, args: &[catal
     let (call, named) = match asked.target {
         Target::Function(function) => called(plan, checked, function),
         role @ Target::Role(_) => (format!("ask {}", plan.name_of(role)), None),
+        made @ Target::Plan(_) => (plan.name_of(made).to_owned(), None),
     };
     let patterns = vec!["_"; args.len()].join(", ");
     let mock = format!("mock {call}({patterns}) => …");

@@ -82,6 +82,7 @@ fn details(condition: &Condition) -> Value {
                 Awaited::Time => ("time", None),
                 Awaited::Signal { name, .. } => ("signal", Some(&**name)),
                 Awaited::Message { topic, .. } => ("message", Some(&**topic)),
+                Awaited::Run { run, .. } => ("run", Some(&*run.0)),
             };
             json!({ "waits_for": kind, "name": name, "until": waiting.until.map(output::time) })
         }

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use catalog::{FailureKind, Name, Type, Value};
+use catalog::{Digest, FailureKind, Name, Type, Value};
 
 use crate::event::{
-    Bill, CacheNote, Change, Decision, Denial, Event, Failure, RunOutcome, RunStarted, Seq, TaskId, TimerId, Timestamp,
+    Bill, CacheNote, Change, Decision, Denial, Event, Failure, RunId, RunOutcome, RunStarted, Seq, TaskId, TimerId, Timestamp,
+    Within,
 };
 use crate::ports::{Callable, GrantedCapability, Mail, Message, Outcome};
 
@@ -52,6 +53,15 @@ pub enum Input {
     },
     /// A signal or a message came.
     Mail(Mail),
+    /// The run of a plan waits for somebody, or goes on again.
+    Stalled {
+        /// Which step.
+        task: TaskId,
+        /// Which attempt.
+        number: u32,
+        /// What its run waits for; none: it goes on.
+        what: Option<Arc<str>>,
+    },
     /// The bus has the message of an [`Action::Publish`].
     Published(TaskId),
     /// An operator changes what has not begun; see [`crate::core::Run::check_change`].
@@ -147,6 +157,23 @@ pub struct StartAttempt {
     pub idempotency_key: Arc<str>,
     /// Why the attempt before it failed.
     pub previous_failure: Option<Failure>,
+    /// The run that it stands for, when it runs a plan.
+    pub child: Option<Box<ChildRun>>,
+}
+
+/// The run of a plan, for which an attempt of a step stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildRun {
+    /// The same whenever the attempt is begun again after a crash or a pause.
+    pub id: RunId,
+    /// Whose step it is.
+    pub parent: RunId,
+    /// What it is held to.
+    pub within: Within,
+    /// What the parent was started with.
+    pub program: Digest,
+    /// What the operator permitted the parent.
+    pub permitted: Vec<String>,
 }
 
 /// How an attempt may use the cache.
@@ -167,6 +194,10 @@ pub struct Wishes {
     pub memory: Option<u64>,
     /// Units of fuel.
     pub fuel: Option<u64>,
+    /// Bytes that it never gets more of, whatever it asks for.
+    pub most_memory: Option<u64>,
+    /// Units of fuel; likewise.
+    pub most_fuel: Option<u64>,
 }
 
 /// Something that happened, for people.
@@ -276,6 +307,13 @@ pub enum Awaited {
         /// What it carries.
         ty: Type,
     },
+    /// The run of a plan.
+    Run {
+        /// Which.
+        run: RunId,
+        /// What it waits for itself.
+        what: Arc<str>,
+    },
 }
 
 impl fmt::Display for Awaited {
@@ -286,6 +324,7 @@ impl fmt::Display for Awaited {
             Self::Signal { name, ty } => write!(f, "signal {name}: {ty}"),
             Self::Message { topic, ty: Type::Unit } => write!(f, "message \"{topic}\""),
             Self::Message { topic, ty } => write!(f, "message \"{topic}\": {ty}"),
+            Self::Run { run, what } => write!(f, "run {run}, which waits for {what}"),
         }
     }
 }
@@ -353,6 +392,7 @@ impl Totals {
         sum.host_calls = sum.host_calls.saturating_add(bill.host_calls);
         sum.bytes_in = sum.bytes_in.saturating_add(bill.bytes_in);
         sum.bytes_out = sum.bytes_out.saturating_add(bill.bytes_out);
+        sum.attempts = sum.attempts.saturating_add(bill.attempts);
     }
 }
 

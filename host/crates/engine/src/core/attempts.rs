@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use catalog::Name;
 
-use super::action::{Action, CacheUse, Progress, StartAttempt, Wishes};
+use super::action::{Action, CacheUse, Progress, StartAttempt};
 use super::bugs::Bug;
 use super::driver::Run;
 use super::line::Line;
@@ -64,6 +64,12 @@ impl Effects {
         Some((next, name.clone()))
     }
 
+    /// One has begun without asking for room.
+    fn began(&mut self, class: Option<Name>) {
+        self.begun += 1;
+        self.classes.entry(class).or_default().begun += 1;
+    }
+
     fn ended(&mut self, class: Option<&Name>) {
         self.begun = self.begun.saturating_sub(1);
         if let Some(class) = self.classes.get_mut(&class.cloned()) {
@@ -99,6 +105,20 @@ impl Run {
     fn attempt(&self, task: TaskId, number: u32) -> Option<Attempt> {
         let path = Arc::clone(&self.state.tasks().get(&task)?.path);
         Some(Attempt { task, number, path })
+    }
+
+    /// Whether an attempt runs, wanted or not.
+    pub(super) fn is_running(&self, task: TaskId, number: u32) -> bool {
+        let runs = |flight: &Flight| flight.number == number && matches!(flight.phase, Phase::Running | Phase::Stopping);
+        self.flights.get(&task).is_some_and(runs)
+    }
+
+    /// An attempt goes on that began under another owner.
+    pub(super) fn fly(&mut self, task: TaskId, number: u32, out: &mut Vec<Action>) {
+        let Some(class) = self.state.tasks().get(&task).map(|task| task.class.clone()) else { return };
+        self.effects.began(class);
+        self.flights.insert(task, Flight { number, phase: Phase::Running, counted: true });
+        self.invoke(task, out);
     }
 
     /// Marks a flight as over when an outcome of it is still awaited.
@@ -175,6 +195,7 @@ impl Run {
 
     /// An attempt's outcome is durable: it makes room.
     pub(super) fn remove_flight(&mut self, task: TaskId) {
+        self.stalled.remove(&task);
         if self.flights.remove(&task).is_some_and(|flight| flight.counted) {
             self.effects.ended(self.state.tasks().get(&task).and_then(|task| task.class.as_ref()));
         }
@@ -247,13 +268,14 @@ impl Run {
             target: target.clone(),
             args: of.args.clone(),
             grants: if of.pure_step { Vec::new() } else { self.agreed(task).0 },
-            wishes: Wishes { timeout: of.wishes.timeout, memory: of.wishes.memory, fuel: of.wishes.fuel },
+            wishes: self.state.wishes_of(of),
             priority: of.priority(),
             rank: self.rank_of(task),
             cache,
             class: of.class.clone(),
             idempotency_key: [&*self.id.0, "/", &path].concat().into(),
             previous_failure: of.previous.clone(),
+            child: self.child_of(task),
             path,
         })));
     }

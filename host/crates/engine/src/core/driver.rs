@@ -31,6 +31,8 @@ pub struct Run {
     waiting: VecDeque<Arc<[Event]>>,
     pub(super) flights: BTreeMap<TaskId, Flight>,
     pub(super) effects: Effects,
+    /// Runs of plans that wait for somebody, by their steps.
+    pub(super) stalled: BTreeMap<TaskId, Arc<str>>,
     /// Timers whose firing is appended.
     fired: BTreeSet<TimerId>,
     /// Steps with an appended decision.
@@ -43,7 +45,7 @@ pub struct Run {
     pub(super) asked: Asked,
     pub(super) totals: Totals,
     pub(super) ended: bool,
-    idle: bool,
+    pub(super) idle: bool,
     bugs: Bugs,
 }
 
@@ -63,7 +65,8 @@ impl Run {
         };
         let functions = plan.functions.iter().filter_map(|(id, function)| Some((Target::Function(id), callee(function)?)));
         let roles = plan.roles.iter().map(|(id, role)| (Target::Role(id), Callable::Role(Arc::new(role.clone()))));
-        let callees = functions.chain(roles).collect();
+        let plans = plan.plans.iter().map(|(id, of)| (Target::Plan(id), Callable::Plan(Arc::new(of.clone()))));
+        let callees = functions.chain(roles).chain(plans).collect();
         Self {
             ranks: Ranks::of(&plan),
             state: State::new(plan, id.clone(), Bugs::default()),
@@ -76,6 +79,7 @@ impl Run {
             waiting: VecDeque::new(),
             flights: BTreeMap::new(),
             effects: Effects::default(),
+            stalled: BTreeMap::new(),
             fired: BTreeSet::new(),
             decided: BTreeSet::new(),
             arriving: (BTreeSet::new(), 0),
@@ -219,6 +223,7 @@ impl Run {
             Input::Resume => self.ask_for(Order::Resume, now),
             Input::Cancel { reason } => self.ask_for(Order::Cancel { reason, gently: false }, now),
             Input::Mail(mail) => self.receive(mail, now, out),
+            Input::Stalled { task, number, what } => self.stall(task, number, what),
             Input::Published(task) => self.published(task, now),
             Input::Change(change) => {
                 if !self.over() && self.state.check_change(&change).is_ok() {
@@ -247,12 +252,13 @@ impl Run {
             self.waiting.push_back(batch);
             return;
         }
-        let quiet = self.waiting.is_empty() && self.flights.is_empty() && !self.over() && self.last > 0;
+        let at_rest = self.flights.keys().all(|task| self.stalled.contains_key(task));
+        let quiet = self.waiting.is_empty() && at_rest && !self.over() && self.last > 0;
         if quiet && !self.idle && !self.state.is_sending() {
             let idle = Idle {
                 paused: self.state.paused().map(str::to_owned),
                 blocked: self.blocked(),
-                waiting: self.state.open_waits(),
+                waiting: self.state.open_waits().into_iter().chain(self.stalled_runs()).collect(),
                 timers: self.state.timers().next().is_some(),
                 messages: self.state.takes_messages(),
                 advancing: self.state.credit() > 0,

@@ -9,8 +9,7 @@ use super::bugs::Bug;
 use super::driver::{Run, end_of};
 use super::lineage::Lineage;
 use super::migrate::current_events;
-use super::state::Status;
-use crate::event::{Attempt, Event, EventBody, RunId, TaskId, Timestamp};
+use crate::event::{Attempt, Event, EventBody, RunId, Timestamp};
 
 impl Run {
     /// Makes the state from a run's events, which are all of them from the first.
@@ -91,16 +90,10 @@ impl Run {
             return;
         }
         self.record(now, EventBody::OwnerChanged { host: self.host() });
-        let unknown: Vec<(TaskId, u32, Arc<str>)> = self
-            .state
-            .tasks()
-            .iter()
-            .filter(|(_, task)| task.status == Status::Running && task.started)
-            .map(|(id, task)| (*id, task.number, Arc::clone(&task.path)))
-            .collect();
-        for (task, number, path) in unknown {
+        for (task, number, path) in self.lost_steps() {
             self.record(now, EventBody::OutcomeUnknown { attempt: Attempt { task, number, path } });
         }
+        self.continue_plans(now, out);
         if self.has_bug(Bug::SignalLost) {
             self.state.lose_mail();
         }

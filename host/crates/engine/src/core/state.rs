@@ -7,9 +7,9 @@
 //!    `region` opens and closes regions, `node` begins nodes, `form` goes on with structured ones,
 //!    `race` lets arms compete, `task` runs steps, `wait` waits and sends, `mail` takes what comes,
 //!    `stop` ends what is no longer wanted, `undo` takes back what was done, `timer` keeps deadlines. What a step may
-//!    have to wait for is in `keys`, `breaker`, `rate` and `scope`, in this order; `budget` ends what has used too much.
-//!    What need not be computed is in `given`, what an operator wants in `control` and `change`, what somebody asks about in
-//!    `standing`.
+//!    have to wait for is in `keys`, `breaker`, `rate` and `scope`, in this order; `budget` ends what has used too much,
+//!    `planned` says what the run of a plan may use. What need not be computed is in `given`, what an operator wants in
+//!    `control` and `change`, what somebody asks about in `standing`.
 //! 3. What the outside has to do comes out as [`Command`]s, in an order that follows from the events.
 
 mod breaker;
@@ -23,6 +23,7 @@ mod keys;
 mod mail;
 mod model;
 mod node;
+mod planned;
 mod race;
 mod rate;
 mod region;
@@ -40,7 +41,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-use catalog::{FailureKind, Type, Value};
+use catalog::{Digest, FailureKind, Type, Value};
 use lang::plan::{Node, NodeId, NodeKind, Plan, Target};
 
 use crate::core::bugs::Bugs;
@@ -49,6 +50,7 @@ use crate::core::slab::Slab;
 use crate::core::values::{decode, failure};
 use crate::event::{
     Attempt, CacheNote, Event, EventBody, Failure, Payload, RunId, RunOutcome, RunStarted, Settings, TaskId, TimerId, Timestamp,
+    Within,
 };
 use crate::permit::Permit;
 use breaker::{Fuse, FuseId, Verdict};
@@ -148,6 +150,10 @@ pub(crate) struct State {
     worked: u64,
     most_work: u64,
     commands: Vec<Command>,
+    /// What the run was started with.
+    program_digest: Digest,
+    /// What it is held to when another run started it.
+    within: Option<Box<Within>>,
     permits: Vec<Permit>,
     consented: Vec<Arc<str>>,
     given: Given,
@@ -210,6 +216,8 @@ impl State {
             worked: 0,
             most_work: MAX_WORK,
             commands: Vec::new(),
+            program_digest: Digest([0; 32]),
+            within: None,
             permits: Vec::new(),
             consented: Vec::new(),
             given: Given::default(),
@@ -297,14 +305,14 @@ impl State {
                 let value = self.output(target, output)?;
                 let ran = !matches!(cache, Some(CacheNote::Reused | CacheNote::Supplied));
                 if ran {
-                    self.bill(attempt.task, bill.fuel);
+                    self.bill(attempt.task, bill);
                     self.judge(attempt.task, Verdict::Works);
                 }
                 self.attempt_succeeded(attempt.task, value, ran);
             }
             EventBody::AttemptFailed { attempt, failure, bill } => {
                 self.running(attempt)?;
-                self.bill(attempt.task, bill.fuel);
+                self.bill(attempt.task, bill);
                 self.judge(attempt.task, Verdict::of(failure.kind));
                 self.attempt_failed(attempt.task, failure.clone());
             }
@@ -364,6 +372,7 @@ impl State {
             }
             inputs.push(value);
         }
+        (self.program_digest, self.within) = (started.program, started.within.clone());
         for text in &started.permitted {
             self.permits.push(text.parse().map_err(|error: crate::permit::PermitError| Misfit(error.to_string()))?);
         }

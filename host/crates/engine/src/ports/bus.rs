@@ -5,7 +5,7 @@ use std::sync::Arc;
 use catalog::{FailureKind, Name, Value};
 use futures::FutureExt;
 use futures::future::{BoxFuture, pending, ready};
-use lang::plan::RoleRef;
+use lang::plan::{PLAN_SOURCE, PlanRef, RoleRef};
 
 use super::{Callee, JournalError, Limits, Outcome};
 use crate::event::{Bill, Decision, Failure, RunId, TaskId};
@@ -116,6 +116,8 @@ pub enum Callable {
     Function(Arc<Callee>),
     /// Whoever has this role.
     Role(Arc<RoleRef>),
+    /// A plan that its first argument is the text of.
+    Plan(Arc<PlanRef>),
 }
 
 impl Callable {
@@ -125,6 +127,7 @@ impl Callable {
         match self {
             Self::Function(function) => &function.wit_name,
             Self::Role(role) => &role.name,
+            Self::Plan(_) => PLAN_SOURCE,
         }
     }
 }

@@ -67,13 +67,14 @@ impl EngineConfig {
     /// The bounds of an attempt: what the plan asks for, else its class, else the default; never above class and ceiling.
     pub(crate) fn limits_of(&self, wishes: Wishes, class: Option<&Name>) -> Limits {
         let class = class.and_then(|name| self.classes.get(name)).cloned().unwrap_or_default();
-        let bound = |wish: Option<u64>, class: Option<u64>, default: u64, ceiling: u64| {
-            wish.or(class).unwrap_or(default).min(class.unwrap_or(u64::MAX)).min(ceiling)
+        let bound = |wish: Option<u64>, class: Option<u64>, default: u64, most: u64| {
+            wish.or(class).unwrap_or(default).min(class.unwrap_or(u64::MAX)).min(most)
         };
+        let most = |most: Option<u64>, ceiling: u64| most.unwrap_or(u64::MAX).min(ceiling);
         let timeout = wishes.timeout.map(Duration::from_nanos).or(class.timeout).unwrap_or(self.limits.timeout);
         Limits {
-            fuel: bound(wishes.fuel, class.fuel, self.limits.fuel, self.ceilings.fuel),
-            memory: bound(wishes.memory, class.memory, self.limits.memory, self.ceilings.memory),
+            fuel: bound(wishes.fuel, class.fuel, self.limits.fuel, most(wishes.most_fuel, self.ceilings.fuel)),
+            memory: bound(wishes.memory, class.memory, self.limits.memory, most(wishes.most_memory, self.ceilings.memory)),
             timeout: timeout.min(class.timeout.unwrap_or(Duration::MAX)).min(self.ceilings.timeout),
             table_elements: self.limits.table_elements.min(self.ceilings.table_elements),
             result_size: self.limits.result_size.min(self.ceilings.result_size),

@@ -13,6 +13,7 @@ use std::task::Poll;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::cache::Cache;
+use super::child::{Children, Word};
 use super::handle::{Inlets, Outlets, Request, RunEnd, RunReport, Update, channels};
 use super::inbox::{Errand, Inbox};
 use super::notice::{self, Notice};
@@ -33,8 +34,10 @@ const INPUTS: usize = 512;
 type Appended = Result<Seq, JournalError>;
 
 /// How an attempt's own task ended.
-enum Done {
+pub(super) enum Done {
     Outcome(Box<Outcome>),
+    /// The store does not go on with the run that it stands for.
+    Lost(JournalError),
     /// It got a place when nothing was to start any more.
     NotBegun,
 }
@@ -49,6 +52,7 @@ pub(super) struct RunTask {
     appends: FuturesOrdered<BoxFuture<'static, Appended>>,
     timers: Timers,
     inbox: Inbox,
+    children: Children,
     outlets: Outlets,
     listening: bool,
     /// Shut: what was handed out and has not begun does not begin.
@@ -81,6 +85,7 @@ impl RunTask {
             appends: FuturesOrdered::new(),
             timers: Timers::default(),
             inbox,
+            children: Children::new(),
             outlets,
             listening: true,
             gate: Arc::default(),
@@ -191,7 +196,7 @@ impl RunTask {
                 self.run.flush(&mut self.actions);
             }
             if self.actions.is_empty() || self.end.is_some() {
-                return;
+                return self.children.follow(self.run.is_paused());
             }
             for action in std::mem::take(&mut self.actions) {
                 self.act(action).await;
@@ -203,6 +208,8 @@ impl RunTask {
         match action {
             Action::Append(events) => self.append(events).await,
             Action::Invoke(start) => self.invoke(*start),
+            // The run of a plan takes back what it did before it ends.
+            Action::Stop { task, number } if self.children.cancel(task, number) => {}
             Action::Stop { task, number } => {
                 if let Some((_, abort, ..)) = self.running.get(&task).filter(|(running, ..)| *running == number) {
                     abort.abort();
@@ -249,15 +256,23 @@ impl RunTask {
         }
     }
 
-    /// Hands an attempt to a task of its own, which waits for its places.
-    fn invoke(&mut self, mut start: StartAttempt) {
+    /// Hands an attempt to a task of its own, which waits for its places. The run of a plan has none: its steps need them.
+    fn invoke(&mut self, start: StartAttempt) {
         let (task, number, path) = (start.task, start.number, Arc::clone(&start.path));
+        let mut start = match self.children.begin(&self.parts, start) {
+            Ok(child) => {
+                let abort = self.attempts.spawn(async move { (task, number, child.run().await) }.boxed());
+                self.running.insert(task, (number, abort, path, Stage::default()));
+                return;
+            }
+            Err(start) => *start,
+        };
         let asker = Asker { priority: start.priority, rank: start.rank, key: Arc::clone(&start.idempotency_key) };
         let queues = self.parts.places.queues(start.class.as_ref(), &self.plan.classes, asker);
         let stage = queues.stage();
         let used = start.cache.take();
         let (parts, gate) = (Arc::clone(&self.parts), Arc::clone(&self.gate));
-        let work = Work::of(&parts, start);
+        let Some(work) = Work::of(&parts, start) else { return };
         let cache = match &work {
             Work::Step(invocation) => used.map(|used| Cache::new(&parts, used, invocation)),
             Work::Question(_) => None,
@@ -300,6 +315,7 @@ impl RunTask {
             Some(done) = self.attempts.join_next(), if !self.attempts.is_empty() => self.attempt_done(done),
             request = self.outlets.requests.recv(), if self.listening => self.request(request),
             done = self.inbox.next() => self.errand_done(done),
+            Some(word) = self.children.next(), if !self.children.is_empty() => self.heard(word),
             () = sleep => {}
             () = self.notice.due() => self.look(),
         }
@@ -377,11 +393,16 @@ impl RunTask {
         let (task, number, outcome) = match done {
             Ok((task, number, Done::Outcome(outcome))) => (task, number, Some(outcome)),
             Ok((task, number, Done::NotBegun)) => (task, number, None),
+            Ok((_, _, Done::Lost(error))) => {
+                self.end.get_or_insert(RunEnd::StoreFailed(error));
+                return;
+            }
             Err(error) => {
                 let Some((task, number)) = self.owner_of(error.id()) else { return };
                 (task, number, if error.is_cancelled() { None } else { Some(Box::new(host_failed())) })
             }
         };
+        self.children.forget(task);
         let path = self.running.remove(&task).map(|(_, _, path, _)| path);
         let Some(mut outcome) = outcome else {
             self.input(Input::Stopped { task, number });
@@ -393,6 +414,14 @@ impl RunTask {
             }
         }
         self.input(Input::Outcome { task, number, outcome });
+    }
+
+    /// The run of a plan told something.
+    fn heard(&mut self, word: Word) {
+        match word {
+            Word::Stalled { task, number, what } => self.input(Input::Stalled { task, number, what }),
+            Word::Update(update) => self.outlets.tell(update),
+        }
     }
 
     fn owner_of(&self, id: tokio::task::Id) -> Option<(TaskId, u32)> {
@@ -523,17 +552,19 @@ enum Work {
 }
 
 impl Work {
-    fn of(parts: &Parts, start: StartAttempt) -> Self {
+    /// None for the run of a plan, which is no attempt of its own.
+    fn of(parts: &Parts, start: StartAttempt) -> Option<Self> {
         let limits = parts.config.limits_of(start.wishes, start.class.as_ref());
         let StartAttempt { args, grants, idempotency_key, number, previous_failure, .. } = start;
-        match start.target {
+        Some(match start.target {
             Callable::Function(function) => {
                 Self::Step(Box::new(Invocation { function, args, grants, limits, idempotency_key, number, previous_failure }))
             }
             Callable::Role(role) => {
                 Self::Question(Box::new(Question { role, args, limits, idempotency_key, number, previous_failure }))
             }
-        }
+            Callable::Plan(_) => return None,
+        })
     }
 
     fn run(self, parts: &Parts) -> BoxFuture<'static, Outcome> {

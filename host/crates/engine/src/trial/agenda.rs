@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::event::{TaskId, TimerId, Timestamp};
+use crate::event::{Decision, TaskId, TimerId, Timestamp};
 use crate::ports::{Mail, Outcome};
 
 /// An attempt of a step.
@@ -19,6 +19,8 @@ pub(super) enum Tick {
     Timer(TimerId),
     /// What the wait with this path waits for.
     Mail(Arc<str>, Mail),
+    /// Somebody who knows the outside decides about a step whose outcome the run does not know.
+    Decide(TaskId, Decision),
 }
 
 /// What is planned, by virtual time; of the same time in the order in which it was planned.
@@ -50,6 +52,34 @@ impl Agenda {
         let at = Timestamp(self.now.0.saturating_add(takes.div_ceil(1_000_000)));
         let slot = self.plan(at, Tick::Ends(attempt, Box::new(outcome)));
         self.attempts.insert(attempt, slot);
+    }
+
+    /// An attempt ends at this time.
+    pub(super) fn plan_outcome_at(&mut self, attempt: AttemptId, at: Timestamp, outcome: Box<Outcome>) {
+        let slot = self.plan(at, Tick::Ends(attempt, outcome));
+        self.attempts.insert(attempt, slot);
+    }
+
+    /// A decision is made at this time.
+    pub(super) fn plan_decision(&mut self, task: TaskId, at: Timestamp, decision: Decision) {
+        self.plan(at, Tick::Decide(task, decision));
+    }
+
+    /// What is left when the process dies: the time, the mail that is on its way, and what was about to come of attempts.
+    pub(super) fn crash(self) -> (Self, Vec<(AttemptId, Timestamp, Box<Outcome>)>) {
+        let mut left = Self { now: self.now, ..Self::default() };
+        let mut lost = Vec::new();
+        for ((at, _), tick) in self.planned {
+            match tick {
+                Tick::Ends(attempt, outcome) => lost.push((attempt, at, outcome)),
+                Tick::Mail(wait, mail) => {
+                    let slot = left.plan(at, Tick::Mail(Arc::clone(&wait), mail));
+                    left.mail.insert(wait, slot);
+                }
+                Tick::Timer(_) | Tick::Decide(..) => {}
+            }
+        }
+        (left, lost)
     }
 
     /// Forgets an attempt.
@@ -98,6 +128,7 @@ impl Agenda {
             Tick::Ends(attempt, _) => drop(self.attempts.remove(attempt)),
             Tick::Timer(timer) => drop(self.timers.remove(timer)),
             Tick::Mail(wait, _) => drop(self.mail.remove(wait)),
+            Tick::Decide(..) => {}
         }
         Some(tick)
     }

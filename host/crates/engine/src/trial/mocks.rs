@@ -7,7 +7,7 @@ use catalog::{Digest, Name, Type, Value};
 use lang::eval;
 use lang::plan::{Expr, MockAnswer, MockPlan, MockTarget, Plan, Target};
 
-use crate::core::{Awaited, StartAttempt};
+use crate::core::Awaited;
 use crate::event::Failure;
 use crate::ports::{Callable, Mail, Message, Signal};
 
@@ -39,7 +39,8 @@ impl Mocks {
             Some(((component.digest, function.interface.clone(), function.wit_name.clone()), Target::Function(id)))
         });
         let roles = plan.roles.iter().map(|(id, role)| (Arc::clone(&role.name), Target::Role(id)));
-        let have_senders = plan.mocks.iter().any(|mock| !matches!(mock.target, MockTarget::Step(_)));
+        let is_sender = |mock: &MockPlan| matches!(mock.target, MockTarget::Signal(_) | MockTarget::Message(_));
+        let have_senders = plan.mocks.iter().any(is_sender);
         Self { functions: exported.collect(), roles: roles.collect(), used: vec![0; plan.mocks.len()], have_senders }
     }
 
@@ -50,6 +51,7 @@ impl Mocks {
                 self.functions.get(&(callee.component, callee.interface.clone(), callee.wit_name.clone())).copied()
             }
             Callable::Role(role) => self.roles.get(&role.name).copied(),
+            Callable::Plan(_) => None,
         }
     }
 
@@ -57,16 +59,14 @@ impl Mocks {
     pub(super) fn answer(
         &mut self,
         plan: &Plan,
-        target: Target,
-        start: &StartAttempt,
+        target: &MockTarget,
+        args: &[Value],
     ) -> Option<Result<Answer, (usize, Failure)>> {
-        let params = plan.params_of(target);
-        let args: Vec<Value> = start.args.iter().zip(params).map(|(value, (_, ty))| received(value, ty)).collect();
         for (index, (mock, used)) in plan.mocks.iter().zip(&mut self.used).enumerate() {
-            if mock.target != MockTarget::Step(target) || mock.times.is_some_and(|times| *used >= times) {
+            if mock.target != *target || mock.times.is_some_and(|times| *used >= times) {
                 continue;
             }
-            if let Some(locals) = bound(mock, &args) {
+            if let Some(locals) = bound(mock, args) {
                 *used = used.saturating_add(1);
                 return Some(
                     evaluate(mock, &locals).map(|(takes, result)| Answer { mock: index, takes, result }).map_err(|e| (index, e)),
@@ -109,7 +109,7 @@ fn mail(awaited: &Awaited, payload: Arc<str>) -> Mail {
         Awaited::Message { topic, .. } => Mail::Message(Message { topic: Arc::clone(topic), id, payload }),
         Awaited::Signal { name, .. } => Mail::Signal(Signal { name: Arc::clone(name), id, payload }),
         // Nothing is sent to it.
-        Awaited::Time => Mail::Signal(Signal { name: Arc::from(""), id, payload }),
+        Awaited::Time | Awaited::Run { .. } => Mail::Signal(Signal { name: Arc::from(""), id, payload }),
     }
 }
 
@@ -147,8 +147,14 @@ fn evaluate(mock: &MockPlan, locals: &[Value]) -> Result<(u64, Result<Value, Fai
     Ok((takes, result))
 }
 
+/// Arguments as the component receives them.
+pub(super) fn received(plan: &Plan, target: Target, args: &[Value]) -> Vec<Value> {
+    let params = plan.params_of(target);
+    args.iter().zip(params).map(|(value, (_, ty))| received_as(value, ty)).collect()
+}
+
 /// An argument as the component receives it, which knows neither folders nor documents nor durations.
-fn received(value: &Value, ty: &Type) -> Value {
+fn received_as(value: &Value, ty: &Type) -> Value {
     match (value, ty) {
         (Value::Dir(path), Type::String) => Value::String(path.clone()),
         (Value::Json(document), Type::String) => Value::string(document.to_string()),

@@ -21,7 +21,8 @@ fn within<'p>(plan: &'p Plan, region: RegionId, path: &str) -> Option<&'p Node> 
                         NodeKind::Flow { flow, .. } => plan.flows.get(*flow).map(|flow| flow.body),
                         _ => None,
                     };
-                    let children = node.kind.children().map(|child| child.region);
+                    let undo = node.undo.iter().map(|undo| undo.child.region);
+                    let children = node.kind.children().map(|child| child.region).chain(undo);
                     body.into_iter().chain(children).find_map(|region| within(plan, region, rest))
                 });
                 if found.is_some() {

@@ -22,6 +22,16 @@ impl Seen {
         *self.attempts.entry(of).or_default() += 1;
     }
 
+    /// An attempt never happened.
+    pub(super) fn unmade(&mut self, of: Target) {
+        self.attempts.entry(of).and_modify(|count| *count = count.saturating_sub(1));
+    }
+
+    /// How many attempts there were of each.
+    pub(super) fn attempts(&self) -> impl Iterator<Item = (Target, u64)> + '_ {
+        self.attempts.iter().map(|(of, count)| (*of, *count))
+    }
+
     pub(super) fn message(&mut self, message: &Message) {
         self.sent.push((Arc::clone(&message.topic), Arc::clone(&message.payload)));
     }

@@ -39,4 +39,8 @@ mod shell_control;
 #[cfg(test)]
 mod shell_mail;
 #[cfg(test)]
+mod shell_plan;
+#[cfg(test)]
 mod trial;
+#[cfg(test)]
+mod trial_crash;

@@ -40,6 +40,7 @@ pub(crate) fn started(plan: &Plan, input: &[u64], permitted: &[&str]) -> RunStar
         permitted: permitted.iter().map(|text| (*text).to_owned()).collect(),
         host: "here".into(),
         origin: None,
+        within: None,
     }
 }
 

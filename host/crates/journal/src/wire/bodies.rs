@@ -40,6 +40,7 @@ pub(super) struct RunStarted {
     pub(super) permitted: Vec<String>,
     pub(super) host: String,
     pub(super) origin: Option<Origin>,
+    pub(super) within: Option<Within>,
 }
 
 #[derive(serde::Deserialize)]
@@ -57,6 +58,18 @@ pub(super) struct Reusable {
     pub(super) path: String,
     pub(super) key: String,
     pub(super) output: Payload,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Within {
+    pub(super) depth: u32,
+    pub(super) steps: Option<u64>,
+    pub(super) fuel: Option<u64>,
+    pub(super) time: Option<u64>,
+    pub(super) deadline: Option<u64>,
+    pub(super) attempt_memory: Option<u64>,
+    pub(super) attempt_fuel: Option<u64>,
 }
 
 #[derive(serde::Deserialize)]
@@ -283,6 +296,8 @@ pub(super) struct Bill {
     pub(super) host_calls: u64,
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
+    #[serde(default)]
+    pub(super) attempts: u64,
 }
 
 #[derive(serde::Deserialize)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use catalog::{Digest, FailureKind};
 use engine::event::{
     Attempt, Bill, CacheNote, Change, Decision, Denial, EventBody, Failure, Migrated, Origin, Payload, Reusable, RunId,
-    RunOutcome, RunStarted, Settings, TaskId, TimerId, Version,
+    RunOutcome, RunStarted, Settings, TaskId, TimerId, Version, Within,
 };
 use serde::de::DeserializeOwned;
 
@@ -87,6 +87,7 @@ impl Read<'_> {
             permitted: body.permitted,
             host: body.host.into(),
             origin: body.origin.map(|origin| self.origin(origin).map(Box::new)).transpose()?,
+            within: body.within.map(|within| Box::new(self::within(&within))),
         })))
     }
 
@@ -257,6 +258,19 @@ fn bill(bill: &bodies::Bill) -> Bill {
         host_calls: bill.host_calls,
         bytes_in: bill.bytes_in,
         bytes_out: bill.bytes_out,
+        attempts: bill.attempts,
+    }
+}
+
+const fn within(within: &bodies::Within) -> Within {
+    Within {
+        depth: within.depth,
+        steps: within.steps,
+        fuel: within.fuel,
+        time: within.time,
+        deadline: within.deadline,
+        attempt_memory: within.attempt_memory,
+        attempt_fuel: within.attempt_fuel,
     }
 }
 

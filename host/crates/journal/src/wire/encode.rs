@@ -5,7 +5,8 @@ use std::sync::Arc;
 use catalog::Digest;
 use catalog::json::write_string;
 use engine::event::{
-    Attempt, Bill, Change, Decision, Denial, Event, EventBody, Failure, Origin, Payload, RunOutcome, RunStarted, Settings, TaskId,
+    Attempt, Bill, Change, Decision, Denial, Event, EventBody, Failure, Origin, Payload, RunOutcome, RunStarted, Settings,
+    TaskId, Within,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -107,6 +108,9 @@ impl Writer {
         self.body.string("host", &started.host);
         if let Some(origin) = &started.origin {
             self.origin(origin);
+        }
+        if let Some(within) = &started.within {
+            self.within(within);
         }
         kind::RUN_STARTED
     }
@@ -239,14 +243,39 @@ impl Writer {
     }
 
     fn bill(&mut self, bill: &Bill) {
-        let Bill { fuel, peak_memory, wall, host_calls, bytes_in, bytes_out } = bill;
+        let Bill { fuel, peak_memory, wall, host_calls, bytes_in, bytes_out, attempts } = bill;
+        let out = self.body.member("bill");
         push(
-            self.body.member("bill"),
+            out,
             format_args!(
                 "{{\"fuel\":{fuel},\"peak_memory\":{peak_memory},\"wall\":{wall},\
-                 \"host_calls\":{host_calls},\"bytes_in\":{bytes_in},\"bytes_out\":{bytes_out}}}"
+                 \"host_calls\":{host_calls},\"bytes_in\":{bytes_in},\"bytes_out\":{bytes_out}"
             ),
         );
+        if *attempts > 0 {
+            push(out, format_args!(",\"attempts\":{attempts}"));
+        }
+        out.push('}');
+    }
+
+    fn within(&mut self, within: &Within) {
+        let Within { depth, steps, fuel, time, deadline, attempt_memory, attempt_fuel } = within;
+        let out = self.body.member("within");
+        push(out, format_args!("{{\"depth\":{depth}"));
+        let bounds = [
+            ("steps", steps),
+            ("fuel", fuel),
+            ("time", time),
+            ("deadline", deadline),
+            ("attempt_memory", attempt_memory),
+            ("attempt_fuel", attempt_fuel),
+        ];
+        for (key, bound) in bounds {
+            if let Some(bound) = bound {
+                push(out, format_args!(",\"{key}\":{bound}"));
+            }
+        }
+        out.push('}');
     }
 
     fn failure(&mut self, failure: &Failure) {

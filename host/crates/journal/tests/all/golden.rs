@@ -11,7 +11,7 @@ use std::sync::Arc;
 use catalog::{Digest, Value};
 use engine::event::{
     Attempt, Bill, CacheNote, Change, Event, EventBody, Migrated, Origin, Payload, Reusable, RunId, RunOutcome, Settings, TaskId,
-    Timestamp, Version,
+    Timestamp, Version, Within,
 };
 use engine::ports::Journal;
 use journal::conformance::one_of_each;
@@ -38,6 +38,7 @@ fn journals() -> Vec<(&'static str, Runs)> {
         ("blobs", vec![("large", large())]),
         ("versions", versions()),
         ("changes", vec![("changed", changed())]),
+        ("planned", vec![("bounded", planned(true)), ("unbounded", planned(false))]),
     ]
 }
 
@@ -50,6 +51,34 @@ fn large() -> Vec<Event> {
         EventBody::RunEnded { outcome: RunOutcome::Succeeded(output) },
     ];
     events.extend((2..).zip(bodies).map(|(seq, body)| Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }));
+    events
+}
+
+/// The run of a plan, and a step of it that ran a plan itself.
+fn planned(bounded: bool) -> Vec<Event> {
+    let mut events: Vec<_> = one_of_each().into_iter().take(1).collect();
+    let within = if bounded {
+        let bound = |n: u64| Some(n * 1_000);
+        Within {
+            depth: 2,
+            steps: bound(1),
+            fuel: bound(2),
+            time: bound(3),
+            deadline: bound(4),
+            attempt_memory: bound(5),
+            attempt_fuel: bound(6),
+        }
+    } else {
+        Within { depth: 1, ..Within::default() }
+    };
+    if let Some(EventBody::RunStarted(started)) = events.first_mut().map(|event| &mut event.body) {
+        started.within = Some(Box::new(within));
+    }
+    let attempt = Attempt { task: TaskId(0), number: 1, path: "main/plan".into() };
+    let bill = Bill { fuel: 5, attempts: 7, ..Bill::default() };
+    let output = Payload::Text(r#"{"done":true}"#.into());
+    let body = EventBody::AttemptSucceeded { attempt, output, bill, cache: None };
+    events.push(Event { seq: 2, at: Timestamp(1_700_000_000_002), body });
     events
 }
 
@@ -220,8 +249,10 @@ fn every_golden_journal_opens_verifies_and_decodes() {
         }
     }
     names.sort();
-    let expected =
-        ["blobs", "blobs", "blobs", "blobs", "changes", "kinds", "kinds", "kinds", "kinds", "run", "run", "versions", "versions"];
+    let expected = [
+        "blobs", "blobs", "blobs", "blobs", "changes", "kinds", "kinds", "kinds", "kinds", "planned", "run", "run", "versions",
+        "versions",
+    ];
     assert_eq!(names, expected);
 }
 

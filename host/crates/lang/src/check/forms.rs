@@ -83,15 +83,10 @@ impl FlowChecker<'_, '_> {
             ExprKind::Message(topic, ty) => self.wait_message(topic, ty.as_ref(), span),
             ExprKind::Emit { topic, value } => self.emit(topic, value, span),
             ExprKind::Ask(name, args) => self.ask(name, args, span),
-            ExprKind::RunPlan(_) => self.later("`run plan`", span),
+            ExprKind::RunPlan(args) => self.run_plan(args, span),
             // All others are dispatched before.
             _ => None,
         }
-    }
-
-    fn later(&mut self, what: &str, at: Span) -> Option<ir::Expr> {
-        self.g.report(say::later(what, at));
-        None
     }
 
     /// Puts a form under its own policy.
@@ -555,6 +550,7 @@ impl FlowChecker<'_, '_> {
             ExprKind::Wait(_) | ExprKind::Signal(..) | ExprKind::Message(..) => Owner::Wait,
             ExprKind::Emit { .. } => Owner::Emit,
             ExprKind::Ask(..) => Owner::Ask,
+            ExprKind::RunPlan(_) => Owner::Plan,
             ExprKind::Postfix(base, _) => self.owner(base),
             _ => Owner::Block,
         }

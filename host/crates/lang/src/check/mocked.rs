@@ -145,6 +145,8 @@ impl<'a> FlowChecker<'_, 'a> {
         let (function, number) = match self.named_mocked(path)?.target() {
             Target::Function(counted) => (self.g.trial_function(CALLS, ("function", Type::U32), Type::U64), counted.as_u32()),
             Target::Role(counted) => (self.g.trial_function(ASKED, ("role", Type::U32), Type::U64), counted.as_u32()),
+            // No name stands for these.
+            Target::Plan(_) => return None,
         };
         let args = vec![constant(Value::U32(number), Type::U32, path.span)];
         let kind = ir::ExprKind::Call { function, args, through: Box::default(), name: CALLS.into() };

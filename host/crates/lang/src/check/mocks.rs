@@ -37,6 +37,7 @@ impl<'a> FlowChecker<'_, 'a> {
                 let mocked = flow.named_role(role);
                 flow.mocked(mocked, (mock, span), patterns, role.span)
             }
+            MockTarget::Plan(patterns) => flow.mocked_plan(mock, patterns, span),
             // Its type is that of the waits, which may not all be known yet.
             MockTarget::Signal(_) | MockTarget::Message(_) => {
                 if let Some(instance) = &flow.instance {
@@ -70,7 +71,7 @@ impl<'a> FlowChecker<'_, 'a> {
     }
 
     /// `times` and `takes`.
-    fn mock_limits(&mut self, mock: &Mock) -> Option<(Option<u32>, Option<ir::Expr>)> {
+    pub(super) fn mock_limits(&mut self, mock: &Mock) -> Option<(Option<u32>, Option<ir::Expr>)> {
         let times = mock.times.as_ref().map(|times| self.times(times));
         let takes = mock.takes.as_ref().map(|takes| self.pure(Place::Mock, |flow| flow.check(takes, &Type::Duration, TAKES)));
         let times = times.map_or(Some(None), |times| times.map(Some))?;
@@ -153,7 +154,7 @@ impl<'a> FlowChecker<'_, 'a> {
         Some(constant(Value::Unit, Type::Unit, written.span))
     }
 
-    fn failure(&mut self, kind: &Ident, message: Option<&Expr>) -> Option<ir::MockAnswer> {
+    pub(super) fn failure(&mut self, kind: &Ident, message: Option<&Expr>) -> Option<ir::MockAnswer> {
         let found = kind.name.parse::<FailureKind>().ok();
         if found.is_none() {
             let known = FailureKind::ALL.map(FailureKind::name);

@@ -22,7 +22,9 @@ use grammar::{Diagnostic, Severity, Span, ast};
 use crate::diagnostics::files as say;
 use crate::ir;
 use crate::load::{Loaded, LoadedFile};
-use crate::plan::{Class, ComponentId, ComponentRef, FlowId, FunctionId, FunctionRef, HookEvent, RoleId, RoleRef};
+use crate::plan::{
+    Class, ComponentId, ComponentRef, FlowId, FunctionId, FunctionRef, HookEvent, PlanId, PlanRef, RoleId, RoleRef,
+};
 use crate::{Entry, suggest};
 
 mod arms;
@@ -46,6 +48,7 @@ mod owner;
 mod passing;
 mod patterns;
 mod place;
+mod planned;
 mod policy;
 mod recursion;
 mod roles;
@@ -56,6 +59,8 @@ mod triggers;
 mod types;
 mod undo;
 mod why;
+
+pub(crate) use planned::RUN_PLAN;
 
 use flow::FlowChecker;
 use interfaces::InterfaceDecl;
@@ -123,6 +128,7 @@ struct Parts {
     components: PrimaryMap<ComponentId, ComponentRef>,
     functions: PrimaryMap<FunctionId, FunctionRef>,
     roles: PrimaryMap<RoleId, RoleRef>,
+    plans: PrimaryMap<PlanId, PlanRef>,
 }
 
 /// What is known of all files.
@@ -140,6 +146,7 @@ struct Checker<'a> {
     component_ids: BTreeMap<Digest, ComponentId>,
     functions: PrimaryMap<FunctionId, FunctionRef>,
     plan_roles: PrimaryMap<RoleId, RoleRef>,
+    plans: PrimaryMap<PlanId, PlanRef>,
     /// Flows with the cap and the arguments with which they are called; the index is the [`FlowId`].
     instances: Vec<Instance>,
     instance_ids: HashMap<(usize, caps::Key, Vec<generics::Key>), FlowId>,
@@ -191,6 +198,7 @@ impl<'a> Checker<'a> {
             component_ids: BTreeMap::new(),
             functions: PrimaryMap::new(),
             plan_roles: PrimaryMap::new(),
+            plans: PrimaryMap::new(),
             instances: Vec::new(),
             instance_ids: HashMap::new(),
             generic_nodes: Vec::new(),
@@ -243,7 +251,13 @@ impl<'a> Checker<'a> {
 
     /// What a program has that consists of these flows and what they call.
     fn parts(&self, flows: PrimaryMap<FlowId, ir::Flow>) -> Parts {
-        Parts { flows, components: self.components.clone(), functions: self.functions.clone(), roles: self.plan_roles.clone() }
+        Parts {
+            flows,
+            components: self.components.clone(),
+            functions: self.functions.clone(),
+            roles: self.plan_roles.clone(),
+            plans: self.plans.clone(),
+        }
     }
 
     fn program(&self, entry: FlowId, parts: Parts) -> ir::Program {
@@ -254,6 +268,7 @@ impl<'a> Checker<'a> {
             components: parts.components,
             functions: parts.functions,
             roles: parts.roles,
+            plans: parts.plans,
             classes: self.classes.values().map(|(class, _)| class.clone()).collect(),
             hooks: Vec::new(),
             files: self.loaded.sources.iter().map(|source| source.path.clone()).collect(),

@@ -9,6 +9,7 @@ pub(super) enum Owner {
     Wait,
     Emit,
     Ask,
+    Plan,
     Flow,
     Use,
     Import,
@@ -17,31 +18,31 @@ pub(super) enum Owner {
     Budget,
 }
 
-use Owner::{Ask, Block, Budget, Class, Emit, Flow, Hook, Import, Map, Step, Use, Wait};
+use Owner::{Ask, Block, Budget, Class, Emit, Flow, Hook, Import, Map, Plan, Step, Use, Wait};
 
 /// On a step; on what is around it a default for the steps inside.
-const STEPS: &[Owner] = &[Step, Use, Block, Flow, Map, Ask];
+const STEPS: &[Owner] = &[Step, Use, Block, Flow, Map, Ask, Plan];
 
 /// On whatever calls a function; likewise.
-const CALLS: &[Owner] = &[Step, Use, Block, Flow, Map, Hook, Ask];
+const CALLS: &[Owner] = &[Step, Use, Block, Flow, Map, Hook, Ask, Plan];
 
 /// On what has steps inside.
-const BLOCKS: &[Owner] = &[Block, Flow, Map];
+const BLOCKS: &[Owner] = &[Block, Flow, Map, Plan];
 
 /// All keys, and where they may stand.
 pub(super) const KEYS: [(&str, &[Owner]); 21] = [
-    ("allow", &[Step, Use, Block, Flow, Map, Import, Hook]),
+    ("allow", &[Step, Use, Block, Flow, Map, Import, Hook, Plan]),
     ("artifact", &[Step, Ask]),
     ("backoff", CALLS),
     ("breaker", STEPS),
     ("budget", BLOCKS),
     ("cache", &[Step, Use, Block, Flow, Map]),
-    ("class", CALLS),
-    ("deadline", &[Step, Use, Block, Flow, Map, Hook, Wait, Emit, Ask]),
-    ("fuel", &[Step, Use, Block, Flow, Map, Hook, Class, Budget, Ask]),
+    ("class", &[Step, Use, Block, Flow, Map, Hook, Ask]),
+    ("deadline", &[Step, Use, Block, Flow, Map, Hook, Wait, Emit, Ask, Plan]),
+    ("fuel", &[Step, Use, Block, Flow, Map, Hook, Class, Budget, Ask, Plan]),
     ("idempotent", &[Step, Use, Hook, Ask]),
     ("key", STEPS),
-    ("memory", &[Step, Use, Block, Flow, Map, Hook, Class, Ask]),
+    ("memory", &[Step, Use, Block, Flow, Map, Hook, Class, Ask, Plan]),
     ("on_error", &[Map]),
     ("on_exhausted", STEPS),
     ("parallel", &[Block, Flow, Map, Class]),
@@ -50,7 +51,7 @@ pub(super) const KEYS: [(&str, &[Owner]); 21] = [
     ("retry", CALLS),
     ("steps", &[Budget]),
     ("time", &[Budget]),
-    ("timeout", &[Step, Use, Block, Flow, Map, Hook, Class, Wait, Emit, Ask]),
+    ("timeout", &[Step, Use, Block, Flow, Map, Hook, Class, Wait, Emit, Ask, Plan]),
 ];
 
 impl Owner {
@@ -63,6 +64,7 @@ impl Owner {
             Self::Wait => "a `wait`",
             Self::Emit => "an `emit`",
             Self::Ask => "an `ask`",
+            Self::Plan => "a `run plan`",
             Self::Flow => "a flow",
             Self::Use => "a `use`",
             Self::Import => "an `import`",

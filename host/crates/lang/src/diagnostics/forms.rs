@@ -18,11 +18,6 @@ pub(crate) fn not_a_list(form: &str, found: &str, at: Span) -> Diagnostic {
     })
 }
 
-/// A form that the grammar knows and the checker does not yet.
-pub(crate) fn later(what: &str, at: Span) -> Diagnostic {
-    Diagnostic::error("flow::not_available", format!("{what} is not available in this version"), at, "of a later version")
-}
-
 pub(crate) fn loop_without_bound(at: Span) -> Diagnostic {
     Diagnostic::error("flow::loop_bound", "this `loop` has no bound", at, "may never end")
         .help("say how often its body may run: `loop x = init until condition max 5 { … }`")

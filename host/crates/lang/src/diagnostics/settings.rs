@@ -17,7 +17,7 @@ pub(crate) fn misplaced(key: &str, place: &str, known: &[&str], at: Span) -> Dia
         "on_error" => "`on_error` belongs to a `map`".to_owned(),
         "parallel" => "`parallel` belongs to a `map`, a block, a flow or a class".to_owned(),
         "budget" => {
-            "`budget` belongs to a block, a `map`, a flow or the call of a flow; a step has `fuel`, `retry` and `deadline`"
+            "`budget` belongs to a block, a `map`, a flow, the call of a flow or a `run plan`; a step has `fuel`, `retry` and `deadline`"
                 .to_owned()
         }
         "steps" | "time" => format!("`{key}` belongs to a budget: `budget: {{ steps: 100, time: 5m }}`"),

@@ -112,6 +112,12 @@ pub(crate) fn recursion(name: &str, at: Span) -> Diagnostic {
         .help("a flow cannot call itself; use `loop`, `map` or `reduce`")
 }
 
+/// A plan that is made at run time, and nothing says how much it may do.
+pub(crate) fn plan_budget(at: Span) -> Diagnostic {
+    Diagnostic::error("flow::plan_budget", "a `run plan` needs a budget", at, "nothing says how much it may do")
+        .help("say it: `run plan(…) with { budget: { steps: 100, time: 5m } }`")
+}
+
 /// Deeper than can be lowered.
 pub(crate) fn too_deep(at: Span) -> Diagnostic {
     Diagnostic::error("flow::too_deep", "this expression is nested too deeply", at, "here").help("bind parts of it with `let`")

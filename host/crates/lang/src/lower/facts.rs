@@ -25,6 +25,7 @@ pub(crate) fn is_simple(expr: &Expr) -> bool {
         &expr.kind,
         ExprKind::Call { .. }
             | ExprKind::Ask { .. }
+            | ExprKind::RunPlan { .. }
             | ExprKind::Flow { .. }
             | ExprKind::Map { .. }
             | ExprKind::Fold { .. }
@@ -171,7 +172,10 @@ pub(crate) fn parts<'p>(expr: &'p Expr, f: Visit<'_, 'p>) -> ControlFlow<()> {
                 f(Part::Block(&arm.body))
             })
         }
-        ExprKind::Call { args, .. } | ExprKind::Flow { args, .. } | ExprKind::Ask { args, .. } => exprs(args, f),
+        ExprKind::Call { args, .. }
+        | ExprKind::Flow { args, .. }
+        | ExprKind::Ask { args, .. }
+        | ExprKind::RunPlan { args, .. } => exprs(args, f),
         ExprKind::Map { list, body, .. } | ExprKind::Tree { list, body, .. } => {
             exprs([&**list], f)?;
             f(Part::Block(body))

@@ -6,9 +6,9 @@ use grammar::Span;
 use crate::graph::{Draft, Facts, Gate};
 use crate::ir::{self, BindingId, ExprKind, Policy};
 use crate::lower::flow::{Adding, Closed, FlowLowering};
-use crate::lower::messages;
 use crate::lower::undo::Compensation;
-use crate::plan::{Arm, Budget, Child, Effect, Expr, NodeKind, Target};
+use crate::lower::{diagnostics, messages};
+use crate::plan::{Arm, Budget, Child, Effect, Expr, NodeKind, PLAN_SOURCE, Target};
 use crate::policy::Limit;
 
 /// A form whose operands are lowered and which is not placed yet: what it reads is lifted to the region
@@ -81,7 +81,10 @@ impl<'p> FlowLowering<'p, '_> {
 
     fn operands(&mut self, base: &'p ir::Expr) -> Vec<Expr> {
         match &base.kind {
-            ExprKind::Call { args, .. } | ExprKind::Flow { args, .. } | ExprKind::Ask { args, .. } => self.exprs(args),
+            ExprKind::Call { args, .. }
+            | ExprKind::Flow { args, .. }
+            | ExprKind::Ask { args, .. }
+            | ExprKind::RunPlan { args, .. } => self.exprs(args),
             ExprKind::If { condition, .. } => vec![self.expr(condition, None)],
             ExprKind::Match { subject, .. } => vec![self.expr(subject, None)],
             ExprKind::Map { list, .. } | ExprKind::Tree { list, .. } => vec![self.expr(list, None)],
@@ -113,7 +116,7 @@ impl<'p> FlowLowering<'p, '_> {
             _ => self.least(own_limits(Limit::Deadline)),
         };
         let parallel = if is_call { None } else { self.least(own_limits(Limit::Parallel)) };
-        let budget = if is_call { Budget::default() } else { self.budget(&policies) };
+        let budget = self.budget_of(&built.kind, &policies, base.span);
         self.layers.truncate(own);
         after.extend(built.after);
         let gate = if matches!(base.kind, ExprKind::Phase(..)) { Gate::Phase } else { gate_of(built.facts) };
@@ -126,6 +129,21 @@ impl<'p> FlowLowering<'p, '_> {
         draft.budget = budget;
         draft.undo = undo;
         self.add(Adding { draft, facts, gate, after })
+    }
+
+    /// What all in the node may use together. A plan that is made at run time must have a bound.
+    fn budget_of(&mut self, kind: &NodeKind, policies: &[&'p Policy], at: Span) -> Budget {
+        match kind {
+            NodeKind::Call(call) if !matches!(call.target, Target::Plan(_)) => Budget::default(),
+            NodeKind::Call(_) => {
+                let budget = self.budget(policies);
+                if budget.is_empty() {
+                    self.report.push(diagnostics::plan_budget(at));
+                }
+                budget
+            }
+            _ => self.budget(policies),
+        }
     }
 
     /// `form else fallback`: a `try` around the one node.
@@ -165,6 +183,11 @@ impl<'p> FlowLowering<'p, '_> {
             ExprKind::Ask { role, through, .. } => {
                 let name = self.program.roles.get(*role).map_or_else(|| "ask".into(), |role| role.name.clone());
                 self.call(Target::Role(*role), operands.collect(), through, own, (&name, base.span))
+            }
+            ExprKind::RunPlan { plan, through, .. } => {
+                let built = self.call(Target::Plan(*plan), operands.collect(), through, own, (&PLAN_SOURCE.into(), base.span));
+                // A part of a path has no space.
+                Built { name: "plan".into(), ..built }
             }
             ExprKind::Flow { flow, args } => self.flow_call(*flow, operands.collect(), args, own, base.span),
             ExprKind::If { then, otherwise, .. } => self.branch(operand(), then, otherwise.as_ref()),

@@ -82,11 +82,13 @@ fn check_node(
                     found.params.len()
                 }
                 Target::Role(role) => plan.roles.get(role).ok_or_else(|| format!("{id} asks nobody"))?.params.len(),
+                Target::Plan(of) => plan.plans.get(of).ok_or_else(|| format!("{id} runs no plan"))?.params.len(),
             };
             ensure(params == call.args.len(), || format!("{id} has {} arguments", call.args.len()))?;
             ensure(call.rules.cache.is_none() || call.cacheable(), || format!("{id} has effects and is cached"))?;
             ensure(call.rules.rate.is_none_or(|rate| rate.count > 0), || format!("{id} may never start"))?;
-            ensure(node.budget.is_empty(), || format!("{id} is a call and has a budget"))
+            let runs_plan = matches!(call.target, Target::Plan(_));
+            ensure(node.budget.is_empty() != runs_plan, || format!("{id} is a call; only one that runs a plan has a budget"))
         }
         NodeKind::Flow { flow, args } => {
             let callee = plan.flows.get(*flow).ok_or_else(|| format!("{id} calls {flow}, which does not exist"))?;

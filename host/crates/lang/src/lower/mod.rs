@@ -83,6 +83,7 @@ pub(crate) fn lower(program: &Program) -> Result<Lowered, Vec<Diagnostic>> {
         components: program.components.clone(),
         functions: program.functions.clone(),
         roles: program.roles.clone(),
+        plans: program.plans.clone(),
         flows,
         regions: tables.regions,
         nodes: tables.nodes,

@@ -31,7 +31,7 @@ const fn interface_of(grant: &GrantKind) -> &'static str {
 }
 
 impl<'p> FlowLowering<'p, '_> {
-    /// A call of a component's function or a question to a role; the policies from `own` on are its own.
+    /// A call of a component's function, a question to a role, or a plan to be run; the policies from `own` on are its own.
     pub(crate) fn call(
         &mut self,
         target: Target,
@@ -46,6 +46,10 @@ impl<'p> FlowLowering<'p, '_> {
             // What an agent may do is for its operator to say, and another one may answer next time.
             policy.grants.clear();
             policy.cache = None;
+        }
+        if matches!(target, Target::Plan(_)) {
+            // What is a default for calls of components means nothing here: each run of a plan is a run of its own.
+            (policy.class, policy.cache, policy.idempotent) = (None, None, false);
         }
         self.note_grants(&policy.grants, written.1);
         let call = CallPlan {
@@ -102,7 +106,7 @@ impl<'p> FlowLowering<'p, '_> {
 
     fn warn_of_retry(&mut self, call: &CallPlan, policy: &StepPolicy<'_>, (name, at): (&Name, Span)) {
         let Some(retry) = policy.retry else { return };
-        if policy::literal(retry) != Some(0) && !call.repeatable() {
+        if policy::literal(retry) != Some(0) && !call.retryable() {
             self.report.push(diagnostics::retry_not_idempotent(name, at, retry.span));
         }
     }

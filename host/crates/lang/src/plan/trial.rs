@@ -23,6 +23,8 @@ pub const EMITTED: &str = "emitted";
 pub enum MockTarget {
     /// Whatever answers a step.
     Step(Target),
+    /// All of `run plan`.
+    Plan,
     /// Whoever sends this signal.
     Signal(Name),
     /// Whoever sends messages on this topic.

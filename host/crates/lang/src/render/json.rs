@@ -138,6 +138,7 @@ impl Walk<'_> {
                 match call.target {
                     Target::Function(function) => set("function", json!(function.to_string())),
                     Target::Role(role) => set("role", json!(role.to_string())),
+                    Target::Plan(plan) => set("plan", json!(plan.to_string())),
                 };
                 set("args", json!(call.args.iter().map(|arg| names::expr(arg, frame)).collect::<Vec<_>>()));
                 set("grants", json!(names::grants(call, frame)));

@@ -9,7 +9,7 @@ use super::critical::successors;
 use crate::lower::invariants::bound_by;
 use crate::plan::{
     Backoff, Breaker, Budget, Cache, CallPlan, Child, Expr, FolderAccess, Grant, LibraryFunction, Node, NodeId, NodeKind,
-    Operator, Pattern, Plan, Rate, RegionId, Rules, Slot, Target, WaitPlan,
+    Operator, PLAN_SOURCE, Pattern, Plan, Rate, RegionId, Rules, Slot, Target, WaitPlan,
 };
 use crate::policy;
 
@@ -98,6 +98,7 @@ pub(super) fn kind(plan: &Plan, node: &Node) -> String {
             let name = match call.target {
                 Target::Function(function) => plan.functions.get(function).map(|function| format!("step {}", function.wit_name)),
                 Target::Role(role) => plan.roles.get(role).map(|role| format!("ask {}", role.name)),
+                Target::Plan(_) => Some(PLAN_SOURCE.to_owned()),
             };
             name.unwrap_or_else(|| "step".to_owned())
         }

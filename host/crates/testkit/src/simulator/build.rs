@@ -196,6 +196,7 @@ impl PlanBuilder {
             components: self.components,
             functions: self.functions,
             roles: self.roles,
+            plans: PrimaryMap::new(),
             flows: self.flows,
             regions: self.regions,
             nodes: self.nodes,

@@ -421,5 +421,6 @@ fn started(outside: &Outside) -> RunStarted {
         permitted: vec!["http *.example.com".to_owned(), "env HOME".to_owned()],
         host: "machine".into(),
         origin: None,
+        within: None,
     }
 }

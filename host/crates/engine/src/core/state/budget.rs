@@ -7,14 +7,14 @@ use super::State;
 use super::model::{ActivityId, Due, ScopeId};
 use crate::core::bugs::Bug;
 use crate::core::values::{evaluate_duration, evaluate_u64, failure, milliseconds};
-use crate::event::{Failure, TaskId, TimerId};
+use crate::event::{Bill, Failure, TaskId, TimerId};
 
 /// The bounds of a budget; time in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    steps: Option<u64>,
-    fuel: Option<u64>,
-    time: Option<u64>,
+    pub(super) steps: Option<u64>,
+    pub(super) fuel: Option<u64>,
+    pub(super) time: Option<u64>,
 }
 
 impl Bounds {
@@ -47,6 +47,24 @@ impl Budget {
     /// The node that it bounds.
     pub(super) const fn owner(&self) -> ActivityId {
         self.owner
+    }
+
+    /// Attempts and fuel that are left.
+    pub(super) fn left(&self) -> (Option<u64>, Option<u64>) {
+        let left = |bound: Option<u64>, used: u64| bound.map(|bound| bound.saturating_sub(used));
+        (left(self.bounds.steps, self.started), left(self.bounds.fuel, self.billed))
+    }
+
+    /// Sets attempts and fuel aside.
+    pub(super) const fn take(&mut self, (steps, fuel): (u64, u64)) {
+        self.started = self.started.saturating_add(steps);
+        self.billed = self.billed.saturating_add(fuel);
+    }
+
+    /// Takes back what was set aside.
+    pub(super) const fn put_back(&mut self, (steps, fuel): (u64, u64)) {
+        self.started = self.started.saturating_sub(steps);
+        self.billed = self.billed.saturating_sub(fuel);
     }
 
     /// Why no further attempt may begin.
@@ -101,12 +119,13 @@ impl State {
     }
 
     /// An attempt was billed.
-    pub(super) fn bill(&mut self, id: TaskId, fuel: u64) {
+    pub(super) fn bill(&mut self, id: TaskId, bill: &Bill) {
+        self.give_back(id, bill.attempts);
         let innermost = self.tasks.get(&id).and_then(|task| task.scope);
-        self.each_budget(innermost, |budget| budget.billed = budget.billed.saturating_add(fuel));
+        self.each_budget(innermost, |budget| budget.take((0, bill.fuel)));
     }
 
-    fn each_budget(&mut self, innermost: Option<ScopeId>, mut change: impl FnMut(&mut Budget)) {
+    pub(super) fn each_budget(&mut self, innermost: Option<ScopeId>, mut change: impl FnMut(&mut Budget)) {
         let mut at = innermost;
         while let Some(scope) = at.and_then(|id| self.scopes.get_mut(id)) {
             if let Some(budget) = &mut scope.budget {

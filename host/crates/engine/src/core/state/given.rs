@@ -151,7 +151,7 @@ impl State {
         let plan = self.plan();
         let interface = match call.target {
             lang::plan::Target::Function(function) => plan.functions.get(function).and_then(|of| of.interface.clone()),
-            lang::plan::Target::Role(_) => None,
+            lang::plan::Target::Role(_) | lang::plan::Target::Plan(_) => None,
         };
         let kind = if matches!(call.target, lang::plan::Target::Role(_)) { "ask" } else { "call" };
         [kind.to_owned(), interface.unwrap_or_default(), plan.name_of(call.target).to_owned()]

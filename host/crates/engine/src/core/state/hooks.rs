@@ -349,7 +349,7 @@ fn of_step(plan: &Plan, target: &HookTarget, called: Target) -> bool {
         HookTarget::All => true,
         HookTarget::Component(component) => match called {
             Target::Function(function) => plan.functions.get(function).is_some_and(|of| of.component == *component),
-            Target::Role(_) => false,
+            Target::Role(_) | Target::Plan(_) => false,
         },
         HookTarget::Function(wanted) => called == Target::Function(*wanted),
         HookTarget::Topic(_) | HookTarget::Flow(_) => false,

@@ -14,6 +14,7 @@ use crate::event::{Failure, TaskId, TimerId, Timestamp};
 use crate::ports::{GrantedCapability, Message};
 
 use super::mail::Address;
+use super::planned::Planned;
 
 pub(crate) type InstanceId = Id<Instance>;
 pub(crate) type ActivityId = Id<Activity>;
@@ -307,6 +308,8 @@ pub(crate) struct Task {
     /// Whether it calls a handler, around which no others are called.
     pub(crate) is_hook: bool,
     pub(crate) asked: Asked,
+    /// What its run may use, when it runs a plan.
+    pub(crate) planned: Option<Box<Planned>>,
 }
 
 /// What the plan says of a step beside its limits.

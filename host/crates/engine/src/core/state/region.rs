@@ -21,6 +21,7 @@ impl State {
         let plan = self.plan();
         let root = self.activities.insert(Activity::loose(Form::Flow));
         self.root = Some(root);
+        self.hold_within(root);
         let Some(flow) = plan.flows.get(plan.entry) else { return };
         self.open_flow(root, plan.entry, flow.body, inputs);
     }

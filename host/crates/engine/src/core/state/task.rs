@@ -30,6 +30,7 @@ impl State {
         let task = Task {
             scope: instance.scope,
             rules: rules(&call.rules, node, frame)?,
+            planned: self.planned(call, shape, frame)?,
             ..self.task_of(call, frame, args, (instance.owner, self.path(id, node)))?
         };
         let (mut task, mut deadline) = (task, deadline);
@@ -79,6 +80,7 @@ impl State {
             rules: None,
             is_hook: false,
             asked: Asked::default(),
+            planned: None,
         })
     }
 
@@ -134,6 +136,7 @@ impl State {
         if !self.within_budget(id) {
             return;
         }
+        self.set_aside(id);
         self.count_start(id);
         self.begin_trial(id);
         let Some(task) = self.tasks.get_mut(&id) else { return };
@@ -248,6 +251,7 @@ impl State {
             self.activity_stopped(activity);
         } else {
             // Stopped, but wanted: it runs again.
+            self.give_back(id, 0);
             self.again(id);
         }
     }

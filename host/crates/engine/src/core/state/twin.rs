@@ -91,6 +91,7 @@ impl State {
         let interface = match task.target {
             lang::plan::Target::Function(function) => plan.functions.get(function).and_then(|of| of.interface.as_deref()),
             lang::plan::Target::Role(_) => Some("ask"),
+            lang::plan::Target::Plan(_) => None,
         };
         interface.map_or_else(String::new, |interface| format!("{interface}.")) + plan.name_of(task.target)
     }

@@ -34,6 +34,7 @@ pub(super) fn program(flows: Vec<Flow>) -> Program {
         components,
         functions,
         roles: PrimaryMap::new(),
+        plans: PrimaryMap::new(),
         classes: Vec::new(),
         hooks: Vec::new(),
         files: vec!["main.flow".into()],

@@ -1,0 +1,330 @@
+//! A test whose process dies: after each write of its journal in turn nothing of its memory is left, and a new owner goes
+//! on from the journal.
+//!
+//! # Steps
+//!
+//! 1. The test runs undisturbed, and says after which writes it can die.
+//! 2. For each of them it runs again up to there. What is outside stays: the time, mail on its way, how often each mock was
+//!    asked, and what came of attempts whose outcome the journal does not have.
+//! 3. The run is made again out of its events and goes on. Where it does not know whether a step had its effect, who looks
+//!    at the outside decides: once as if it had, once as if it had not.
+//! 4. `compare` finds what is different at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
+use lang::plan::{NodeKind, Plan, Target};
+
+use super::compare;
+use super::{AnsweredBy, Bounds, Trial, TrialEnd, TrialReport, place};
+#[cfg(feature = "planted-bugs")]
+use crate::core::Bug;
+use crate::core::{BlockedBy, Run, StartAttempt, render_event};
+use crate::event::{Decision, Event, Payload, RunId, Seq, TaskId, Timestamp};
+use crate::ports::{Invocation, Invoker, Outcome};
+use crate::shell::EngineConfig;
+
+/// How a test is made to die.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CrashOptions {
+    /// At most after so many writes, evenly spread; none: after all.
+    pub most_points: Option<usize>,
+    /// A bug of the engine that should be found.
+    #[cfg(feature = "planted-bugs")]
+    pub bug: Option<Bug>,
+}
+
+/// What became of a test that died after each write.
+#[derive(Clone, Debug)]
+pub struct CrashReport {
+    /// The test undisturbed. One that did not pass was not made to die.
+    pub undisturbed: TrialReport,
+    /// How many writes it died after.
+    pub points: usize,
+    /// How many times it was gone on with: twice where an effect may have happened or not.
+    pub resumed: usize,
+    /// The first difference.
+    pub difference: Option<Difference>,
+}
+
+/// How a test that died differs from the undisturbed one.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// The last event that was written.
+    pub after: Seq,
+    /// The same as a line.
+    pub event: String,
+    /// Whether the effects that were under way had happened.
+    pub happened: bool,
+    /// What differs.
+    pub what: String,
+    /// The test that died.
+    pub report: TrialReport,
+}
+
+/// When a trial dies, and what it left.
+#[derive(Default)]
+pub(super) struct Crash {
+    /// It dies when this event is written.
+    after: Option<Seq>,
+    crashed: bool,
+    /// The last event of each write.
+    writes: Vec<Seq>,
+    /// Attempts under way.
+    pub(super) flying: BTreeMap<(TaskId, u32), Flying>,
+    /// What was under way when the process died, by path.
+    lost: BTreeMap<Arc<str>, Lost>,
+}
+
+/// An attempt under way.
+pub(super) struct Flying {
+    path: Arc<str>,
+    /// What was counted for it.
+    counted: Option<Target>,
+}
+
+/// An attempt whose outcome is not in the journal.
+struct Lost {
+    counted: Option<Target>,
+    /// What comes of it, when, and who says so.
+    answer: Option<(Timestamp, Option<AnsweredBy>, Box<Outcome>)>,
+    /// Whether the effect has happened.
+    happened: bool,
+    /// Whether it may run again without being a second effect.
+    may_repeat: bool,
+}
+
+/// Runs a test undisturbed, then again for each write of its journal, after which it dies and is gone on with.
+pub async fn crash_everywhere(
+    plan: Arc<Plan>,
+    invoker: Arc<dyn Invoker>,
+    config: &EngineConfig,
+    bounds: Bounds,
+    options: CrashOptions,
+) -> CrashReport {
+    let invoker = Remembering { inner: invoker, known: Arc::default() };
+    let mut whole = begun(&plan, config, options, None);
+    whole.drive(&invoker, bounds).await;
+    let writes = std::mem::take(&mut whole.crash.writes);
+    let expected = compare::Seen::of(&whole);
+    let undisturbed = whole.report();
+    let mut report = CrashReport { undisturbed, points: 0, resumed: 0, difference: None };
+    if report.undisturbed.end != TrialEnd::Passed {
+        return report;
+    }
+    // After the last write there is nothing to go on with.
+    let before_end = writes.split_last().map_or(&[][..], |(_, before)| before);
+    for after in spread(before_end, options.most_points) {
+        report.points += 1;
+        let mut both_ways = true;
+        for happened in [false, true] {
+            if happened && !both_ways {
+                break;
+            }
+            let mut trial = begun(&plan, config, options, Some(after));
+            trial.drive(&invoker, bounds).await;
+            let Some((mut trial, unknown)) = trial.resumed(happened, options) else { break };
+            both_ways = unknown;
+            trial.drive(&invoker, bounds).await;
+            report.resumed += 1;
+            trial.count_unhappened();
+            if let Some(what) = compare::difference(&expected, &compare::Seen::of(&trial)) {
+                let event = trial.events.iter().find(|event| event.seq == after).map_or_else(String::new, render_event);
+                report.difference = Some(Difference { after, event, happened, what, report: trial.report() });
+                return report;
+            }
+        }
+    }
+    report
+}
+
+/// A trial at its beginning.
+fn begun<'c>(plan: &Arc<Plan>, config: &'c EngineConfig, options: CrashOptions, after: Option<Seq>) -> Trial<'c> {
+    let mut trial = Trial::new(Arc::clone(plan), config);
+    plant(&mut trial.run, options);
+    trial.crash.after = after;
+    trial.start();
+    trial
+}
+
+#[cfg(feature = "planted-bugs")]
+fn plant(run: &mut Run, options: CrashOptions) {
+    if let Some(bug) = options.bug {
+        run.plant(bug);
+    }
+}
+
+#[cfg(not(feature = "planted-bugs"))]
+const fn plant(_: &mut Run, _: CrashOptions) {}
+
+/// At most so many of these, evenly spread.
+fn spread(all: &[Seq], most: Option<usize>) -> Vec<Seq> {
+    let most = most.unwrap_or(all.len()).clamp(1, all.len().max(1));
+    let chosen = (0..most).filter_map(|n| all.get(n * all.len() / most).copied());
+    chosen.collect::<BTreeSet<Seq>>().into_iter().collect()
+}
+
+impl<'c> Trial<'c> {
+    pub(super) const fn crashed(&self) -> bool {
+        self.crash.crashed
+    }
+
+    /// Notes a write, and whether it is the last thing that the process does.
+    pub(super) fn dies(&mut self, events: &[Event]) -> bool {
+        let Some(last) = events.last().map(|event| event.seq) else { return false };
+        self.crash.writes.push(last);
+        self.crash.crashed = self.crash.after == Some(last);
+        self.crash.crashed
+    }
+
+    /// Counts a call.
+    pub(super) fn count_call(&mut self, attempt: (TaskId, u32), target: Target) {
+        self.seen.attempt(target);
+        if let Some(flying) = self.crash.flying.get_mut(&attempt) {
+            flying.counted = Some(target);
+        }
+    }
+
+    /// An attempt begins. What was under way when the process died, and has an answer, gets the same one at the same time:
+    /// then it is not begun anew.
+    pub(super) fn invoke_again(&mut self, start: StartAttempt) -> Option<StartAttempt> {
+        let attempt = (start.task, start.number);
+        let lost = self.crash.lost.remove(&start.path);
+        self.crash.flying.insert(attempt, Flying { path: Arc::clone(&start.path), counted: None });
+        let Some(lost) = lost else { return Some(start) };
+        let Some((at, answered, outcome)) = lost.answer else { return Some(start) };
+        if let Some(target) = lost.counted {
+            if !(lost.happened && lost.may_repeat) {
+                self.seen.attempt(target);
+            }
+            if let Some(flying) = self.crash.flying.get_mut(&attempt) {
+                flying.counted = Some(target);
+            }
+        }
+        if let Some(answered) = answered {
+            self.answered.insert(attempt, answered);
+        }
+        self.agenda.plan_outcome_at(attempt, at, outcome);
+        None
+    }
+
+    /// What a new owner makes of the journal, and whether there is something that may have happened or not. None when the
+    /// test was over before it could die.
+    fn resumed(self, happened: bool, options: CrashOptions) -> Option<(Self, bool)> {
+        if !self.crash.crashed {
+            return None;
+        }
+        let effects = self.effects.clone();
+        let mut trial = Self::new(Arc::clone(&self.plan), self.config);
+        let (agenda, outcomes) = self.agenda.crash();
+        (trial.agenda, trial.mocks, trial.seen, trial.sent) = (agenda, self.mocks, self.seen, self.sent);
+        (trial.seen_waits, trial.answered) = (self.seen_waits, self.answered);
+        let mut answers: BTreeMap<_, _> = outcomes.into_iter().map(|(attempt, at, outcome)| (attempt, (at, outcome))).collect();
+        let mut both_ways = false;
+        for (attempt, flying) in self.crash.flying {
+            let has_effect = effects.contains(&attempt);
+            let happened = happened && has_effect;
+            both_ways |= has_effect;
+            if let Some(target) = flying.counted.filter(|_| !happened) {
+                trial.seen.unmade(target);
+            }
+            let answer = answers.remove(&attempt).map(|(at, outcome)| (at, trial.answered.remove(&attempt), outcome));
+            let may_repeat = !has_effect || is_repeatable(&trial.plan, &flying.path);
+            trial.crash.lost.insert(flying.path, Lost { counted: flying.counted, answer, happened, may_repeat });
+        }
+        trial.effects = effects;
+        trial.take_over(self.events, options);
+        Some((trial, both_ways))
+    }
+
+    /// Makes the run again and goes on as its owner.
+    fn take_over(&mut self, events: Vec<Event>, options: CrashOptions) {
+        let now = self.agenda.now();
+        let made = Run::replay(Arc::clone(&self.plan), RunId("test".into()), "other".into(), &events);
+        self.events = events;
+        match made {
+            Ok(run) => self.run = run,
+            Err(error) => return self.finish(TrialEnd::Broken(error.to_string())),
+        }
+        self.bound_capacity();
+        plant(&mut self.run, options);
+        self.run.recover(now, &mut self.actions);
+        self.perform();
+        for blocked in self.run.blocked() {
+            if matches!(blocked.by, BlockedBy::Unknown) {
+                self.decide(blocked.task, &blocked.path);
+            }
+        }
+        self.perform();
+    }
+
+    /// Decides about a step whose outcome the run does not know, as one who looks at the outside. A failed one has had no
+    /// effect: it is asked again and says the same.
+    fn decide(&mut self, task: TaskId, path: &Arc<str>) {
+        let supplied = match self.crash.lost.get_mut(path) {
+            Some(Lost { happened: true, answer: Some((at, _, outcome)), .. }) => {
+                outcome.result.as_ref().ok().map(|value| (*at, value.clone()))
+            }
+            Some(lost) => {
+                lost.may_repeat = true;
+                None
+            }
+            None => None,
+        };
+        match supplied {
+            Some((at, value)) => {
+                self.crash.lost.remove(path);
+                self.agenda.plan_decision(task, at, Decision::Supply(Payload::Value(value)));
+            }
+            None => {
+                if let Some(lost) = self.crash.lost.get_mut(path) {
+                    lost.may_repeat = true;
+                }
+                self.agenda.plan_decision(task, self.agenda.now(), Decision::Retry);
+            }
+        }
+    }
+
+    /// What had not happened when the process died, and was not wanted any more after it, is counted undisturbed.
+    fn count_unhappened(&mut self) {
+        for lost in std::mem::take(&mut self.crash.lost).into_values().filter(|lost| !lost.happened) {
+            if let Some(target) = lost.counted {
+                self.seen.attempt(target);
+            }
+        }
+    }
+}
+
+/// Whether a step may run again when its outcome is not known.
+fn is_repeatable(plan: &Plan, path: &str) -> bool {
+    match place(plan, path).map(|node| &node.kind) {
+        Some(NodeKind::Call(call)) => call.repeatable(),
+        _ => false,
+    }
+}
+
+/// Runs each call once: those that are not mocked are functions of what they are given.
+struct Remembering {
+    inner: Arc<dyn Invoker>,
+    known: Arc<Mutex<BTreeMap<String, Outcome>>>,
+}
+
+impl Invoker for Remembering {
+    fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Outcome> {
+        let call = format!("{invocation:?}");
+        let lock =
+            |known: &Mutex<BTreeMap<String, Outcome>>| known.lock().unwrap_or_else(PoisonError::into_inner).get(&call).cloned();
+        if let Some(outcome) = lock(&self.known) {
+            return ready(outcome).boxed();
+        }
+        let (running, known) = (self.inner.invoke(invocation), Arc::clone(&self.known));
+        async move {
+            let outcome = running.await;
+            known.lock().unwrap_or_else(PoisonError::into_inner).insert(call, outcome.clone());
+            outcome
+        }
+        .boxed()
+    }
+}
