@@ -10,16 +10,18 @@ const FOREIGN: &str = "flow::foreign_syntax";
 const RESERVED: &str = "flow::reserved";
 const NUMBER: &str = "flow::number";
 
+/// What helps where `//` was meant to divide.
+pub(crate) const SLASHES: &str = "`//` begins a comment, up to the end of the line; to divide, write `/`";
+
 /// Something else stands where the grammar expects certain symbols.
 pub(crate) fn unexpected(at: Span, expected: &str, found: &str) -> Diagnostic {
     Diagnostic::error(SYNTAX, format!("expected {expected}, found {found}"), at, format!("expected {expected}"))
 }
 
 /// Text between items that begins none.
-pub(crate) fn not_an_item(at: Span, found: &str, help: Option<&str>) -> Diagnostic {
-    let expected = "`flow`, `record`, `enum`, `variant`, `interface`, `class`, `role`, `hook`, `on`, `test`, `use` or `import`";
-    let found = Diagnostic::error(SYNTAX, format!("expected {expected}, found {found}"), at, "this begins no declaration");
-    found.help(help.unwrap_or("what runs stands inside the braces of a flow: `flow main() { … }`"))
+pub(crate) fn not_an_item(at: Span, found: &str) -> Diagnostic {
+    let message = format!("expected a declaration such as `use`, `record` or `flow`, found {found}");
+    Diagnostic::error(SYNTAX, message, at, "this begins no declaration")
 }
 
 /// `function f() { }` and its like.
@@ -184,6 +186,19 @@ pub(crate) fn unclosed(at: Span, bracket: &str, end: Span) -> Diagnostic {
     Diagnostic::error(UNCLOSED, format!("`{bracket}` is not closed"), at, "opened here")
         .and(end, format!("expected `{closer}` before this"))
         .help(format!("add the missing `{closer}`"))
+}
+
+/// A bracket whose partner stands in a comment.
+pub(crate) fn closed_in_comment(at: Span, bracket: &str, comment: Span) -> Diagnostic {
+    let closer = closer(bracket);
+    Diagnostic::error(UNCLOSED, format!("`{bracket}` is not closed"), at, "opened here")
+        .and(comment, format!("a comment, and the `{closer}` in it closes nothing"))
+        .help(SLASHES)
+}
+
+/// `if a // 2 == 0 {`.
+pub(crate) fn brace_in_comment(at: Span) -> Diagnostic {
+    Diagnostic::error(SYNTAX, "the `{` of this block stands in a comment", at, "a comment").help(SLASHES)
 }
 
 /// A `${` whose text or line ends before its `}`.

@@ -29,6 +29,19 @@ impl Place<'_> {
         habits::Spot { file: self.file, text: self.text, at, end, statement, start, expected: &expected.items }
     }
 
+    /// Whether a comment before the error follows an operand and holds what a statement needs: its `//` was to divide.
+    fn is_cut_by_comment(&self) -> bool {
+        let end = self.clean.get(..self.at).unwrap_or_default().trim_end_matches([' ', '\n']).len();
+        let operand =
+            self.clean.get(..end).is_some_and(|before| before.ends_with(|c: char| is_word(c) || matches!(c, ')' | ']')));
+        let line = self.text.get(end..).unwrap_or_default().lines().next().unwrap_or_default();
+        let Some(comment) = line.trim_start().strip_prefix("//") else { return false };
+        let comment = comment.trim();
+        operand
+            && comment.starts_with(|c: char| is_word(c) || c == '(')
+            && (comment.ends_with(['{', '(', '[', ',']) || closes_more(comment))
+    }
+
     /// Where the last thing before the error ends, when the error is at the end of a line or piece.
     fn end_of_line(&self) -> Option<usize> {
         let rest = self.clean.get(self.at..).unwrap_or_default();
@@ -40,6 +53,11 @@ impl Place<'_> {
 
 /// The diagnostic for an error at `place`, where one of `rules` was expected.
 pub(crate) fn diagnose(rules: &[Rule], place: &Place<'_>) -> Diagnostic {
+    let found = answered(rules, place);
+    if place.is_cut_by_comment() { found.help(diagnostics::SLASHES) } else { found }
+}
+
+fn answered(rules: &[Rule], place: &Place<'_>) -> Diagnostic {
     let mut expected = Expected::of(rules);
     let statement = place.clean.get(habits::statement_start(place.clean, place.at)..).unwrap_or_default();
     // Elsewhere `=` is only read in order to say that it is wrong.
@@ -78,6 +96,23 @@ pub(crate) fn diagnose(rules: &[Rule], place: &Place<'_>) -> Diagnostic {
     help_for(&expected, &spot, word, diagnostics::unexpected(at, &expected.text(), &found))
 }
 
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// Whether a bracket is closed that is not opened in the text.
+pub(crate) fn closes_more(text: &str) -> bool {
+    let mut depth = 0_i32;
+    text.bytes().any(|byte| {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+        depth < 0
+    })
+}
+
 fn followed_by(text: &str, end: usize, sign: char) -> bool {
     text.get(end..).is_some_and(|rest| rest.trim_start_matches(' ').starts_with(sign))
 }
@@ -91,6 +126,9 @@ fn help_for(expected: &Expected, spot: &habits::Spot<'_>, word: &str, diagnostic
         }
         "+" | "-" | "*" | "/" if expected.has("an expression") => "a value stands on both sides of an operator",
         ":" if expected.has("`{`") => "blocks stand in braces: `{ … }`",
+        "{" if ["assert ", "require "].iter().any(|word| spot.statement.starts_with(word)) => {
+            "a record stands in parentheses here: `(name { field: value })`"
+        }
         "->" if expected.has("`=>`") => "an arm is written `pattern => value`",
         _ if expected.has("`,`") && begins_value(word) && word != "in" => "separate them by a comma",
         _ if expected.has("the end of the statement") && begins_value(word) => "begin a new statement on a new line",
@@ -112,7 +150,6 @@ pub(crate) fn found(text: &str, at: usize) -> (String, usize) {
     const MAX_SHOWN: usize = 24;
     let rest = text.get(at..).unwrap_or_default();
     let Some(first) = rest.chars().next() else { return ("the end of the file".into(), text.len()) };
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let length = match first {
         '`' => return ("a backtick".into(), at + 1),
         '\n' | '\r' => return ("the end of the line".into(), at + 1),
@@ -300,7 +337,9 @@ fn form_symbol(rule: Rule) -> Symbol {
         Rule::arg_value | Rule::yaml_value | Rule::comprehension | Rule::hole | Rule::sep | Rule::keyword | Rule::WHITESPACE => {
             Symbol::Hidden
         }
-        Rule::flow_head | Rule::lone_package | Rule::lone_import | Rule::lone_use | Rule::lone_record => Symbol::Hidden,
+        Rule::flow_head | Rule::lone_param | Rule::lone_package | Rule::lone_import | Rule::lone_use | Rule::lone_record => {
+            Symbol::Hidden
+        }
         Rule::lone_enum | Rule::lone_variant | Rule::lone_class | Rule::lone_interface | Rule::lone_role => Symbol::Hidden,
         Rule::lone_hook | Rule::lone_trigger | Rule::test_head => Symbol::Hidden,
         Rule::kw_as

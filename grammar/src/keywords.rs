@@ -113,6 +113,25 @@ impl ItemWord {
     }
 }
 
+/// The word that begins an item and that a word differs from by one letter, or by two neighbours that changed places.
+pub(crate) fn close_item_word(word: &str) -> Option<&'static str> {
+    const WORDS: [&str; 11] =
+        ["package", "import", "record", "enum", "variant", "class", "interface", "role", "flow", "hook", "test"];
+    WORDS.into_iter().find(|known| word != *known && is_close(word.as_bytes(), known.as_bytes()))
+}
+
+fn is_close(written: &[u8], known: &[u8]) -> bool {
+    let same = written.iter().zip(known).take_while(|(a, b)| a == b).count();
+    let (written, known) = (written.get(same..).unwrap_or_default(), known.get(same..).unwrap_or_default());
+    match (written, known) {
+        ([a, b, after @ ..], [c, d, rest @ ..]) if a == d && b == c && after == rest => true,
+        ([_, after @ ..], [_, rest @ ..]) if after == rest => true,
+        ([_, after @ ..], rest) if after == rest => true,
+        (after, [_, rest @ ..]) => after == rest,
+        _ => false,
+    }
+}
+
 /// What another language's item word is called here.
 pub(crate) fn foreign_item(word: &str) -> Option<&'static str> {
     match word {

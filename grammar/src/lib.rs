@@ -19,6 +19,7 @@ mod diagnostics;
 mod expected;
 mod format;
 mod habits;
+mod heads;
 mod keywords;
 mod literal;
 mod parse;

@@ -6,7 +6,8 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostics;
 use crate::expected;
 use crate::habits;
-use crate::keywords::ItemWord;
+use crate::heads;
+use crate::keywords::{ItemWord, close_item_word};
 use crate::pieces::{Piece, braces_in, statement_ranges};
 use crate::rules::{FlowParser, Rule};
 use crate::scan::{MAX_ERRORS, RawItem, Scan, offset, scan};
@@ -177,7 +178,15 @@ impl<'a> Parser<'a> {
             return diagnostics::foreign(at, line.get(..length).unwrap_or_default(), help);
         }
         let (found, end) = expected::found(self.text, raw.start as usize);
-        diagnostics::not_an_item(self.span(raw.start, offset(end)), &found, habit.map(|habit| habit.help))
+        let at = self.span(raw.start, offset(end));
+        if let Some(habit) = habit {
+            return diagnostics::not_an_item(at, &found).help(habit.help);
+        }
+        let close = close_item_word(self.text.get(at.range()).unwrap_or_default());
+        diagnostics::not_an_item(at, &found).help(match close {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => "what runs stands inside the braces of a flow: `flow main() { … }`".to_owned(),
+        })
     }
 
     fn is_reported(&self, raw: &RawItem) -> bool {
@@ -189,7 +198,10 @@ impl<'a> Parser<'a> {
         let head_end = raw.body.map_or(raw.end, |(open, _)| open);
         let mut head = Piece::new(self.scan, self.id, raw.start, head_end);
         let built = self.piece(Rule::flow_head, &mut head, |build, pairs| build.flow_head(pairs));
-        let Some(mut flow) = built.flatten().filter(|_| !head.has_holes()) else { return self.broken(raw) };
+        let Some(mut flow) = built.flatten().filter(|_| !head.has_holes()) else {
+            self.other_parameters(raw.start, head_end);
+            return self.broken(raw);
+        };
         let Some((open, close)) = raw.body else {
             let at = self.span(raw.end.saturating_sub(1), raw.end);
             self.report(diagnostics::no_body(at, "flow", &flow.name.name));
@@ -199,6 +211,20 @@ impl<'a> Parser<'a> {
         flow.span = self.span(raw.start, close);
         flow.span.end = flow.span.end.max(flow.body.span.end);
         self.out.file.items.push(Item::Flow(flow));
+    }
+
+    /// Reports what is wrong with the parameters of a head beside what was reported of it.
+    fn other_parameters(&mut self, start: u32, end: u32) {
+        for range in heads::parameters(self.clean(start, end)) {
+            let (start, end) = (start + offset(range.start), start + offset(range.end));
+            let told = |found: &Diagnostic| found.labels.first().is_some_and(|label| (start..=end).contains(&label.span.start));
+            let bad = self.bad.partition_point(|at| *at < start);
+            if self.out.diagnostics.iter().any(told) || self.bad.get(bad).is_some_and(|at| *at < end) {
+                continue;
+            }
+            let mut piece = Piece::new(self.scan, self.id, start, end);
+            self.piece(Rule::lone_param, &mut piece, |build, pairs| build.lone_param(pairs));
+        }
     }
 
     fn test(&mut self, raw: &RawItem) {

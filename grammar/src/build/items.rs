@@ -157,6 +157,13 @@ impl Build<'_> {
         Some(Flow { docs, name, params, result, recursive, with, body: Default::default(), span })
     }
 
+    /// A parameter by itself.
+    pub(crate) fn lone_param(&mut self, pairs: Pairs<'_>) -> Option<Param> {
+        let span = self.whole(&pairs);
+        let param = Parts { pairs, span }.next()?;
+        self.param(param)
+    }
+
     /// A test without its body.
     pub(crate) fn test_head(&mut self, pairs: Pairs<'_>) -> Option<TestDef> {
         let span = self.whole(&pairs);

@@ -2,6 +2,8 @@
 
 use super::{Bracket, Class, Level, MarkKind, Scanner, offset};
 use crate::diagnostics;
+use crate::expected::closes_more;
+use crate::span::Span;
 
 impl Bracket {
     const fn text(self) -> &'static str {
@@ -175,9 +177,14 @@ impl Scanner<'_> {
         // What is still open at the end of the text is one finding.
         let at_end =
             (before >= self.text.len()).then_some("brackets open at the end").filter(|_| self.level.bracket != Bracket::Top);
-        match at_end {
-            Some(key) => self.habit(key, open, || diagnostics::unclosed(open, text, end)),
-            None => self.report(diagnostics::unclosed(open, text, end)),
+        let comment = self.closing_comment(level.at as usize);
+        let unclosed = || match comment {
+            Some(comment) => diagnostics::closed_in_comment(open, text, comment),
+            None => diagnostics::unclosed(open, text, end),
+        };
+        match at_end.filter(|_| comment.is_none()) {
+            Some(key) => self.habit(key, open, unclosed),
+            None => self.report(unclosed()),
         }
         if level.bracket == Bracket::Brace && gap >= self.text.len() {
             self.prev_end = self.clean.len();
@@ -192,6 +199,17 @@ impl Scanner<'_> {
         }
         self.prev = Class::Close;
         self.prev_ends = true;
+    }
+
+    /// A comment that follows an operand on the line of a bracket, and closes it: its `//` was to divide.
+    fn closing_comment(&self, open: usize) -> Option<Span> {
+        let first = self.out.comments.partition_point(|(start, _)| (*start as usize) < open);
+        let (start, end) = self.out.comments.get(first).map(|(start, end)| (*start as usize, *end as usize))?;
+        let before = self.slice(open + 1, start);
+        let operand = before.trim_end().ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ')' | ']'));
+        let comment = self.slice(start, end).trim_start_matches('/').trim_start();
+        let divides = comment.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '('));
+        (operand && divides && !before.contains('\n') && closes_more(comment)).then(|| self.span(start, end))
     }
 
     /// At the first token of a line: brackets that this line shows to be unclosed.

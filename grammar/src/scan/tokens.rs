@@ -184,6 +184,13 @@ impl Scanner<'_> {
 
     fn comment(&mut self) {
         let (start, end) = (self.pos, self.line_end_from(self.pos));
+        if let Some(brace) = self.brace_in_comment(start, end) {
+            let at = self.span(start, brace + 1);
+            self.report(diagnostics::brace_in_comment(at));
+            self.blank(start, brace);
+            self.pos = brace;
+            return;
+        }
         self.blank(start, end);
         self.pos = end;
         let text = self.slice(start, end);
@@ -192,6 +199,18 @@ impl Scanner<'_> {
         } else {
             self.out.comments.push((super::offset(start), super::offset(start + text.trim_end().len())));
         }
+    }
+
+    /// The `{` that opens the block of a form, where a `//` that was to divide makes a comment of it.
+    fn brace_in_comment(&self, start: usize, end: usize) -> Option<usize> {
+        const FORMS: [&str; 9] = ["if", "else", "match", "map", "reduce", "loop", "require", "for", "while"];
+        let line = self.slice(self.line_start, start).trim_start_matches([' ', '\t', '}']);
+        let opens = line.split(|c: char| !c.is_ascii_alphabetic()).any(|word| FORMS.contains(&word));
+        let text = self.slice(start, end).trim_end();
+        let divisor = text.trim_start_matches('/').trim_start();
+        let divides = divisor.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '('));
+        let comment = text.starts_with("///") || line.contains('{');
+        (opens && divides && !comment && self.after_operand() && text.ends_with('{')).then(|| start + text.len() - 1)
     }
 
     fn hash_comment(&mut self) {
