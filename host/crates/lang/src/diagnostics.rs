@@ -10,6 +10,7 @@ pub(crate) mod foreign;
 pub(crate) mod forms;
 pub(crate) mod generics;
 pub(crate) mod hooks;
+pub(crate) mod lookalikes;
 pub(crate) mod messages;
 pub(crate) mod names;
 pub(crate) mod planned;

@@ -89,6 +89,11 @@ impl<'p> Walk<'p, '_> {
                     self.call(&callee.name, &names.collect::<Vec<_>>(), args);
                 }
             }
+            ExprKind::Ask { role, args, .. } => {
+                if let Some(role) = self.program.roles.get(*role) {
+                    self.call(&role.name, &role.params.iter().map(|(name, _)| name).collect::<Vec<_>>(), args);
+                }
+            }
             ExprKind::Emit { value, .. } => self.sink(value, || "a message that others can read".to_owned()),
             ExprKind::Map { binding, list, .. } | ExprKind::Comprehension { binding, list, .. } => {
                 let secret = self.secret_of(list);
@@ -128,7 +133,8 @@ impl<'p> Walk<'p, '_> {
         match &expr.kind {
             ExprKind::Binding(id) => self.secrets.get(id).cloned(),
             ExprKind::Field(_, name) if is_secret(name) => Some(Secret { name: name.clone(), span: expr.span }),
-            ExprKind::Call { .. } | ExprKind::Flow { .. } => None,
+            // What a step makes of its arguments is another value.
+            ExprKind::Call { .. } | ExprKind::Flow { .. } | ExprKind::Ask { .. } => None,
             ExprKind::Binary(operator, ..) if !matches!(operator, Operator::Add) => None,
             _ => {
                 let mut found = None;

@@ -1,13 +1,13 @@
-//! Bodies of flows: scopes, blocks, statements.
+//! Bodies of flows: scopes and blocks.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use catalog::{Name, Type, Value, failure_type};
+use catalog::{Name, Type, Value};
 use cranelift_entity::PrimaryMap;
-use grammar::ast::{Block, Expr, ExprKind, Statement, StatementKind, TypeExpr};
+use grammar::ast::{Block, Expr, StatementKind};
 use grammar::{Ident, Span};
 
 use super::owner::Owner;
@@ -15,7 +15,7 @@ use super::place::Place;
 use super::signatures::{Default, Signature};
 use super::why::{Want, Why};
 use super::{Checker, Instance};
-use crate::diagnostics::{calls, forms, names as say, trials, types};
+use crate::diagnostics::{calls, forms, names as say, types};
 use crate::ir::{self, BindingId};
 
 /// How deeply expressions and blocks may be nested, operators of a chain included.
@@ -27,7 +27,7 @@ pub(super) struct FlowChecker<'c, 'a> {
     pub(super) file: usize,
     /// The flow's declaration and cap; none outside of flows.
     pub(super) instance: Option<Instance>,
-    signature: Option<Rc<Signature>>,
+    pub(super) signature: Option<Rc<Signature>>,
     bindings: PrimaryMap<BindingId, ir::Binding>,
     locals: Vec<Local>,
     /// By the lower-case form of the name: names that differ only by case are refused.
@@ -38,9 +38,9 @@ pub(super) struct FlowChecker<'c, 'a> {
     visible: Vec<Name>,
     depth: usize,
     too_deep: bool,
-    place: Option<Place>,
+    pub(super) place: Option<Place>,
     /// The form whose body cannot `return`.
-    repeated: Option<&'static str>,
+    pub(super) repeated: Option<&'static str>,
     /// The `let` that the step or form which is checked next stands in.
     pub(super) named: Option<Ident>,
     /// The name that the compensation around cannot see, because what it names may not exist.
@@ -255,6 +255,12 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
         self.bindings.get(id).filter(|_| known).map(|binding| binding.ty.clone())
     }
 
+    /// The type of a binding; none when it is not known.
+    pub(super) fn type_of(&self, id: BindingId) -> Option<&Type> {
+        let known = self.locals.get(cranelift_entity::EntityRef::index(id)).is_some_and(|local| local.known);
+        self.bindings.get(id).filter(|_| known).map(|binding| &binding.ty)
+    }
+
     /// Where and how a name was bound.
     pub(super) fn origin(&self, id: BindingId) -> Option<(Span, Origin)> {
         let local = self.locals.get(cranelift_entity::EntityRef::index(id))?;
@@ -412,150 +418,6 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
         };
         Some(ir::Block { statements, ty, span: block.span })
     }
-
-    /// The last expression of a block, with its type when it has a value.
-    fn value(&mut self, value: &Expr, want: Want<'_>) -> Option<(ir::Statement, Option<Type>)> {
-        match want {
-            Want::Discard => Some((self.discard(value)?, None)),
-            Want::Type(ty, why) => {
-                let checked = self.check(value, ty, why)?;
-                Some(if *ty == Type::Unit {
-                    (ir::Statement::Do(checked), None)
-                } else {
-                    (ir::Statement::Value(checked), Some(ty.clone()))
-                })
-            }
-            Want::Any => {
-                let checked = self.expr(value, Want::Any)?;
-                let ty = checked.ty.clone();
-                Some(if ty == Type::Unit {
-                    (ir::Statement::Do(checked), None)
-                } else {
-                    (ir::Statement::Value(checked), Some(ty))
-                })
-            }
-        }
-    }
-
-    /// An expression whose value is not used.
-    fn discard(&mut self, value: &Expr) -> Option<ir::Statement> {
-        let before = (self.steps, self.g.errors);
-        let checked = self.expr(value, Want::Discard)?;
-        if (self.steps, self.g.errors) == before && is_plain(value) && checked.ty != Type::Unit {
-            self.g.report(say::unused_value(value.span));
-        }
-        Some(ir::Statement::Do(checked))
-    }
-
-    fn statement(&mut self, statement: &Statement) -> Option<ir::Statement> {
-        if let Some(place) = self.place {
-            let what = match &statement.kind {
-                StatementKind::Let { .. } => "a `let`",
-                StatementKind::Require { .. } => "a `require`",
-                StatementKind::Return(_) => "a `return`",
-                StatementKind::Mock(_) => "a `mock`",
-                StatementKind::Assert { .. } => "an `assert`",
-                StatementKind::Expr(_) => "more than one expression",
-                StatementKind::Error { .. } => return None,
-            };
-            self.g.report(forms::let_here(what, place.what(), statement.span));
-        }
-        match &statement.kind {
-            StatementKind::Let { name, ty, value } => self.let_statement(name, ty.as_ref(), value),
-            StatementKind::Require { condition, message } => self.require(condition, message.as_ref(), statement.span),
-            StatementKind::Return(value) => self.return_statement(value.as_ref(), statement.span),
-            StatementKind::Expr(value) => self.discard(value),
-            StatementKind::Mock(mock) => {
-                self.mock(mock, statement.span);
-                None
-            }
-            StatementKind::Assert { condition, message } => self.assert(condition, message.as_ref(), statement.span),
-            StatementKind::Error { binds } => {
-                if let Some(name) = binds {
-                    self.bind(name, None, Origin::Other);
-                }
-                None
-            }
-        }
-    }
-
-    fn let_statement(&mut self, name: &Ident, ty: Option<&TypeExpr>, value: &Expr) -> Option<ir::Statement> {
-        let before = self.steps;
-        if matches!(value.kind, ExprKind::Postfix(..)) {
-            self.named = Some(name.clone());
-        }
-        let (checked, known) = match ty {
-            Some(written) => {
-                let ty = self.g.ty(self.file, written);
-                (self.check_default(value, ty.as_ref(), written.span), ty)
-            }
-            None => {
-                let checked = self.expr(value, Want::Any);
-                let ty = checked.as_ref().map(|checked| checked.ty.clone());
-                (checked, ty)
-            }
-        };
-        let pure = self.steps == before && is_plain(value);
-        let binding = self.bind(name, known.as_ref(), if pure { Origin::PureLet } else { Origin::Other });
-        Some(ir::Statement::Let(binding, checked?))
-    }
-
-    fn require(&mut self, condition: &Expr, message: Option<&Expr>, span: Span) -> Option<ir::Statement> {
-        let checked = self.check(condition, &Type::Bool, Why::Condition("require"));
-        let message = match message {
-            Some(message) => self.reason(message),
-            None => {
-                let text = format!("the condition `{}` does not hold", self.g.loaded.sources.text(condition.span));
-                Some(constant(Value::string(text), Type::String, span))
-            }
-        };
-        Some(ir::Statement::Require { condition: checked?, message: message?, assert: false, span })
-    }
-
-    /// What a `require` fails with: a message, or a failure that was caught.
-    fn reason(&mut self, written: &Expr) -> Option<ir::Expr> {
-        let checked = self.expr(written, Want::Any)?;
-        if checked.ty == failure_type() {
-            return Some(checked);
-        }
-        Some(self.coerce(checked, &Type::String, Why::Library("require condition else \"message\"")))
-    }
-
-    fn return_statement(&mut self, value: Option<&Expr>, span: Span) -> Option<ir::Statement> {
-        if let Some(form) = self.repeated {
-            self.g.report(forms::return_here(form, span));
-        }
-        let signature = self.signature.clone();
-        let signature = signature.as_deref();
-        let result = signature.and_then(|signature| signature.result.as_ref());
-        let at = signature.map_or(span, |signature| signature.span);
-        let value = match (value, result) {
-            (None, Some(Type::Unit)) => constant(Value::Unit, Type::Unit, span),
-            (None, Some(result)) => {
-                self.g.report(types::empty_return(&result.to_string(), span, at));
-                return None;
-            }
-            (None, None) => return None,
-            (Some(value), Some(Type::Unit)) => {
-                let checked = self.expr(value, Want::Any)?;
-                if checked.ty != Type::Unit && self.mocks.is_some() {
-                    self.g.report(trials::return_value(&checked.ty.to_string(), value.span));
-                    return None;
-                }
-                if checked.ty != Type::Unit {
-                    self.g.report(forms::return_value(&checked.ty.to_string(), value.span, at));
-                    return None;
-                }
-                checked
-            }
-            (Some(value), Some(result)) => self.check(value, result, Why::Result(at))?,
-            (Some(value), None) => {
-                self.expr(value, Want::Any);
-                return None;
-            }
-        };
-        Some(ir::Statement::Return(value, span))
-    }
 }
 
 /// A constant.
@@ -566,10 +428,4 @@ pub(super) const fn constant(value: Value, ty: Type, span: Span) -> ir::Expr {
 /// A name in the form in which names are compared.
 fn folded(name: &str) -> Cow<'_, str> {
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) }
-}
-
-/// Whether an expression is neither a step nor a form that can be there for its effects.
-const fn is_plain(written: &Expr) -> bool {
-    let kind = &written.kind;
-    !matches!(kind, ExprKind::Error | ExprKind::Postfix(..)) && !kind.is_block() && !kind.is_keyword_step()
 }

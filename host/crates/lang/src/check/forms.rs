@@ -8,6 +8,7 @@ use grammar::{Ident, Span};
 
 use super::expr::node;
 use super::flow::{FlowChecker, Origin};
+use super::generics::Generic;
 use super::names::Target;
 use super::owner::Owner;
 use super::patterns::bound_names;
@@ -543,9 +544,13 @@ impl FlowChecker<'_, '_> {
     }
 
     /// What a `with` after an expression belongs to.
-    fn owner(&self, written: &Expr) -> Owner {
+    fn owner(&mut self, written: &Expr) -> Owner {
         match &written.kind {
-            ExprKind::Call(callee, _) if !matches!(callee.kind, ExprKind::Name(_)) => Owner::Step,
+            ExprKind::Call(callee, _) => match &callee.kind {
+                ExprKind::Name(name) if self.names_flow(name) => Owner::Call,
+                ExprKind::Name(_) => Owner::Block,
+                _ => Owner::Step,
+            },
             ExprKind::Map { .. } => Owner::Map,
             ExprKind::Wait(_) | ExprKind::Signal(..) | ExprKind::Message(..) => Owner::Wait,
             ExprKind::Emit { .. } => Owner::Emit,
@@ -554,6 +559,12 @@ impl FlowChecker<'_, '_> {
             ExprKind::Postfix(base, _) => self.owner(base),
             _ => Owner::Block,
         }
+    }
+
+    /// Whether a name is that of a flow, or of a parameter that takes one.
+    fn names_flow(&mut self, name: &Ident) -> bool {
+        let parameter = matches!(self.generic(&name.name), Some((_, Generic::Flow(_))));
+        parameter || matches!(self.g.lookup(self.file, &name.name).map(|found| found.target), Some(Target::Flow(_)))
     }
 }
 

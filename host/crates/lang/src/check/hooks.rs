@@ -172,7 +172,7 @@ impl<'a> Checker<'a> {
             match input {
                 Some(input) if *ty == wanted => inputs.push(input),
                 Some(_) => self.report(say::input_type(&step.name, name, &wanted.to_string(), &ty.to_string(), at)),
-                None => self.report(say::unknown_input(&step.name, name, event_name(event), &known, at)),
+                None => self.report(say::unknown_input(&step.name, name, (phase_name(phase), event_name(event)), &known, at)),
             }
         }
         (inputs.len() == step.signature.params.len()).then_some(inputs)
@@ -205,6 +205,13 @@ const fn event_name(event: HookEvent) -> &'static str {
         HookEvent::Step => "step",
         HookEvent::Attempt => "attempt",
         HookEvent::Message => "message",
+    }
+}
+
+const fn phase_name(phase: HookPhase) -> &'static str {
+    match phase {
+        HookPhase::Before => "before",
+        HookPhase::After => "after",
     }
 }
 

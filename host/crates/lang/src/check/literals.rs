@@ -85,6 +85,7 @@ impl FlowChecker<'_, '_> {
     }
 
     pub(super) fn text(&mut self, parts: &[TextPart], span: Span) -> Option<ir::Expr> {
+        self.names_in_text(parts, span);
         if let [TextPart::Literal(text)] = parts {
             return Some(constant(Value::string(&**text), Type::String, span));
         }

@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     Step,
+    /// The call of a flow, whose steps have their own policies.
+    Call,
     Block,
     Map,
     Wait,
@@ -18,7 +20,7 @@ pub(super) enum Owner {
     Budget,
 }
 
-use Owner::{Ask, Block, Budget, Class, Emit, Flow, Hook, Import, Map, Plan, Step, Use, Wait};
+use Owner::{Ask, Block, Budget, Call, Class, Emit, Flow, Hook, Import, Map, Plan, Step, Use, Wait};
 
 /// On a step; on what is around it a default for the steps inside.
 const STEPS: &[Owner] = &[Step, Use, Block, Flow, Map, Ask, Plan];
@@ -27,25 +29,25 @@ const STEPS: &[Owner] = &[Step, Use, Block, Flow, Map, Ask, Plan];
 const CALLS: &[Owner] = &[Step, Use, Block, Flow, Map, Hook, Ask, Plan];
 
 /// On what has steps inside.
-const BLOCKS: &[Owner] = &[Block, Flow, Map, Plan];
+const BLOCKS: &[Owner] = &[Block, Flow, Map, Call, Plan];
 
 /// All keys, and where they may stand.
 pub(super) const KEYS: [(&str, &[Owner]); 21] = [
-    ("allow", &[Step, Use, Block, Flow, Map, Import, Hook, Plan]),
+    ("allow", &[Step, Call, Use, Block, Flow, Map, Import, Hook, Plan]),
     ("artifact", &[Step, Ask]),
     ("backoff", CALLS),
     ("breaker", STEPS),
     ("budget", BLOCKS),
     ("cache", &[Step, Use, Block, Flow, Map]),
     ("class", &[Step, Use, Block, Flow, Map, Hook, Ask]),
-    ("deadline", &[Step, Use, Block, Flow, Map, Hook, Wait, Emit, Ask, Plan]),
+    ("deadline", &[Step, Call, Use, Block, Flow, Map, Hook, Wait, Emit, Ask, Plan]),
     ("fuel", &[Step, Use, Block, Flow, Map, Hook, Class, Budget, Ask, Plan]),
     ("idempotent", &[Step, Use, Hook, Ask]),
     ("key", STEPS),
     ("memory", &[Step, Use, Block, Flow, Map, Hook, Class, Ask, Plan]),
     ("on_error", &[Map]),
     ("on_exhausted", STEPS),
-    ("parallel", &[Block, Flow, Map, Class]),
+    ("parallel", &[Call, Block, Flow, Map, Class]),
     ("priority", STEPS),
     ("rate", STEPS),
     ("retry", CALLS),
@@ -59,6 +61,7 @@ impl Owner {
     pub(super) const fn what(self) -> &'static str {
         match self {
             Self::Step => "a step",
+            Self::Call => "the call of a flow",
             Self::Block => "this form",
             Self::Map => "a `map`",
             Self::Wait => "a `wait`",

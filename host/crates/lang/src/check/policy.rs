@@ -57,6 +57,10 @@ impl FlowChecker<'_, '_> {
             let key = &setting.key;
             let known = KEYS.iter().map(|(known, _)| *known).find(|known| *known == &*key.name);
             match known {
+                // Where it would be a default of the steps inside.
+                Some(known) if owner == Owner::Call && !owner.keys().contains(&known) && Owner::Block.keys().contains(&known) => {
+                    self.g.report(say::policy_on_flow(known, key.span));
+                }
                 Some(known) if !owner.keys().contains(&known) => {
                     self.g.report(say::misplaced(known, owner.what(), &owner.keys(), key.span));
                 }

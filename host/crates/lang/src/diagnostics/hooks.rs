@@ -33,15 +33,19 @@ pub(crate) fn wrong_target(event: &str, at: Span, named: Span) -> Diagnostic {
         "message" => "name a topic in quotes, or nothing for all: `hook before message \"orders.>\" -> …`",
         _ => "name a function `search.find`, all of a component `search.*`, or nothing for all steps",
     };
-    Diagnostic::error(HOOK, format!("this does not name a {event}"), at, "not here").and(named, "the event").help(help)
+    Diagnostic::error(HOOK, format!("this does not name {}", one(event)), at, "not here").and(named, "the event").help(help)
 }
 
-pub(crate) fn unknown_input(handler: &str, param: &str, event: &str, known: &[&str], at: Span) -> Diagnostic {
+fn one(event: &str) -> String {
+    if event == "attempt" { "an attempt".to_owned() } else { format!("a {event}") }
+}
+
+pub(crate) fn unknown_input(handler: &str, param: &str, (phase, event): (&str, &str), known: &[&str], at: Span) -> Diagnostic {
     Diagnostic::error(
         HOOK,
-        format!("`{handler}` wants a `{param}`, which is not known around a {event}"),
+        format!("`{handler}` has the parameter `{param}`, for which there is nothing {phase} {}", one(event)),
         at,
-        format!("has a parameter `{param}`"),
+        "cannot be called here",
     )
     .help(format!("a parameter of a handler is called as what it gets: {}", listed(known)))
 }

@@ -121,3 +121,11 @@ pub(crate) fn env_name(name: &str, at: Span) -> Diagnostic {
     Diagnostic::error("flow::grant", format!("`{name}` cannot be the name of an environment variable"), at, "")
         .help("write the name alone, such as `env \"LANG\"`")
 }
+
+/// A policy that a call of a flow cannot have.
+pub(crate) fn policy_on_flow(key: &str, at: Span) -> Diagnostic {
+    let message = format!("`{key}` does not apply to the call of a flow");
+    Diagnostic::error("flow::policy_on_flow", message, at, "the flow decides over its own steps").help(
+        "write it on the steps or in the `with` of the called flow; `deadline`, `parallel`, `budget` and `allow` may stand here",
+    )
+}

@@ -99,11 +99,10 @@ pub(crate) fn unused_step(step: &str, at: Span) -> Diagnostic {
         .help("use its result, grant it what it needs with `allow`, or remove it; `let _name = …` keeps it")
 }
 
-/// A policy that a call of a flow cannot have.
-pub(crate) fn policy_on_flow(key: &str, at: Span) -> Diagnostic {
-    Diagnostic::error("flow::policy_on_flow", format!("`{key}` does not apply to the call of a flow"), at, "this key").help(
-        "write it on the steps or in the `with` of the called flow; `deadline`, `parallel`, `budget` and `allow` may stand here",
-    )
+/// An `ask` whose answer nothing uses.
+pub(crate) fn unused_answer(role: &str, at: Span) -> Diagnostic {
+    Diagnostic::warning("flow::unused", format!("the answer of `{role}` is not used"), at, "nobody looks at it")
+        .help("use what it says; `let _answer = …` asks and keeps it aside")
 }
 
 /// Flows that call each other without end.

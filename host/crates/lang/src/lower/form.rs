@@ -189,7 +189,7 @@ impl<'p> FlowLowering<'p, '_> {
                 // A part of a path has no space.
                 Built { name: "plan".into(), ..built }
             }
-            ExprKind::Flow { flow, args } => self.flow_call(*flow, operands.collect(), args, own, base.span),
+            ExprKind::Flow { flow, args } => self.flow_call(*flow, operands.collect(), args, base.span),
             ExprKind::If { then, otherwise, .. } => self.branch(operand(), then, otherwise.as_ref()),
             ExprKind::Match { arms, .. } => self.choice(operand(), base, arms),
             ExprKind::Map { binding, list, body } => {

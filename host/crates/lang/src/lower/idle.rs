@@ -1,4 +1,4 @@
-//! Steps of which nothing comes: their result is not used.
+//! Steps whose result is not used.
 
 use std::collections::BTreeSet;
 
@@ -79,7 +79,7 @@ impl Uses {
 /// Where the call stands that an expression is, with what is attached to it. One with a fallback is there to be tried.
 fn call_at(expr: &Expr) -> Option<Span> {
     match &expr.kind {
-        ExprKind::Call { .. } => Some(expr.span),
+        ExprKind::Call { .. } | ExprKind::Ask { .. } => Some(expr.span),
         ExprKind::With(inner, _) | ExprKind::After(inner, _) => call_at(inner),
         _ => None,
     }

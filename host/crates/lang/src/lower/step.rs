@@ -72,9 +72,18 @@ impl<'p> FlowLowering<'p, '_> {
             self.report.push(diagnostics::cache_effects(written.0, written.1, cache.span));
         }
         self.warn_of_retry(&call, &policy, written);
-        if let Target::Function(function) = target {
-            self.warn_of_grants(function, own, written.0);
-            self.warn_of_idle(function, &call, written);
+        match target {
+            Target::Function(function) => {
+                self.warn_of_grants(function, own, written.0);
+                self.warn_of_idle(function, &call, written);
+            }
+            // An agent may have done something all the same, so that only what it says is lost.
+            Target::Role(role) => {
+                let answers = self.program.roles.get(role).is_some_and(|role| role.output != Type::Unit);
+                if answers && self.idle.contains(&written.1) {
+                    self.report.push(diagnostics::unused_answer(written.0, written.1));
+                }
+            }
         }
         let facts = Facts { effect: call.effect(), ..Facts::NONE };
         let deadline = self.least(policy.deadline.iter().copied());
@@ -217,9 +226,8 @@ impl<'p> FlowLowering<'p, '_> {
         self.summary.grants.entry(key).or_insert(at);
     }
 
-    /// A call of a flow; the policies from `own` on are its own.
-    pub(crate) fn flow_call(&mut self, flow: FlowId, args: Vec<Expr>, written: &'p [ir::Expr], own: usize, at: Span) -> Built {
-        self.refuse_step_policy(own);
+    /// A call of a flow.
+    pub(crate) fn flow_call(&mut self, flow: FlowId, args: Vec<Expr>, written: &'p [ir::Expr], at: Span) -> Built {
         let callee = &self.summaries[flow];
         let (effect, risky, gate) = (callee.effect.unwrap_or(Effect::Effectful), callee.risky, callee.gate);
         for (key, granted) in &callee.grants {
@@ -262,39 +270,4 @@ impl<'p> FlowLowering<'p, '_> {
             outside.map(|grant| diagnostics::callee_widens_grant(&self.layers.show(grant), at, granted, bound.span)).collect();
         self.report.extend(found);
     }
-
-    /// A flow's steps are lowered once for all calls, so a call cannot set their defaults.
-    fn refuse_step_policy(&mut self, own: usize) {
-        for policy in self.layers.from(own) {
-            let backoff = policy.backoff.as_ref().map(|backoff| match backoff {
-                ir::Backoff::Constant(first) | ir::Backoff::Exponential(first, _) => first.span,
-            });
-            let exprs = [
-                ("retry", policy.retry.as_ref()),
-                ("timeout", policy.timeout.as_ref()),
-                ("memory", policy.memory.as_ref()),
-                ("fuel", policy.fuel.as_ref()),
-            ];
-            let written = exprs.into_iter().filter_map(|(key, expr)| Some((key, expr?.span)));
-            let written = written.chain(backoff.map(|span| ("backoff", span)));
-            let written = written.chain(policy.class.as_ref().map(|(_, span)| ("class", *span)));
-            let idempotent = policy.idempotent.and(policy.span).map(|span| ("idempotent", span));
-            let written = written.chain(rules_of(policy));
-            self.report.extend(written.chain(idempotent).map(|(key, span)| diagnostics::policy_on_flow(key, span)));
-        }
-    }
-}
-
-/// The rules for steps that a policy states, with their places.
-fn rules_of(policy: &Policy) -> impl Iterator<Item = (&'static str, Span)> {
-    let spans = [
-        ("priority", policy.priority.as_ref().map(|expr| expr.span)),
-        ("key", policy.key.as_ref().map(|expr| expr.span)),
-        ("artifact", policy.artifact.as_ref().map(|expr| expr.span)),
-        ("rate", policy.rate.map(|(_, span)| span)),
-        ("breaker", policy.breaker.map(|(_, span)| span)),
-        ("cache", policy.cache.as_ref().map(|cache| cache.span)),
-        ("on_exhausted", policy.pauses.map(|(_, span)| span)),
-    ];
-    spans.into_iter().filter_map(|(key, span)| Some((key, span?)))
 }
