@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use e2e::{Site, component, project};
 
+/// The cases, and how they end.
+const CASES: [(&str, i32); 5] = [("passing", 0), ("failing", 1), ("broken", 3), ("generics", 0), ("roles", 1)];
+
 /// Without the real times.
 fn timeless(text: &str) -> String {
     let mut hidden = String::new();
@@ -22,12 +25,14 @@ fn timeless(text: &str) -> String {
     hidden
 }
 
-/// A case in a folder of its own, next to the component that it uses: no path of this machine is in what is printed.
+/// A case in a folder of its own, next to the components that it uses: no path of this machine is in what is printed.
 fn site_of(case: &str) -> Site {
     let site = Site::new();
     let text = std::fs::read_to_string(project().join("tests/cases/trials").join(case).join("main.flow")).unwrap();
     site.write("main.flow", text);
-    site.write("kit.wasm", std::fs::read(component("kit")).unwrap());
+    for name in ["kit", "team"] {
+        site.write(&format!("{name}.wasm"), std::fs::read(component(name)).unwrap());
+    }
     site
 }
 
@@ -35,7 +40,7 @@ fn site_of(case: &str) -> Site {
 fn every_case_prints_what_is_expected() {
     let cases = project().join("tests/cases/trials");
     let mut wrong = Vec::new();
-    for (name, code) in [("passing", 0), ("failing", 1), ("broken", 3)] {
+    for (name, code) in CASES {
         let site = site_of(name);
         let printed = site.host(["test", "main.flow"]);
         let found = format!("{}--- standard error, exit {}\n{}", timeless(&printed.out), printed.code, printed.err);
@@ -49,7 +54,7 @@ fn every_case_prints_what_is_expected() {
         assert!(!site.path().join(".flowhost").exists(), "a test made a store");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(std::fs::read_dir(&cases).unwrap().count(), 3, "a case that no test reads");
+    assert_eq!(std::fs::read_dir(&cases).unwrap().count(), CASES.len(), "a case that no test reads");
 }
 
 #[test]
