@@ -132,8 +132,13 @@ pub(crate) fn foreign_let(at: Span, theirs: &str) -> Diagnostic {
 
 /// `import a from "lib.flow"`.
 pub(crate) fn import_from(at: Span, names: &str, path: &str) -> Diagnostic {
-    Diagnostic::error(FOREIGN, "an import names its file first", at, "this order is another language's")
-        .help(format!("write `import \"{path}\" {{ {names} }}`"))
+    Diagnostic::error(FOREIGN, "an import names its file first", at, "this order is another language's").help(
+        if path.ends_with(".wasm") {
+            format!("a component is named, and its functions called by that name: `use \"{path}\" as name`")
+        } else {
+            format!("write `import \"{path}\" {{ {names} }}`")
+        },
+    )
 }
 
 /// `import "lib.flow"` without names.

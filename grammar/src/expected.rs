@@ -120,6 +120,16 @@ fn followed_by(text: &str, end: usize, sign: char) -> bool {
 /// What is likely meant, by what stands there.
 fn help_for(expected: &Expected, spot: &habits::Spot<'_>, word: &str, diagnostic: Diagnostic) -> Diagnostic {
     let help = match word {
+        "=>" if spot.statement.starts_with("mock ") => {
+            "a pattern for each argument stands in parentheses: `mock component.function(_) => value`"
+        }
+        "catch" if expected.has("the end of the statement") => {
+            "a failure is taken by `step else other`, or by `try { … } catch e { … }`"
+        }
+        "," if spot.statement.starts_with("assert ") => "a message follows `else`: `assert condition else \"message\"`",
+        _ if expected.has("a text") && expected.has("`(`") && begins_value(word) => {
+            "a topic is a text in quotes: `\"orders.new\"`"
+        }
         "=>" if expected.has("`->`") => "the type of the result follows `->`",
         "=>" => {
             "a function `x => …` stands only as an argument, as in `sort_by(xs, x => x.key)`; work of its own is a `flow`, and for each item of a list there is `map x in list { … }`"

@@ -87,6 +87,8 @@ fn missing_help(path: &Path) -> String {
     let parent = path.parent().unwrap_or(Path::new("."));
     if parent.ends_with("plugins/dist") {
         "build the shipped plugins with `cargo xtask plugins`".to_owned()
+    } else if parent.join("Cargo.toml").is_file() && parent.join("wit").is_dir() {
+        format!("its plugin is not built: `host plugin build {}`", parent.display())
     } else {
         format!("it was looked for at `{}`; a path in a `use` is relative to the flow file", path.display())
     }

@@ -15,6 +15,15 @@ fn a_new_plugin_builds_and_is_called() {
 }
 
 #[test]
+fn a_plugin_that_is_not_built_is_told_from_a_wrong_path() {
+    let site = Site::new();
+    site.host(["plugin", "new", "word-count"]).expect(0);
+    site.write("main.flow", "use \"word-count/word-count.wasm\" as words\nflow main() -> string { words.shorten(\"a\", 1) }\n");
+    let printed = site.host(["check", "main.flow"]).expect(4).err;
+    assert!(printed.contains("`host plugin build word-count`"), "{printed}");
+}
+
+#[test]
 fn a_shipped_plugin_is_inspected() {
     let site = Site::new();
     let documents = component("documents");

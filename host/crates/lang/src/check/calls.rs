@@ -132,14 +132,16 @@ impl FlowChecker<'_, '_> {
         let (what, help) = match &callee.kind {
             ExprKind::Field(base, name) => {
                 self.visit(base);
-                (format!("`.{}`", name.name), method(&name.name).unwrap_or(help))
+                let ours = library::usage(&name.name).map(|usage| format!("write `{usage}`"));
+                let help = ours.unwrap_or_else(|| method(&name.name).unwrap_or(help).to_owned());
+                (format!("`.{}`", name.name), help)
             }
             _ => {
                 self.visit(callee);
-                ("this".to_owned(), help)
+                ("this".to_owned(), help.to_owned())
             }
         };
-        self.g.report(say::not_callable(&what, help, callee.span));
+        self.g.report(say::not_callable(&what, &help, callee.span));
         self.give_up(args)
     }
 

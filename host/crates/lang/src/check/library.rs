@@ -49,9 +49,14 @@ pub(super) struct Known {
     function: Option<LibraryFunction>,
 }
 
+/// How a function of the library is called.
+pub(super) fn usage(name: &str) -> Option<&'static str> {
+    NAMES.iter().find(|(known, _)| *known == name).map(|(_, usage)| *usage)
+}
+
 /// The function with this name.
 pub(super) fn find(name: &str) -> Option<Known> {
-    let usage = NAMES.iter().find(|(known, _)| *known == name).map(|(_, usage)| *usage)?;
+    let usage = usage(name)?;
     let function = match name {
         "concat" => LibraryFunction::Concat,
         "contains" => LibraryFunction::Contains,

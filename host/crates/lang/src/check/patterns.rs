@@ -154,7 +154,10 @@ impl FlowChecker<'_, '_> {
             ir::ExprKind::Const(value) if checked.ty == *ty => Some(ir::Pattern::Literal(value)),
             _ => {
                 let text = self.g.loaded.sources.text(literal.span);
-                let diagnostic = say::pattern(&format!("`{text}`"), &ty.to_string(), literal.span, subject);
+                let mut diagnostic = say::pattern(&format!("`{text}`"), &ty.to_string(), literal.span, subject);
+                if let (ExprKind::Text(_), Some(case)) = (&literal.kind, case_for(ty, text.trim_matches('"'))) {
+                    diagnostic = diagnostic.help(format!("a case is written by its name, without quotes: `{case}`"));
+                }
                 self.g.report(diagnostic);
                 None
             }
@@ -267,4 +270,14 @@ fn collect_names<'p>(pattern: &'p Pattern, names: &mut Vec<&'p str>) {
         }
         _ => {}
     }
+}
+
+/// The case of an enum or variant with this name, else its first one.
+fn case_for(ty: &Type, written: &str) -> Option<Name> {
+    let cases: Vec<&Name> = match ty {
+        Type::Enum(cases) => cases.cases.iter().collect(),
+        Type::Variant(cases) => cases.cases.iter().map(|(case, _)| case).collect(),
+        _ => Vec::new(),
+    };
+    cases.iter().find(|case| &****case == written).or(cases.first()).map(|case| (*case).clone())
 }

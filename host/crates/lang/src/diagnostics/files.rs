@@ -13,8 +13,11 @@ pub(crate) fn unreadable_root(path: &str, reason: &str) -> Diagnostic {
 }
 
 pub(crate) fn unreadable_import(path: &str, reason: &str, at: Span) -> Diagnostic {
-    Diagnostic::error("flow::unreadable", format!("`{path}` cannot be imported: {reason}"), at, "imported here")
-        .help("a path is relative to the file that the `import` stands in")
+    let found = Diagnostic::error("flow::unreadable", format!("`{path}` cannot be imported: {reason}"), at, "imported here");
+    if path.ends_with(".wasm") {
+        return found.help(format!("what is imported is another flow file; a component is named: `use \"{path}\" as name`"));
+    }
+    found.help("a path is relative to the file that the `import` stands in")
 }
 
 pub(crate) fn too_many_files(most: usize, at: Span) -> Diagnostic {

@@ -36,6 +36,10 @@ pub(crate) fn function(name: &str) -> Option<&'static str> {
         "now" | "today" | "time" | "timestamp" | "date" | "uuid" | "random" | "rand" | "randint" => PURE,
         "open" | "read_file" | "write_file" | "fetch" | "http" | "request" | "curl" | "get" | "post" | "exec" | "system"
         | "shell" | "eval" | "getenv" | "input" | "import" | "require" => OUTSIDE,
+        "sleep" | "delay" | "setTimeout" | "set_timeout" | "wait_for" => "write `wait 5s`, which goes on after so long",
+        "assert_eq" | "assert_equal" | "assertEquals" | "assertTrue" | "assert_true" | "expect" => {
+            "in a test write `assert left == right`, which shows both sides when they differ"
+        }
         "throw" | "raise" | "panic" | "fail" | "error" | "abort" | "exit" | "Error" | "assert" | "assertEqual" => FAILS,
         "filter" | "where" | "select" => FILTER,
         "map" | "foreach" | "forEach" | "collect" => EACH,
@@ -83,6 +87,10 @@ pub(crate) fn method(name: &str) -> Option<&'static str> {
         "toLowerCase" | "to_lowercase" => "write `lower(text)`",
         "toUpperCase" | "to_uppercase" => "write `upper(text)`",
         "strip" => "write `trim(text)`",
+        "startswith" | "startsWith" => "write `starts_with(text, prefix)`",
+        "endswith" | "endsWith" => "write `ends_with(text, suffix)`",
+        "sort" | "sorted" | "sort_unstable" | "order_by" => "write `sort_by(list, item => item)`",
+        "toBe" | "toEqual" | "to_equal" => "in a test write `assert left == right`",
         "iter" | "into_iter" | "to_list" | "clone" | "copy" | "collect" => "leave it out: values are passed on as they are",
         "then" | "await" => "leave it out: whatever uses the result of a step waits for it",
         "catch" | "recover" | "on_failure" => "a failure is taken by `step else other`, or by `try { … } catch e { … }`",
