@@ -134,7 +134,7 @@ impl<'p> Walk<'p, '_> {
             ExprKind::Binding(id) => self.secrets.get(id).cloned(),
             ExprKind::Field(_, name) if is_secret(name) => Some(Secret { name: name.clone(), span: expr.span }),
             // What a step makes of its arguments is another value.
-            ExprKind::Call { .. } | ExprKind::Flow { .. } | ExprKind::Ask { .. } => None,
+            ExprKind::Call { .. } | ExprKind::Flow { .. } | ExprKind::Ask { .. } | ExprKind::RunPlan { .. } => None,
             ExprKind::Binary(operator, ..) if !matches!(operator, Operator::Add) => None,
             _ => {
                 let mut found = None;

@@ -84,6 +84,7 @@ impl<'p> FlowLowering<'p, '_> {
                     self.report.push(diagnostics::unused_answer(written.0, written.1));
                 }
             }
+            Target::Plan(_) => {}
         }
         let facts = Facts { effect: call.effect(), ..Facts::NONE };
         let deadline = self.least(policy.deadline.iter().copied());
