@@ -231,7 +231,9 @@ impl Recording {
             return Err(format!("the run was stored as ended with {}, replay gives {}", outcome(stored), outcome(derived)));
         }
         let expected = status(&view, stored);
-        if expected != self.row.status {
+        // A run that goes on may have gone on between the two reads.
+        let same = self.row.last_seq == self.len();
+        if same && expected != self.row.status {
             return Err(format!("the run is listed as {}, its events say {expected}", self.row.status));
         }
         Ok(())

@@ -149,6 +149,35 @@ fn a_store_is_copied_lost_and_restored() {
     assert_eq!(ids(&site.host(["ps", "--json"]).expect(0)).len(), 2);
 }
 
+/// Wherever it is stopped: a whole file, or none.
+#[test]
+fn an_interrupted_backup_leaves_a_whole_file_or_none() {
+    let site = site();
+    run(&site, "main", &["-i", "times=300"], 0);
+    for (n, signal) in (0..8).flat_map(|n| [(n, "-INT"), (n, "-KILL")]) {
+        let file = format!("copy{n}{signal}.db");
+        let child = site.command(["backup", &file]).spawn().unwrap();
+        // Moments that differ; none of them matters.
+        std::thread::sleep(std::time::Duration::from_millis(n * 5));
+        // It may have ended by itself meanwhile.
+        let _ = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        let printed = finish(child);
+        let there = site.path().join(&file).exists();
+        match printed.code {
+            0 => assert!(there),
+            130 => assert!(!there, "{}", printed.err),
+            // Killed; it may have been done by then.
+            code => assert_eq!(code, -1, "{}", printed.err),
+        }
+        if there {
+            site.host(["verify", "--store", &file]).expect(0);
+        }
+        assert!(signal == "-KILL" || printed.code == -1 || !site.path().join(format!("{file}.partial")).exists());
+        site.host(["backup", &file, "--force"]).expect(0);
+        assert!(!site.path().join(format!("{file}.partial")).exists());
+    }
+}
+
 #[test]
 fn a_store_in_use_is_not_replaced() {
     let site = site();

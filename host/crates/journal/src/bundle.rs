@@ -121,15 +121,18 @@ impl Copier<'_> {
     /// Copies a run. Until it is whole it is in the target as one that is being deleted: so nobody sees a part of it, and what is
     /// left of an interrupted copy is cleared away.
     fn run(&mut self, run: &RunId) -> Result<(), JournalError> {
-        let place = load::find(self.source, self.path, run)?;
         let from = |error| from_sqlite(self.path, &error);
+        // One state of a run that may go on: its row must not say more than its events.
+        let transaction = self.source.unchecked_transaction().map_err(from)?;
+        let place = load::find(self.source, self.path, run)?;
+        let ids = load::ids(self.source, place, 0).map_err(from)?;
+        let row = self.row(run).map_err(from)?;
+        transaction.finish().map_err(from)?;
         if self.is_there(run, place)? {
             self.copied.present += 1;
             return Ok(());
         }
         let mut needed = Marks::new();
-        let ids = load::ids(self.source, place, 0).map_err(from)?;
-        let row = self.row(run).map_err(from)?;
         for value in &row {
             if let rusqlite::types::Value::Text(text) = value {
                 marks::of_text(text.as_bytes(), &mut needed);

@@ -110,7 +110,9 @@ pub(super) fn condition(filter: &RunFilter) -> (String, Vec<Value>) {
     let limit = i64::try_from(filter.limit.unwrap_or(usize::MAX)).unwrap_or(i64::MAX);
     parts.values.push(limit.into());
     let all = if parts.conditions.is_empty() { "true".to_owned() } else { parts.conditions.join(" AND ") };
-    (format!("{all} ORDER BY {key} {direction}, no {direction} LIMIT ?"), parts.values)
+    let order = format!("ORDER BY {key} {direction}, no {direction}");
+    // Chosen first, so that only what is wanted is read in full.
+    (format!("no IN (SELECT no FROM runs WHERE {all} {order} LIMIT ?) {order}"), parts.values)
 }
 
 #[derive(Default)]
