@@ -17,7 +17,7 @@ mod export;
 mod follow;
 mod format;
 mod gc;
-mod list;
+pub(crate) mod list;
 mod migrate;
 pub(crate) mod plan;
 mod replay;
