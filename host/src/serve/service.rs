@@ -117,7 +117,7 @@ impl Service {
         let (mut taken, mut others) = (0_usize, 0_usize);
         for run in self.parts.reader.open_runs()? {
             // The run of a plan goes on with the run whose plan it is.
-            if list::parent(&run).is_some() {
+            if run.has_parent {
                 continue;
             }
             if owner::is_alive(&store, &run.owner) {
@@ -188,9 +188,12 @@ impl Service {
     }
 
     /// A run has letters: it is woken where it is, or taken into memory.
-    fn mail(&mut self, run: RunId) {
-        let run = self.driven(run);
+    fn mail(&mut self, addressee: RunId) {
+        let run = self.driven(addressee.clone());
         if self.runs.note_mail(&run) {
+            if addressee != run {
+                self.parts.bus.wake(&addressee);
+            }
             self.parts.bus.wake(&run);
         } else if self.runs.has(&run) || self.is_abandoned(&run) {
             self.runs.enqueue(run);

@@ -209,6 +209,38 @@ fn a_run_that_somebody_else_took_is_left_alone() {
 }
 
 #[test]
+fn orders_reach_runs_of_the_service_in_memory_or_not() {
+    let site = Site::new();
+    site.flow("greeting.flow", GREETING);
+    site.flow("later.flow", "flow main() -> string {\n    wait 1h\n    \"late\"\n}");
+    let service = Service::start(&site, &[]);
+    // One that only its operator moves is parked at once; one that waits for time stays in memory.
+    let (parked, kept) = (service.submit(&["greeting.flow"]), service.submit(&["later.flow"]));
+    waiting(&site, &parked);
+    waiting(&site, &kept);
+    eventually("one is parked", || (service.status()["runs"]["parked"] == 1).then_some(()));
+    for run in [&parked, &kept] {
+        site.host(["pause", run, "--reason", "lunch"]).expect(0);
+        let paused = service.wait(run).expect(6);
+        assert!(paused.err.contains("is paused (lunch)"), "{}", paused.err);
+    }
+    service.kill();
+    let service = Service::start(&site, &[]);
+    site.host(["signal", &parked, "word", "\"back\""]).expect(0);
+    assert_eq!(runs(&site)[0]["status"], "paused");
+    site.host(["cancel", &kept]).expect(0);
+    assert_eq!(service.wait(&kept).expect(1).json()["status"], "cancelled");
+    // The signal has brought the paused run to this service, and the order to go on reaches it there.
+    eventually("the service owns it", || {
+        let events = site.host(["events", &parked, "--json"]).expect(0).json();
+        let owners = events.as_array().unwrap().iter().filter(|event| event["kind"] == "owner-changed").count();
+        (owners >= 2).then_some(())
+    });
+    site.host(["resume", &parked]);
+    assert_eq!(service.wait(&parked).expect(0).json()["result"], "back, you");
+}
+
+#[test]
 fn a_store_has_one_service() {
     let site = Site::new();
     let service = Service::start(&site, &[]);

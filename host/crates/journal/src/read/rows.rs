@@ -109,6 +109,8 @@ pub struct OpenRun {
     pub owner: String,
     /// Why it is paused or being cancelled.
     pub reason: Option<String>,
+    /// Whether its labels say that another run goes on with it: the one whose plan it is.
+    pub has_parent: bool,
 }
 
 /// An event as it is stored.
@@ -184,11 +186,13 @@ fn run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
 
 /// All runs that have not ended.
 pub(super) fn open_runs(connection: &Connection) -> rusqlite::Result<Vec<OpenRun>> {
-    let sql = "SELECT id, status, owner, reason FROM runs WHERE status IN ('running', 'paused', 'cancelling') ORDER BY no";
+    let sql = "SELECT id, status, owner, reason, \
+               (labels ->> '$.parent') IS NOT NULL AND (labels ->> '$.\"parent-step\"') IS NOT NULL FROM runs WHERE status IN ('running', 'paused', 'cancelling') ORDER BY no";
     let open = |row: &Row<'_>| {
         let status: String = row.get(1)?;
         let status = RunStatus::from_str(&status).map_err(|()| unexpected(1, format!("unknown status `{status}`")))?;
-        Ok(OpenRun { id: RunId(row.get::<_, String>(0)?.into()), status, owner: row.get(2)?, reason: row.get(3)? })
+        let id = RunId(row.get::<_, String>(0)?.into());
+        Ok(OpenRun { id, status, owner: row.get(2)?, reason: row.get(3)?, has_parent: row.get(4)? })
     };
     connection.prepare_cached(sql)?.query_map([], open)?.collect()
 }
