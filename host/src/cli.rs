@@ -105,6 +105,8 @@ pub(crate) enum Command {
         /// The run's id, or an unambiguous beginning of it
         run: String,
     },
+    /// Lists steps that failed and wait for a human, with what was tried and the commands that decide
+    Escalations,
     /// Prints the journal of a run
     Events {
         /// The run's id, or an unambiguous beginning of it
@@ -313,13 +315,13 @@ pub(crate) enum DeployCommand {
 pub(crate) struct ResumeArgs {
     /// The run's id, or an unambiguous beginning of it
     pub(crate) run: String,
-    /// Runs a step again whose outcome is not known
-    #[arg(long, value_name = "TASK")]
-    pub(crate) retry: Vec<u64>,
-    /// Gives the result of a step whose outcome is not known
+    /// Runs a step again about which a decision is needed; with other limits as `TASK=memory:512MiB,timeout:2m,fuel:1000`
+    #[arg(long, value_name = "TASK[=LIMIT:AMOUNT,…]")]
+    pub(crate) retry: Vec<String>,
+    /// Gives the result of a step about which a decision is needed
     #[arg(long, value_name = "TASK=JSON")]
     pub(crate) supply: Vec<String>,
-    /// Lets a step whose outcome is not known fail
+    /// Lets a step fail about which a decision is needed
     #[arg(long, value_name = "TASK=MESSAGE")]
     pub(crate) fail: Vec<String>,
     /// Gives a signal that the run waits for, or will wait for; `NAME` alone for one that carries nothing

@@ -1,13 +1,18 @@
 //! The configuration file, and what the command line changes of it.
 
+mod recovery;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use engine::shell::RecoveryRules;
 use serde::Deserialize;
 
 use crate::cli::{Durability, Global};
+use crate::escalation::Target;
 use crate::exit::{Exit, Problem};
+pub(crate) use recovery::{EscalationConfig, RowConfig};
 
 /// `flowhost.toml`. Every key may be left out; an unknown one is an error.
 #[derive(Debug, Default, Deserialize)]
@@ -21,6 +26,12 @@ pub(crate) struct Config {
     /// Agents by the role that they answer for.
     pub(crate) roles: BTreeMap<String, RoleConfig>,
     pub(crate) retention: RetentionConfig,
+    /// What is done about failures that flows do not take, by kind.
+    pub(crate) recovery: BTreeMap<String, RowConfig>,
+    pub(crate) escalation: EscalationConfig,
+    /// Whether this process is the service, and not there for one run.
+    #[serde(skip)]
+    pub(crate) service: bool,
     /// Where the file is: paths of components are relative to it.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
@@ -125,6 +136,17 @@ impl Config {
             config.store.path.clone_from(store);
         }
         Ok(config)
+    }
+
+    /// The recovery table that runs are started with.
+    pub(crate) fn recovery_rules(&self) -> Result<RecoveryRules, Problem> {
+        let escalates = if self.service { self.escalation.service } else { self.escalation.run };
+        recovery::rules(&self.recovery, &self.escalation, escalates)
+    }
+
+    /// Where reports of escalations are sent.
+    pub(crate) fn webhook(&self) -> Result<Option<Target>, Problem> {
+        self.escalation.webhook.as_deref().map(Target::parse).transpose()
     }
 
     fn read(path: &Path) -> Result<Self, Problem> {

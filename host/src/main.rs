@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod config;
+mod escalation;
 mod exit;
 mod inputs;
 mod output;

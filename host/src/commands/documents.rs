@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::event::{Bill, Failure, Payload, RunOutcome};
+use engine::event::{Amounts, Bill, Failure, Payload, RunOutcome};
 use serde_json::{Value, json};
 
 /// A stored or live value.
@@ -57,4 +57,12 @@ pub(crate) fn bill(bill: &Bill) -> Value {
         "bytes_out": bill.bytes_out,
         "attempts": bill.attempts,
     })
+}
+
+/// Limits, those that are said; null when none is.
+pub(crate) fn amounts(amounts: &Amounts) -> Value {
+    if amounts.is_empty() {
+        return Value::Null;
+    }
+    json!({ "timeout_ms": amounts.timeout.map(|timeout| timeout / 1_000_000), "memory": amounts.memory, "fuel": amounts.fuel })
 }

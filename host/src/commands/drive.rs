@@ -1,7 +1,7 @@
 //! Follows a run to its end: progress, signals, and what is printed at last.
 
 use engine::core::Lineage;
-use engine::event::{Decision, RunId, RunOutcome, TaskId};
+use engine::event::{Decision, Failure, RunId, RunOutcome, TaskId};
 use engine::ports::Signal;
 use engine::shell::{Awaited, Blocked, BlockedBy, EngineError, NewRun, RunEnd, RunHandle, RunReport, TakeOver, Waiting};
 use serde_json::{Value, json};
@@ -36,6 +36,9 @@ pub(crate) enum Begin {
 /// Starts or resumes a run and waits for its end.
 pub(crate) fn drive(output: Output, session: &Session, begin: Begin) -> Result<Exit, Problem> {
     let (report, interrupted) = carry(output, session, begin)?;
+    for line in session.settle_reports() {
+        output.note(&line);
+    }
     finish(output, &report, session.compiled, interrupted)
 }
 
@@ -155,6 +158,7 @@ fn document(report: &RunReport, status: &str, compiled: u32) -> Value {
         "failure": failure,
         "blocked": blocked,
         "waiting": waiting,
+        "not_undone": report.not_undone.iter().map(|(path, failure)| documents::failure_at(failure, path)).collect::<Vec<_>>(),
         "steps": report.steps,
         "attempts": report.attempts,
         "bill": documents::bill(&report.bill),
@@ -167,6 +171,7 @@ fn blocked_document(blocked: &Blocked) -> Value {
         BlockedBy::Unknown => json!({ "reason": "outcome-unknown" }),
         BlockedBy::Repeats => json!({ "reason": "repeats" }),
         BlockedBy::Exhausted { kind, message } => json!({ "reason": "exhausted", "kind": kind.name(), "message": message }),
+        BlockedBy::Escalated { kind, message } => json!({ "reason": "escalated", "kind": kind.name(), "message": message }),
     };
     json!({
         "task": blocked.task.0,
@@ -190,6 +195,9 @@ fn waiting_document(waiting: &Waiting) -> Value {
 
 /// The end of a run for people: the result on standard output, the rest on standard error.
 fn explain(output: Output, report: &RunReport, interrupted: bool) {
+    for (path, failure) in &report.not_undone {
+        output.problem(&not_undone(path, failure));
+    }
     match &report.outcome {
         RunEnd::Finished(RunOutcome::Succeeded(payload)) => {
             output.document(&Value::Null, || format!("{:#}", documents::payload(payload)));
@@ -217,6 +225,13 @@ fn explain(output: Output, report: &RunReport, interrupted: bool) {
         }
         RunEnd::StoreFailed(_) => {}
     }
+}
+
+/// A compensation that failed: what it was to take back still stands.
+fn not_undone(path: &str, failure: &Failure) -> Problem {
+    let undone = path.split_once(".undo").map_or(path, |(undone, _)| undone);
+    Problem::new(Exit::RunFailed, format!("`{undone}` is not undone: `{path}` failed: {}: {}", failure.kind, failure.message))
+        .help("take it back by hand: the run does not try again")
 }
 
 fn answer_needed(report: &RunReport, waiting: &Waiting) -> Problem {
@@ -247,6 +262,9 @@ fn decision_needed(report: &RunReport, step: &Blocked) -> Problem {
         ),
         BlockedBy::Exhausted { kind, message } => {
             (format!("all attempts of `{}` have failed: {kind}: {message}", step.path), "mend what it needs")
+        }
+        BlockedBy::Escalated { kind, message } => {
+            (format!("`{}` is escalated: {kind}: {message}", step.path), "`host escalations` prints what was tried")
         }
     };
     Problem::new(Exit::Waiting, message).help(format!(

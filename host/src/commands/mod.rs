@@ -11,6 +11,7 @@ mod diff;
 mod doc;
 pub(crate) mod documents;
 mod drive;
+mod escalations;
 mod events;
 mod explain;
 mod export;
@@ -74,6 +75,7 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
         Command::Plan(args) => plan::run(output, args),
         Command::Ps(args) => list::run(output, &cli.global, args),
         Command::Show { run } => show::run(output, &cli.global, run),
+        Command::Escalations => escalations::run(output, &cli.global),
         Command::Events { run } => events::run(output, &cli.global, run),
         Command::Stats(args) => stats::run(output, &cli.global, args),
         Command::Export(args) => export::run(output, &cli.global, args),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::event::{Decision, Payload, TaskId};
+use engine::event::{Amounts, Decision, Payload, TaskId};
 use engine::ports::{Journal, Order, Signal};
 use engine::shell::TakeOver;
 use journal::{RunRow, RunStatus, SqliteJournal};
@@ -14,7 +14,7 @@ use crate::cli::{Global, ResumeArgs};
 use crate::commands::control::{self, Answer, Post};
 use crate::commands::session::{self, Session};
 use crate::commands::{drive, signal};
-use crate::config::Config;
+use crate::config::{Config, parse_duration, parse_size};
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::owner;
@@ -126,7 +126,7 @@ fn wake(
 }
 
 fn decisions(args: &ResumeArgs) -> Result<Vec<(TaskId, Decision)>, Problem> {
-    let mut all: Vec<(TaskId, Decision)> = args.retry.iter().map(|task| (TaskId(*task), Decision::Retry)).collect();
+    let mut all: Vec<(TaskId, Decision)> = args.retry.iter().map(|text| retry(text)).collect::<Result<_, _>>()?;
     for text in &args.supply {
         let (task, value) = split("--supply TASK=JSON", text)?;
         let document: serde_json::Value =
@@ -138,6 +138,36 @@ fn decisions(args: &ResumeArgs) -> Result<Vec<(TaskId, Decision)>, Problem> {
         all.push((task, Decision::Fail(message.to_owned())));
     }
     Ok(all)
+}
+
+/// `TASK`, or `TASK=memory:512MiB,timeout:2m,fuel:1000`.
+fn retry(text: &str) -> Result<(TaskId, Decision), Problem> {
+    let form = "--retry TASK[=LIMIT:AMOUNT,…]";
+    if !text.contains('=') {
+        let (task, _) = split(form, &format!("{text}="))?;
+        return Ok((task, Decision::Retry(Amounts::default())));
+    }
+    let (task, limits) = split(form, text)?;
+    let mut amounts = Amounts::default();
+    for limit in limits.split(',') {
+        let amount = limit.split_once(':');
+        match amount {
+            Some(("memory", size)) => amounts.memory = Some(parse_size(size)?),
+            Some(("timeout", time)) => {
+                amounts.timeout = Some(u64::try_from(parse_duration(time)?.as_nanos()).unwrap_or(u64::MAX));
+            }
+            Some(("fuel", fuel)) => {
+                let fuel =
+                    fuel.replace('_', "").parse().map_err(|_| Problem::usage(format!("`{fuel}` is not an amount of fuel")))?;
+                amounts.fuel = Some(fuel);
+            }
+            _ => {
+                return Err(Problem::usage(format!("`{limit}` is not a limit"))
+                    .help("write `memory:512MiB`, `timeout:2m` or `fuel:1000`, with commas between them"));
+            }
+        }
+    }
+    Ok((task, Decision::Retry(amounts)))
 }
 
 /// Signals that are given at once: nobody else has them, so they need no id.

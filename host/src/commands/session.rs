@@ -13,6 +13,7 @@ use sandbox::{Origin, Sandbox, SandboxConfig};
 
 use crate::cli::Durability;
 use crate::config::{ClassConfig, Config, parse_duration, parse_size};
+use crate::escalation::Courier;
 use crate::exit::{Exit, Problem};
 use crate::owner::Owner;
 use crate::planner::Planner;
@@ -23,6 +24,8 @@ pub(crate) struct Session {
     pub(crate) engine: Engine,
     /// Components that had to be compiled because the cache did not have them.
     pub(crate) compiled: u32,
+    /// Sends reports of escalations, where that is configured.
+    courier: Option<Courier>,
     /// Given up last: as long as it is held, nobody else takes the runs.
     _owner: Owner,
 }
@@ -33,7 +36,8 @@ pub(crate) fn open_store(config: &Config, durability: Option<Durability>) -> Res
         Durability::Full => journal::Durability::Full,
         Durability::Process => journal::Durability::Process,
     };
-    Ok(Arc::new(SqliteJournal::open(&config.store.path, &Options { durability, ..Options::default() })?))
+    let outbox = config.webhook()?.is_some();
+    Ok(Arc::new(SqliteJournal::open(&config.store.path, &Options { durability, outbox, ..Options::default() })?))
 }
 
 /// The same for reading only.
@@ -65,10 +69,16 @@ impl Session {
         let sandbox = open_sandbox()?;
         let agents = Agents::new(Arc::new(sandbox.clone()), agents);
         let bus = Arc::new(LocalBus::new(Arc::clone(&journal) as Arc<dyn MailStore>).with_agents(agents));
+        let courier = config.webhook()?.map(|target| Courier::start(Arc::clone(&journal), target));
         let planner = Arc::new(Planner::new(Arc::clone(&journal) as Arc<dyn Journal>));
         let engine =
             Engine::with_compiler(Arc::new(sandbox.clone()), journal, Arc::new(SystemClock), bus, planner, engine_config);
-        Ok(Self { sandbox, engine, compiled: 0, _owner: owner })
+        Ok(Self { sandbox, engine, compiled: 0, courier, _owner: owner })
+    }
+
+    /// Sends the reports that are due, and says which could not be delivered.
+    pub(crate) fn settle_reports(&self) -> Vec<String> {
+        self.courier.as_ref().map(Courier::settle).unwrap_or_default()
     }
 
     /// Makes components ready to be called.
@@ -94,7 +104,7 @@ fn cache_dir() -> Option<PathBuf> {
 
 /// The engine's part of the configuration.
 pub(crate) fn engine_config(config: &Config, parallel: Option<u32>) -> Result<EngineConfig, Problem> {
-    let mut engine = EngineConfig::default();
+    let mut engine = EngineConfig { recovery: Some(config.recovery_rules()?), ..EngineConfig::default() };
     if let Some(parallel) = parallel.or(config.limits.parallel) {
         engine.parallel = positive("parallel", parallel)?;
     }

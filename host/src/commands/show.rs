@@ -1,5 +1,7 @@
 //! `host show`: one run, with each attempt and what it used.
 
+mod undone;
+
 use engine::event::{CacheNote, EventBody, Origin, RunOutcome};
 use journal::{AttemptRow, Reader, RunRow};
 use serde_json::{Value, json};
@@ -8,6 +10,7 @@ use crate::cli::Global;
 use crate::commands::list::{self, Listed};
 use crate::commands::{documents, session};
 use crate::config::Config;
+use crate::escalation::amounts;
 use crate::exit::{Exit, Problem};
 use crate::output::{self, Output};
 
@@ -26,6 +29,7 @@ pub(crate) fn run(output: Output, global: &Global, run: &str) -> Result<Exit, Pr
         fields.insert("outcome".into(), outcome.as_ref().map_or(Value::Null, documents::outcome));
         fields.insert("origin".into(), origin.as_deref().map_or(Value::Null, |origin| origin_document(origin, &attempts)));
         fields.insert("steps".into(), attempts.iter().map(attempt_document).collect());
+        fields.insert("undone".into(), undone::undone(&attempts).iter().map(undone::document).collect());
     }
     output.document(&document, || {
         let mut head = head(&listed);
@@ -81,6 +85,7 @@ fn attempt_document(row: &AttemptRow) -> Value {
         "bill": row.bill.as_ref().map(documents::bill),
         "failure": row.failure.as_ref().map(documents::failure),
         "cache": row.cache.map(CacheNote::name),
+        "limits": row.limits.as_ref().map(documents::amounts),
     })
 }
 
@@ -118,6 +123,7 @@ fn text(mut text: String, input: &Value, outcome: Option<&RunOutcome>, attempts:
         ["TASK", "PATH", "TRY", "STATE", "FUEL", "MEMORY", "WALL", ""],
         attempts.iter().map(attempt_line),
     ));
+    text.push_str(&undone::text(&undone::undone(attempts)));
     text
 }
 
@@ -132,7 +138,10 @@ fn attempt_line(row: &AttemptRow) -> [String; 8] {
         Some(CacheNote::Supplied) => "supplied by an operator",
     };
     let failure = row.failure.as_ref().map(|failure| format!("{}: {}", failure.kind, failure.message));
-    let remark = failure.unwrap_or_else(|| cache.to_owned());
+    let raised = row.limits.as_ref().map(|limits| format!("with {}", amounts(limits)));
+    let remark =
+        [raised, Some(failure.unwrap_or_else(|| cache.to_owned()))].into_iter().flatten().filter(|part| !part.is_empty());
+    let remark = remark.collect::<Vec<_>>().join("; ");
     [
         row.attempt.task.0.to_string(),
         row.attempt.path.to_string(),

@@ -90,5 +90,5 @@ fn ended(reader: &Reader, row: RunRow) -> Result<RunReport, Problem> {
         bill.bytes_in = bill.bytes_in.saturating_add(used.bytes_in);
         bill.bytes_out = bill.bytes_out.saturating_add(used.bytes_out);
     }
-    Ok(RunReport { id: row.id, outcome: RunEnd::Finished(outcome), bill, steps, attempts, timer: None })
+    Ok(RunReport { id: row.id, outcome: RunEnd::Finished(outcome), bill, steps, attempts, timer: None, not_undone: Vec::new() })
 }

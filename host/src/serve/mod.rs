@@ -41,6 +41,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use crate::commands::session;
 use crate::config::Config;
+use crate::escalation::Courier;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::owner::Owner;
@@ -112,9 +113,11 @@ pub(crate) fn serve(output: Output, config: Config, settings: &Settings) -> Resu
         .enable_all()
         .build()
         .map_err(|error| Problem::new(Exit::Store, format!("no runtime: {error}")))?;
+    let config = Config { service: true, ..config };
     let journal = session::open_store(&config, settings.durability)?;
     let _only = lock::Lock::take(&config.store.path)?;
     let owner = Owner::take(&config.store.path)?;
+    let _courier = config.webhook()?.map(|target| Courier::start(Arc::clone(&journal), target));
     let (events, inbox) = mpsc::unbounded_channel();
     let parts = Arc::new(parts(output, config, settings, journal, &owner, events)?);
     let exit = runtime.block_on(service::run(Arc::clone(&parts), settings, inbox));

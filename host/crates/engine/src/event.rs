@@ -15,6 +15,8 @@ pub use change::{Change, Settings};
 pub use migrated::{Migrated, Version};
 pub use origin::{Origin, Reusable};
 
+use crate::recovery::Recovery;
+
 /// Milliseconds since the Unix epoch, by the clock of the run's owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub u64);
@@ -92,6 +94,8 @@ pub enum EventBody {
         attempt: Attempt,
         /// The host that runs it.
         host: Arc<str>,
+        /// What it may use where that is more than the flow asks for.
+        limits: Option<Amounts>,
     },
     /// A capability was asked for and denied; stands before the attempt's outcome.
     Denied {
@@ -158,7 +162,9 @@ pub enum EventBody {
         /// Which.
         timer: TimerId,
     },
-    /// An operator decided about a step whose outcome is not known.
+    /// A step failed and a human has to decide: what depends on it waits, all else goes on.
+    Escalated(Box<Escalation>),
+    /// An operator decided about a step whose outcome is not known, whose attempts are used up, or that was escalated.
     OperatorDecision {
         /// Which step.
         task: TaskId,
@@ -225,6 +231,8 @@ pub struct RunStarted {
     pub semantics: u32,
     /// What the operator permitted, in the text form of grants; never asked again for this run.
     pub permitted: Vec<String>,
+    /// What is done about failures that the flow does not take; none: the run fails with them.
+    pub recovery: Option<Arc<Recovery>>,
     /// The host that owns the run.
     pub host: Arc<str>,
     /// The run that this one retries, with the results that it takes from there.
@@ -255,12 +263,100 @@ pub struct Within {
 /// What an operator decided.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
-    /// Run the step again.
-    Retry,
+    /// Run the step again, with these limits where they are said.
+    Retry(Amounts),
     /// Go on as if the step had given this.
     Supply(Payload),
     /// Let the step fail.
     Fail(String),
+}
+
+/// A report for a human.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Escalation {
+    /// The last attempt of the step.
+    pub attempt: Attempt,
+    /// Why it failed.
+    pub failure: Failure,
+    /// What was tried, in order; of many attempts the last ones.
+    pub tried: Vec<Tried>,
+    /// The paths of what waits for the step; of many the nearest.
+    pub paused: Vec<Arc<str>>,
+}
+
+/// An attempt that was made before a human was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// Which.
+    pub number: u32,
+    /// Who wanted it.
+    pub by: Level,
+    /// How it failed.
+    pub kind: FailureKind,
+    /// The message of that; cut when it is long.
+    pub message: String,
+    /// What it might use, where that was more than the flow asks for.
+    pub limits: Amounts,
+}
+
+/// Who wants an attempt of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The flow.
+    Flow,
+    /// The first level of the recovery table.
+    Agent,
+    /// The second level.
+    Orchestrator,
+    /// The third level: somebody decided so.
+    Human,
+}
+
+impl Level {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Flow, Self::Agent, Self::Orchestrator, Self::Human];
+
+    /// Its name in stored events, in the configuration and for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flow => "flow",
+            Self::Agent => "agent",
+            Self::Orchestrator => "orchestrator",
+            Self::Human => "human",
+        }
+    }
+
+    /// The level with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+}
+
+/// What an attempt may use, as far as something is said about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// Wall time in nanoseconds.
+    pub timeout: Option<u64>,
+    /// Linear memory in bytes.
+    pub memory: Option<u64>,
+    /// Units of fuel.
+    pub fuel: Option<u64>,
+}
+
+impl Amounts {
+    /// Whether nothing is said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// These, and what another says where they say nothing.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self { timeout: self.timeout.or(other.timeout), memory: self.memory.or(other.memory), fuel: self.fuel.or(other.fuel) }
+    }
 }
 
 /// How a run ended.

@@ -25,7 +25,7 @@ use catalog::{Digest, Value};
 use lang::plan::{Plan, SEMANTICS_VERSION};
 
 pub use crate::core::{Awaited, Blocked, BlockedBy, Waiting};
-pub use config::{ClassLimits, EngineConfig};
+pub use config::{ClassLimits, EngineConfig, RecoveryRules};
 pub use handle::{RunEnd, RunHandle, RunReport, Update};
 
 use crate::core::{Lineage, ReplayError, Run};
@@ -255,6 +255,7 @@ impl Engine {
             labels: new.labels.clone(),
             semantics: SEMANTICS_VERSION,
             permitted: new.permitted.clone(),
+            recovery: self.parts.config.recovery(),
             host: Arc::clone(&self.parts.config.host),
             origin: new.origin.clone(),
             within: None,

@@ -223,6 +223,7 @@ impl<'c> Trial<'c> {
             labels: Vec::new(),
             semantics: SEMANTICS_VERSION,
             permitted,
+            recovery: None,
             host: "test".into(),
             origin: None,
             within: None,

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use catalog::{Digest, FailureKind, Value};
 use engine::event::{
-    Attempt, Bill, CacheNote, Decision, Denial, Event, EventBody, Failure, Payload, RunId, RunOutcome, RunStarted, TaskId,
-    TimerId, Timestamp,
+    Amounts, Attempt, Bill, CacheNote, Decision, Denial, Escalation, Event, EventBody, Failure, Level, Payload, RunId,
+    RunOutcome, RunStarted, TaskId, TimerId, Timestamp, Tried,
 };
 use engine::ports::{Cached, Journal, JournalError};
+use engine::recovery::{Bounds, Factors, Measure, Recovery, Row};
 use futures::future::join_all;
 
 /// Opens the store with this name.
@@ -63,7 +64,7 @@ pub fn one_of_each() -> Vec<Event> {
     let value = Payload::Value(Value::record([("text", Value::string("é\u{1f600}")), ("none", Value::none())]));
     let bodies = [
         started("all kinds"),
-        EventBody::AttemptStarted { attempt: attempt(0, 1), host: "host-1".into() },
+        EventBody::AttemptStarted { attempt: attempt(0, 1), host: "host-1".into(), limits: None },
         EventBody::Denied {
             attempt: attempt(0, 1),
             denial: Denial { capability: "files".to_owned(), subject: "/etc/pass wd".to_owned() },
@@ -80,7 +81,7 @@ pub fn one_of_each() -> Vec<Event> {
         EventBody::AttemptCancelled { attempt: attempt(2, 1) },
         EventBody::OutcomeUnknown { attempt: attempt(3, 1) },
         EventBody::Paused { reason: "the outcome of a step is unknown".to_owned() },
-        EventBody::OperatorDecision { task: TaskId(3), decision: Decision::Retry },
+        EventBody::OperatorDecision { task: TaskId(3), decision: Decision::Retry(Amounts::default()) },
         EventBody::OperatorDecision { task: TaskId(3), decision: Decision::Supply(value) },
         EventBody::OperatorDecision { task: TaskId(3), decision: Decision::Fail("no".to_owned()) },
         EventBody::OwnerChanged { host: "host-2".into() },
@@ -104,6 +105,49 @@ pub fn one_of_each() -> Vec<Event> {
     numbered(1, bodies)
 }
 
+/// What is written of a run with a recovery table, with every field in use, as events 1 to n of a run.
+#[must_use]
+pub fn escalated() -> Vec<Event> {
+    let raised = Amounts { timeout: Some(90_000_000_000), memory: Some(512 << 20), fuel: Some(7) };
+    let attempt = |number| Attempt { task: TaskId(0), number, path: "main/step".into() };
+    let failure = Failure { kind: FailureKind::Logic, message: "no \"sense\"".to_owned(), details: None, retry_after: None };
+    let tried = |number, by, limits| Tried { number, by, kind: FailureKind::Logic, message: "no".to_owned(), limits };
+    let start = match started("escalates") {
+        EventBody::RunStarted(started) => {
+            EventBody::RunStarted(Box::new(RunStarted { recovery: Some(Arc::new(table(raised))), ..*started }))
+        }
+        other => other,
+    };
+    let escalation = Escalation {
+        attempt: attempt(2),
+        failure: failure.clone(),
+        tried: vec![tried(1, Level::Flow, Amounts::default()), tried(2, Level::Agent, raised)],
+        paused: vec!["main/next".into(), "main/last".into()],
+    };
+    let bodies = [
+        start,
+        EventBody::AttemptStarted { attempt: attempt(1), host: "host-1".into(), limits: None },
+        EventBody::AttemptFailed { attempt: attempt(1), failure: failure.clone(), bill: Bill::default() },
+        EventBody::AttemptStarted { attempt: attempt(2), host: "host-1".into(), limits: Some(raised) },
+        EventBody::AttemptFailed { attempt: attempt(2), failure, bill: Bill::default() },
+        EventBody::Escalated(Box::new(escalation)),
+        EventBody::OperatorDecision { task: TaskId(0), decision: Decision::Retry(raised) },
+    ];
+    numbered(1, bodies)
+}
+
+fn table(amounts: Amounts) -> Recovery {
+    let raise = Factors { timeout: 1500, memory: 2000, fuel: 3000 };
+    let measure = Measure { retry: 2, backoff: 1000, max_backoff: Some(60_000), raise };
+    let full = Row { agent: measure, orchestrator: Measure { retry: 1, ..Measure::default() }, human: true, most: Some(2000) };
+    Recovery {
+        escalates: true,
+        patience: Some(3_600_000),
+        rows: [(FailureKind::Logic, full), (FailureKind::Network, Row { human: true, ..Row::default() })].into(),
+        bounds: Bounds { defaults: amounts, ceilings: Amounts::default(), classes: [("small".into(), amounts)].into() },
+    }
+}
+
 fn started(flow: &str) -> EventBody {
     EventBody::RunStarted(Box::new(RunStarted {
         flow: flow.to_owned(),
@@ -116,6 +160,7 @@ fn started(flow: &str) -> EventBody {
         labels: vec![("team".to_owned(), "docs".to_owned()), ("a".to_owned(), "first \"a\"".to_owned())],
         semantics: 1,
         permitted: vec!["read /home/me/docs".to_owned()],
+        recovery: None,
         host: "host-1".into(),
         origin: None,
         within: None,

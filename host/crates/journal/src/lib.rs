@@ -16,6 +16,7 @@ mod bundle;
 pub mod chain;
 pub mod conformance;
 mod deploy;
+mod escalations;
 mod load;
 mod mail;
 mod marks;
@@ -35,6 +36,7 @@ mod writer;
 pub use backup::{Stop, backup, restore};
 pub use bundle::{Copied, export, import};
 pub use deploy::{DeployWrite, Deployment, Fired, Mark, Topic};
+pub use escalations::{Delivery, EscalationRow};
 pub use load::Prefix;
 pub use options::{Durability, Options};
 pub use read::{

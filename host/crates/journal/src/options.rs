@@ -29,6 +29,8 @@ pub struct Options {
     pub queue_bytes: usize,
     /// How long to wait for another process that has the store locked.
     pub lock_timeout: Duration,
+    /// Whether reports of escalations are put into the outbox: somebody sends them.
+    pub outbox: bool,
     /// The most pages of 4 KiB that the store may have; for tests of a full store.
     pub max_page_count: Option<u32>,
 }
@@ -43,6 +45,7 @@ impl Default for Options {
             queue_events: 65_536,
             queue_bytes: 64 << 20,
             lock_timeout: Duration::from_secs(5),
+            outbox: false,
             max_page_count: None,
         }
     }

@@ -1,6 +1,6 @@
 //! The stored form of orders: a verb and a JSON object.
 
-use engine::event::{Decision, Payload, TaskId};
+use engine::event::{Amounts, Decision, Payload, TaskId};
 use engine::ports::Order;
 use serde_json::{Value, json};
 
@@ -12,7 +12,10 @@ pub(crate) fn encode(order: &Order) -> (&'static str, String) {
         Order::Cancel { reason, gently } => ("cancel", json!({ "reason": reason, "gently": gently })),
         Order::Advance { steps } => ("advance", json!({ "steps": steps })),
         Order::Decide { task, decision } => match decision {
-            Decision::Retry => ("retry", json!({ "task": task.0 })),
+            Decision::Retry(limits) => {
+                let Amounts { timeout, memory, fuel } = limits;
+                ("retry", json!({ "task": task.0, "timeout": timeout, "memory": memory, "fuel": fuel }))
+            }
             Decision::Supply(payload) => ("supply", json!({ "task": task.0, "output": text(payload) })),
             Decision::Fail(message) => ("fail", json!({ "task": task.0, "message": message })),
         },
@@ -42,7 +45,10 @@ pub(crate) fn decode(verb: &str, fields: &str) -> Option<Order> {
         "resume" => Some(Order::Resume),
         "cancel" => Some(Order::Cancel { reason: text("reason")?, gently: fields.get("gently")?.as_bool()? }),
         "advance" => Some(Order::Advance { steps: u32::try_from(fields.get("steps")?.as_u64()?).ok()? }),
-        "retry" => decide(Decision::Retry),
+        "retry" => {
+            let amount = |name: &str| fields.get(name).and_then(Value::as_u64);
+            decide(Decision::Retry(Amounts { timeout: amount("timeout"), memory: amount("memory"), fuel: amount("fuel") }))
+        }
         "supply" => decide(Decision::Supply(Payload::Text(text("output")?.into()))),
         "fail" => decide(Decision::Fail(text("message")?)),
         _ => None,
@@ -52,7 +58,7 @@ pub(crate) fn decode(verb: &str, fields: &str) -> Option<Order> {
 #[cfg(test)]
 mod tests {
     use super::{decode, encode};
-    use engine::event::{Decision, Payload, TaskId};
+    use engine::event::{Amounts, Decision, Payload, TaskId};
     use engine::ports::Order;
 
     #[test]
@@ -64,7 +70,8 @@ mod tests {
             Order::Cancel { reason: String::new(), gently: true },
             Order::Cancel { reason: "now".into(), gently: false },
             Order::Advance { steps: u32::MAX },
-            decide(Decision::Retry),
+            decide(Decision::Retry(Amounts::default())),
+            decide(Decision::Retry(Amounts { timeout: None, memory: Some(u64::MAX), fuel: Some(0) })),
             decide(Decision::Supply(Payload::Text("18446744073709551615".into()))),
             decide(Decision::Fail("no".into())),
         ] {

@@ -17,6 +17,7 @@ use engine::ports::{JournalError, MailWrite};
 use tokio::sync::oneshot;
 
 use crate::deploy::DeployWrite;
+use crate::escalations::OutboxWrite;
 use crate::options::{Durability, Options};
 use crate::wire::{Encoded, encode};
 
@@ -61,6 +62,8 @@ pub(crate) enum Work {
     Mail(MailWrite),
     /// Deployments.
     Deploy(DeployWrite),
+    /// The outbox.
+    Outbox(OutboxWrite),
     /// A result for later runs.
     Cache { key: Digest, text: String, at: u64 },
 }
@@ -173,6 +176,11 @@ impl Queue {
         let (sender, receiver) = oneshot::channel();
         self.push(Job { work: Work::Deploy(write), reply: Reply::Future(sender), idle: false, events: 1, bytes: 0 });
         receiver
+    }
+
+    /// Queues a change of the outbox.
+    pub(crate) fn outbox(&self, write: OutboxWrite, reply: SyncSender<Answer>) {
+        self.push(Job { work: Work::Outbox(write), reply: Reply::Thread(reply), idle: false, events: 1, bytes: 0 });
     }
 
     /// Queues a result for later runs. Nobody waits for it.
@@ -311,7 +319,7 @@ mod tests {
         let seq = |work: Work| match work {
             Work::Append { events, .. } => (events[0].seq, false),
             Work::Waiting { events, .. } => (events[0].seq, true),
-            Work::Blob { .. } | Work::Mail(_) | Work::Deploy(_) | Work::Cache { .. } => (0, false),
+            Work::Blob { .. } | Work::Mail(_) | Work::Deploy(_) | Work::Outbox(_) | Work::Cache { .. } => (0, false),
         };
         group.into_iter().map(|job| seq(job.work)).collect()
     }

@@ -73,7 +73,8 @@ CREATE TABLE blobs (
 /// Version 4: runs are found by flow and time; `node_stats` sums up attempts, as far as `about` says that it has counted
 /// them; `purge` has the numbers of runs that are being deleted. Deployments with their versions, the topics that start them, how
 /// far their triggers have come, and the messages that are to start runs. `waiting` also has what only the owner of a run
-/// knows, and when it was noted. Inboxes have control letters.
+/// knows, and when it was noted. Inboxes have control letters. `escalations` has the steps that a
+/// human has to decide about, `outbox` the reports that are to be sent.
 const MIGRATIONS: [&str; 3] = [
     "
 CREATE TABLE inbox (
@@ -171,6 +172,19 @@ CREATE TABLE fired (
 CREATE INDEX fired_by_item ON fired (name, item, no);
 ALTER TABLE waiting ADD COLUMN live TEXT;
 ALTER TABLE waiting ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE escalations (
+    run INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    event INTEGER NOT NULL,
+    PRIMARY KEY (run, task)
+) WITHOUT ROWID;
+CREATE TABLE outbox (
+    event INTEGER PRIMARY KEY,
+    attempts INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    error TEXT,
+    sent INTEGER
+);
 ",
 ];
 

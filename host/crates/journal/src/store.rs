@@ -58,10 +58,10 @@ impl SqliteJournal {
         }
         let connection = open_writer(path, options)?;
         let queue = Arc::new(Queue::new(options));
-        let (served, file) = (Arc::clone(&queue), path.to_owned());
+        let (served, file, outbox) = (Arc::clone(&queue), path.to_owned(), options.outbox);
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || writer::run(connection, file, &served))
+            .spawn(move || writer::run(connection, file, &served, outbox))
             .map_err(|error| unavailable(path, format_args!("cannot be used: its thread does not start: {error}")))?;
         Ok(Self { path: path.to_owned(), readers, writer: Some(Writer { queue, thread: Some(thread) }) })
     }

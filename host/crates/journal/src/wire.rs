@@ -7,6 +7,7 @@ mod bodies;
 mod decode;
 mod encode;
 mod json;
+mod recovery;
 
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub mod kind {
     pub const MESSAGE_SENT: &str = "message-sent";
     /// [`engine::event::EventBody::TimerFired`]
     pub const TIMER_FIRED: &str = "timer-fired";
+    /// [`engine::event::EventBody::Escalated`]
+    pub const ESCALATED: &str = "escalated";
     /// [`engine::event::EventBody::OperatorDecision`]
     pub const OPERATOR_DECISION: &str = "operator-decision";
     /// [`engine::event::EventBody::Paused`]
@@ -131,6 +134,16 @@ pub enum RunChange {
     Cancelling {
         /// Why.
         reason: String,
+    },
+    /// A human is asked about a step.
+    Escalated {
+        /// The step.
+        task: u64,
+    },
+    /// Somebody decided about a step.
+    Decided {
+        /// The step.
+        task: u64,
     },
     /// It has another owner.
     Owned {

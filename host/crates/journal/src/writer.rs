@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use crate::chain::{self, Hash, Link};
 use crate::deploy;
+use crate::escalations;
 use crate::mail;
 use crate::problem::{from_sqlite, unavailable};
 use crate::queue::{Answer, Job, Queue, Work};
@@ -26,9 +27,9 @@ const REMEMBERED_RUNS: usize = 16_384;
 
 /// Writes until the queue is closed. The connection is closed at the end.
 #[expect(clippy::needless_pass_by_value, reason = "the thread owns its connection")]
-pub(crate) fn run(connection: Connection, path: PathBuf, queue: &Queue) {
+pub(crate) fn run(connection: Connection, path: PathBuf, queue: &Queue, outbox: bool) {
     let _abandon = Abandon(queue);
-    match Writer::new(&connection, path) {
+    match Writer::new(&connection, path, outbox) {
         Ok(mut writer) => writer.serve(queue),
         Err(error) => refuse_all(queue, &error),
     }
@@ -55,6 +56,8 @@ fn refuse_all(queue: &Queue, error: &JournalError) {
 struct Writer<'c> {
     connection: &'c Connection,
     path: PathBuf,
+    /// Whether reports of escalations are to be sent.
+    outbox: bool,
     statements: Statements<'c>,
     /// Of the store when `runs` was last known to hold.
     data_version: i64,
@@ -131,9 +134,9 @@ impl<'c> Statements<'c> {
 }
 
 impl<'c> Writer<'c> {
-    fn new(connection: &'c Connection, path: PathBuf) -> Result<Self, JournalError> {
+    fn new(connection: &'c Connection, path: PathBuf, outbox: bool) -> Result<Self, JournalError> {
         match Statements::new(connection) {
-            Ok(statements) => Ok(Self { connection, path, statements, data_version: -1, runs: BTreeMap::new() }),
+            Ok(statements) => Ok(Self { connection, path, outbox, statements, data_version: -1, runs: BTreeMap::new() }),
             Err(error) => Err(from_sqlite(&path, &error)),
         }
     }
@@ -202,6 +205,10 @@ impl<'c> Writer<'c> {
                 }
                 Work::Deploy(write) => {
                     deploy::write(self.connection, write, now())?;
+                    Ok(())
+                }
+                Work::Outbox(write) => {
+                    escalations::write(self.connection, write)?;
                     Ok(())
                 }
                 Work::Cache { key, text, at } => self.cache(*key, text, *at)?,
@@ -277,6 +284,9 @@ impl<'c> Writer<'c> {
             state.event = self.connection.last_insert_rowid();
             state.hash = hash;
             state.last = *seq;
+            if let Some(change) = &event.change {
+                escalations::follow(self.connection, state.no, state.event, integer(*at), change, self.outbox)?;
+            }
         }
         self.statements.head.execute((state.no, state.event, integer(state.last)))?;
         Ok(())
@@ -294,6 +304,7 @@ impl<'c> Writer<'c> {
                 }
                 return Ok(());
             }
+            RunChange::Escalated { .. } | RunChange::Decided { .. } => return Ok(()),
             RunChange::Paused { reason } => s.status.execute(params![state.no, "paused", reason]),
             RunChange::Resumed => s.status.execute(params![state.no, "running", None::<&str>]),
             RunChange::Cancelling { reason } => s.status.execute(params![state.no, "cancelling", reason]),

@@ -7,6 +7,9 @@ mod conformance;
 #[path = "all/copies.rs"]
 mod copies;
 #[cfg(test)]
+#[path = "all/escalations.rs"]
+mod escalations;
+#[cfg(test)]
 #[path = "all/golden.rs"]
 mod golden;
 #[cfg(test)]

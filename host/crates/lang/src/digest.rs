@@ -328,7 +328,7 @@ impl Writer {
         if rules.is_empty() {
             return;
         }
-        let Rules { priority, key, rate, breaker, cache, pauses, artifact } = rules;
+        let Rules { priority, key, rate, breaker, cache, pauses, artifact, fails: _ } = rules;
         self.tag(LATER);
         self.flag(priority.is_some());
         self.flag(key.is_some());

@@ -172,7 +172,7 @@ impl<'p> Layers<'p> {
             rate: self.decided(through, |policy| policy.rate).map(|(rate, _)| rate),
             breaker: self.decided(through, |policy| policy.breaker).map(|(breaker, _)| breaker),
             cache: self.decided(through, |policy| policy.cache.as_ref()).filter(|cache| cache.on),
-            pauses: self.decided(through, |policy| policy.pauses).is_some_and(|(pauses, _)| pauses),
+            exhausted: self.decided(through, |policy| policy.pauses).map(|(pauses, _)| pauses),
             artifact: self.decided(through, |policy| policy.artifact.as_ref()),
             grants: match cap {
                 Some(cap) => meet(granted, cap, same),
@@ -232,7 +232,8 @@ pub(crate) struct StepPolicy<'p> {
     pub(crate) rate: Option<Rate>,
     pub(crate) breaker: Option<Breaker>,
     pub(crate) cache: Option<&'p Cache>,
-    pub(crate) pauses: bool,
+    /// Whether it pauses when its attempts are used up, or fails whatever the host says.
+    pub(crate) exhausted: Option<bool>,
     pub(crate) artifact: Option<&'p Expr>,
 }
 

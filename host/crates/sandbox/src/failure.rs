@@ -135,13 +135,14 @@ pub(crate) fn from_trap(error: &wasmtime::Error, meter: &Meter) -> Failure {
     }
     let trap = error.downcast_ref::<Trap>().copied();
     if trap == Some(Trap::OutOfFuel) {
-        return failure(FailureKind::Resource, "the component used up its fuel: `fuel` in `with` sets how much it may use");
+        let failed = failure(FailureKind::Resource, "the component used up its fuel: `fuel` in `with` sets how much it may use");
+        return limited("fuel", failed);
     }
     if trap == Some(Trap::StackOverflow) {
         return failure(FailureKind::Resource, "the component recursed too deep");
     }
     if let Some(refused) = meter.refused {
-        return failure(FailureKind::Resource, explain(refused));
+        return refusal(refused, failure(FailureKind::Resource, explain(refused)));
     }
     if error.is::<PoolConcurrencyLimitError>() {
         return failure(FailureKind::Resource, "the host has no room for another guest");
@@ -158,6 +159,23 @@ pub(crate) fn from_trap(error: &wasmtime::Error, meter: &Meter) -> Failure {
         ),
         None => failure(FailureKind::Internal, format!("the component failed: {cause}")),
     }
+}
+
+/// A failure of a guest that wanted more than it may have.
+fn refusal(refused: Refused, failed: Failure) -> Failure {
+    match refused {
+        Refused::Memory { .. } => limited("memory", failed),
+        Refused::Tables { .. } => failed,
+    }
+}
+
+/// Says in the details which limit was used up, where a larger one may help. What the guest said about it stands beside.
+fn limited(limit: &str, failed: Failure) -> Failure {
+    let mut details = serde_json::json!({ "limit": limit });
+    if let (Some(said), Some(fields)) = (&failed.details, details.as_object_mut()) {
+        fields.insert("said".into(), (**said).clone());
+    }
+    Failure { details: Some(Arc::new(details)), ..failed }
 }
 
 /// A limit that was reached, for people.
@@ -177,7 +195,7 @@ pub(crate) fn with_causes(failed: Failure, trapped: bool, meter: &Meter, denied:
     }
     if let Some(refused) = meter.refused {
         let message = format!("{}; it said: {}", explain(refused), failed.message);
-        return Failure { details: failed.details, ..failure(FailureKind::Resource, message) };
+        return refusal(refused, Failure { details: failed.details, ..failure(FailureKind::Resource, message) });
     }
     // A panicking Rust guest looks for RUST_BACKTRACE, whatever made it panic.
     let Some(first) = denied.iter().find(|denied| !(trapped && denied.asked == Asked::Env)) else { return failed };

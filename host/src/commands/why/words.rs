@@ -103,6 +103,11 @@ fn decision(blocked: &Blocked) -> String {
         BlockedBy::Exhausted { kind, message } => {
             format!("needs a decision: its attempts are used up, the last one failed: {kind}: {message}")
         }
+        BlockedBy::Escalated { kind, message } => {
+            format!(
+                "needs a decision: it is escalated, the last attempt failed: {kind}: {message}; `host escalations` has the report"
+            )
+        }
     }
 }
 

@@ -143,7 +143,7 @@ pub struct StartAttempt {
     pub args: Vec<Value>,
     /// What flow and operator agree on.
     pub grants: Vec<GrantedCapability>,
-    /// What the plan asks of its limits.
+    /// What is asked of its limits: by the plan itself or through a class that it declares, or what they were raised to.
     pub wishes: Wishes,
     /// Those with a higher one get a place first.
     pub priority: i32,
@@ -273,7 +273,9 @@ impl Idle {
     /// Whether the run goes on without its operator: a timer is due some time, or a message may come.
     #[must_use]
     pub fn moves(&self) -> bool {
-        (self.paused.is_none() || self.advancing) && self.blocked.is_empty() && (self.timers || self.messages)
+        // Beside an escalated step the others go on; nothing does beside an unknown outcome.
+        let holds = |blocked: &Blocked| !matches!(blocked.by, BlockedBy::Escalated { .. });
+        (self.paused.is_none() || self.advancing) && !self.blocked.iter().any(holds) && (self.timers || self.messages)
     }
 }
 
@@ -356,6 +358,13 @@ pub enum BlockedBy {
         /// Of the last failure.
         message: String,
     },
+    /// It failed, and the recovery table asks a human; what does not depend on it goes on.
+    Escalated {
+        /// Of the last failure.
+        kind: FailureKind,
+        /// Of the last failure.
+        message: String,
+    },
 }
 
 impl fmt::Display for BlockedBy {
@@ -365,6 +374,7 @@ impl fmt::Display for BlockedBy {
             Self::Unknown => f.write_str("whether it had its effect is not known"),
             Self::Repeats => f.write_str("the run that is retried did it already, with other arguments"),
             Self::Exhausted { kind, message } => write!(f, "its attempts are used up, the last one failed ({kind}): {message}"),
+            Self::Escalated { kind, message } => write!(f, "it was escalated, the last attempt failed ({kind}): {message}"),
         }
     }
 }

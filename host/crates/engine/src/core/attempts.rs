@@ -13,6 +13,7 @@ use super::action::{Action, CacheUse, Progress, StartAttempt};
 use super::bugs::Bug;
 use super::driver::Run;
 use super::line::Line;
+use super::state::Task;
 use crate::event::{Attempt, Bill, Denial, EventBody, TaskId, Timestamp};
 use crate::permit;
 use crate::ports::GrantedCapability;
@@ -139,10 +140,11 @@ impl Run {
         true
     }
 
-    /// A pure step runs at once; any other when its `attempt-started` is durable.
+    /// A pure step runs at once; any other when its `attempt-started` is durable, and so does one with raised limits, which
+    /// are written down there.
     pub(super) fn start(&mut self, task: TaskId, number: u32, out: &mut Vec<Action>) {
         let Some(of) = self.state.tasks().get(&task) else { return };
-        if of.pure_step {
+        if of.pure_step && of.raised().is_empty() {
             self.flights.insert(task, Flight { number, phase: Phase::Running, counted: false });
             self.invoke(task, out);
             if self.has_bug(Bug::DoubleStart) {
@@ -186,8 +188,9 @@ impl Run {
         for denial in self.agreed(task).1 {
             self.record(now, EventBody::Denied { attempt: attempt.clone(), denial });
         }
-        let host = self.host();
-        self.record(now, EventBody::AttemptStarted { attempt, host });
+        let (host, raised) = (self.host(), self.state.tasks().get(&task).map(Task::raised).unwrap_or_default());
+        let limits = (!raised.is_empty()).then_some(raised);
+        self.record(now, EventBody::AttemptStarted { attempt, host, limits });
         if self.has_bug(Bug::EffectBeforeDurable) {
             self.invoke_started(task, out);
         }

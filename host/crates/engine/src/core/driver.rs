@@ -11,8 +11,8 @@ use super::attempts::{Capacity, Effects, Flight};
 use super::bugs::{Bug, Bugs};
 use super::control::Asked;
 use super::rank::Ranks;
-use super::state::{Command, State};
-use crate::event::{Attempt, Event, EventBody, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp};
+use super::state::{Command, State, Status};
+use crate::event::{Attempt, Decision, Event, EventBody, Failure, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp};
 use crate::ports::{Callable, Callee, Order, Outcome};
 
 /// A run. Its owner gives it inputs, carries out its actions, and calls [`Run::flush`] when it has no more inputs at hand.
@@ -181,7 +181,7 @@ impl Run {
     /// Steps that an operator has to decide about.
     #[must_use]
     pub fn blocked(&self) -> Vec<Blocked> {
-        let undecided = self.state.unknown().filter(|(id, _)| !self.decided.contains(id));
+        let undecided = self.state.undecided().filter(|(id, _)| !self.decided.contains(id));
         undecided.map(|(task, _)| self.state.blocked_of(task)).collect()
     }
 
@@ -189,12 +189,12 @@ impl Run {
     ///
     /// # Errors
     /// Says what is wrong with the decision.
-    pub fn check_decision(&self, task: TaskId, decision: &crate::event::Decision) -> Result<(), String> {
+    pub fn check_decision(&self, task: TaskId, decision: &Decision) -> Result<(), String> {
         if !self.blocked().iter().any(|blocked| blocked.task == task) {
             return Err(format!("step {} does not wait for a decision", task.0));
         }
         match decision {
-            crate::event::Decision::Supply(payload) => self.state.check_supply(task, payload),
+            Decision::Supply(payload) => self.state.check_supply(task, payload),
             _ => Ok(()),
         }
     }
@@ -236,6 +236,27 @@ impl Run {
             self.flush(out);
             self.committed(self.last, now, out);
         }
+    }
+
+    /// Writes down that a human is asked about a step.
+    pub(super) fn report(&mut self, task: TaskId, now: Timestamp) {
+        if let Some(escalation) = self.state.escalation(task) {
+            self.record(now, EventBody::Escalated(Box::new(escalation)));
+        }
+    }
+
+    /// Decides as nobody else did in time, unless somebody just does.
+    pub(super) fn give_up(&mut self, task: TaskId, now: Timestamp) {
+        if self.decided.insert(task) {
+            let decision = Decision::Fail(self.state.out_of_patience());
+            self.record(now, EventBody::OperatorDecision { task, decision });
+        }
+    }
+
+    /// Compensations that failed and were not done in another way, with the paths of the steps that failed in them.
+    #[must_use]
+    pub fn not_undone(&self) -> &[(Arc<str>, Failure)] {
+        self.state.not_undone()
     }
 
     /// Gives what was recorded since the last time as one append, and says when nothing goes on.
@@ -340,7 +361,7 @@ impl Run {
         self.state.apply(event).map_err(|misfit| format!("event {}: {}", event.seq, misfit.0))?;
         self.applied = event.seq;
         if let Some((progress, task)) = failed {
-            let will_retry = self.state.tasks().get(&task).is_some_and(|task| !task.is_exhausted());
+            let will_retry = self.state.tasks().get(&task).is_some_and(|task| task.status != Status::Unknown);
             out.push(Action::Progress(match progress {
                 Progress::Failed { task, path, failure, .. } => Progress::Failed { task, path, failure, will_retry },
                 other => other,
@@ -425,7 +446,7 @@ impl Run {
             Command::Stop(task, number) => self.stop(task, number, now, out),
             Command::Withdraw(task, number) => self.withhold(task, number, now),
             Command::Refused(task, path, failure) => {
-                let will_retry = self.state.tasks().get(&task).is_some_and(|task| !task.is_exhausted());
+                let will_retry = self.state.tasks().get(&task).is_some_and(|task| task.status != Status::Unknown);
                 out.push(Action::Progress(Progress::Failed { task, path, failure, will_retry }));
             }
             Command::SetTimer(timer, at) => out.push(Action::SetTimer { timer, at }),
@@ -437,6 +458,8 @@ impl Run {
             Command::Listen(topic) => out.push(Action::Listen { topic }),
             Command::Unlisten(topic) => out.push(Action::Unlisten { topic }),
             Command::Note(text) => out.push(Action::Progress(Progress::Note(text))),
+            Command::Escalate(task) => self.report(task, now),
+            Command::GiveUp(task) => self.give_up(task, now),
             Command::End(outcome) => self.record(now, EventBody::RunEnded { outcome }),
         }
     }

@@ -144,6 +144,12 @@ impl Twins {
             | EventBody::AttemptCancelled { attempt }
             | EventBody::OutcomeUnknown { attempt }
             | EventBody::MessageSent { attempt } => self.attempt(attempt)?,
+            EventBody::Escalated(escalation) => {
+                let attempt = &mut escalation.attempt;
+                // The step may not have been wanted any more when its report was written.
+                let open = self.old.open(attempt.task).is_some();
+                attempt.task = if open { self.step(attempt.task, &attempt.path)? } else { TaskId::NONE };
+            }
             EventBody::TimerFired { timer } => *timer = self.timer(*timer)?,
             EventBody::OperatorDecision { task, .. } => {
                 let path = self.old.tasks().get(task).map(|task| &task.path);
@@ -254,6 +260,7 @@ const fn path_of(body: &EventBody) -> Option<&Arc<str>> {
         | EventBody::AttemptCancelled { attempt }
         | EventBody::OutcomeUnknown { attempt }
         | EventBody::MessageSent { attempt } => Some(&attempt.path),
+        EventBody::Escalated(escalation) => Some(&escalation.attempt.path),
         _ => None,
     }
 }

@@ -94,6 +94,9 @@ impl Run {
             self.record(now, EventBody::OutcomeUnknown { attempt: Attempt { task, number, path } });
         }
         self.continue_plans(now, out);
+        let (untold, given_up) = self.state.untold();
+        untold.into_iter().for_each(|task| self.report(task, now));
+        given_up.into_iter().for_each(|task| self.give_up(task, now));
         if self.has_bug(Bug::SignalLost) {
             self.state.lose_mail();
         }

@@ -1,6 +1,6 @@
 //! Actions and commands as stable text, one line each: what golden journals are compared with.
 
-use crate::event::{Change, Event, EventBody, Payload, RunOutcome};
+use crate::event::{Amounts, Change, Decision, Escalation, Event, EventBody, Payload, RunOutcome};
 
 use super::action::Action;
 use super::driver::{Run, json};
@@ -44,7 +44,10 @@ pub fn render_action(action: &Action) -> String {
 pub fn render_event(event: &Event) -> String {
     let body = match &event.body {
         EventBody::RunStarted(started) => format!("run-started {}", started.flow),
-        EventBody::AttemptStarted { attempt, .. } => format!("attempt-started {}#{}", attempt.path, attempt.number),
+        EventBody::AttemptStarted { attempt, limits, .. } => {
+            let limits = limits.map_or_else(String::new, |limits| format!(" with {}", render_amounts(&limits)));
+            format!("attempt-started {}#{}{limits}", attempt.path, attempt.number)
+        }
         EventBody::Denied { attempt, denial } => {
             format!("denied {}#{} {} {}", attempt.path, attempt.number, denial.capability, denial.subject)
         }
@@ -63,12 +66,14 @@ pub fn render_event(event: &Event) -> String {
         }
         EventBody::MessageSent { attempt } => format!("message-sent {}#{}", attempt.path, attempt.number),
         EventBody::TimerFired { timer } => format!("timer-fired {}", timer.0),
+        EventBody::Escalated(escalation) => render_escalation(escalation),
         EventBody::OperatorDecision { task, decision } => match decision {
-            crate::event::Decision::Retry => format!("operator-decision step {} retry", task.0),
-            crate::event::Decision::Supply(payload) => {
+            Decision::Retry(limits) if limits.is_empty() => format!("operator-decision step {} retry", task.0),
+            Decision::Retry(limits) => format!("operator-decision step {} retry with {}", task.0, render_amounts(limits)),
+            Decision::Supply(payload) => {
                 format!("operator-decision step {} supply {}", task.0, render_payload(payload))
             }
-            crate::event::Decision::Fail(message) => format!("operator-decision step {} fail {message}", task.0),
+            Decision::Fail(message) => format!("operator-decision step {} fail {message}", task.0),
         },
         EventBody::Paused { reason } => format!("paused ({reason})"),
         EventBody::Resumed => "resumed".to_owned(),
@@ -87,6 +92,29 @@ pub fn render_event(event: &Event) -> String {
         EventBody::RunEnded { outcome } => format!("run-ended {}", render_outcome(outcome)),
     };
     format!("{} {body}", event.seq)
+}
+
+fn render_escalation(escalation: &Escalation) -> String {
+    let Escalation { attempt, failure, tried, paused } = escalation;
+    let tried: Vec<String> = tried
+        .iter()
+        .map(|tried| {
+            let limits = if tried.limits.is_empty() { String::new() } else { format!(" with {}", render_amounts(&tried.limits)) };
+            format!("{} for the {}{limits}", tried.kind, tried.by.name())
+        })
+        .collect();
+    let (path, number, tried, paused) = (&attempt.path, attempt.number, tried.join(", "), paused.join(", "));
+    format!("escalated {path}#{number} {}: {}; tried: {tried}; paused: {paused}", failure.kind, failure.message)
+}
+
+/// Limits with their units, those that are said.
+fn render_amounts(amounts: &Amounts) -> String {
+    let parts = [
+        amounts.timeout.map(|timeout| format!("timeout {}", catalog::duration::display(timeout))),
+        amounts.memory.map(|memory| format!("memory {memory}")),
+        amounts.fuel.map(|fuel| format!("fuel {fuel}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn render_payload(payload: &Payload) -> String {
@@ -130,6 +158,8 @@ impl Run {
             Command::Listen(topic) => format!("listen {topic}"),
             Command::Unlisten(topic) => format!("unlisten {topic}"),
             Command::Note(text) => format!("note {text}"),
+            Command::Escalate(id) => format!("escalate {}", self.state.tasks().get(id).map_or("?", |task| &task.path)),
+            Command::GiveUp(id) => format!("give up {}", self.state.tasks().get(id).map_or("?", |task| &task.path)),
             Command::End(outcome) => format!("end {}", render_outcome(outcome)),
         }
     }

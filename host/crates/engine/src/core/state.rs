@@ -6,7 +6,8 @@
 //! 2. What follows from it is done from a queue of work, so that no chain of nodes is deep on the stack:
 //!    `region` opens and closes regions, `node` begins nodes, `form` goes on with structured ones,
 //!    `race` lets arms compete, `task` runs steps, `wait` waits and sends, `mail` takes what comes,
-//!    `stop` ends what is no longer wanted, `undo` takes back what was done, `timer` keeps deadlines. What a step may
+//!    `stop` ends what is no longer wanted, `undo` takes back what was done, `recovery` does what it can about a
+//!    failure that nothing takes, `timer` keeps deadlines. What a step may
 //!    have to wait for is in `keys`, `breaker`, `rate` and `scope`, in this order; `budget` ends what has used too much,
 //!    `planned` says what the run of a plan may use. What need not be computed is in `given`, what an operator wants in
 //!    `control` and `change`, what somebody asks about in `standing`.
@@ -26,6 +27,7 @@ mod node;
 mod planned;
 mod race;
 mod rate;
+mod recovery;
 mod region;
 mod scope;
 mod standing;
@@ -53,6 +55,7 @@ use crate::event::{
     Within,
 };
 use crate::permit::Permit;
+use crate::recovery::Recovery;
 use breaker::{Fuse, FuseId, Verdict};
 use given::Given;
 pub(crate) use given::History;
@@ -90,6 +93,10 @@ pub(crate) enum Command {
     Unlisten(Arc<str>),
     /// Something to tell.
     Note(String),
+    /// Write down that a human is asked about a step.
+    Escalate(TaskId),
+    /// Write down that nobody is any more.
+    GiveUp(TaskId),
     /// The run has ended.
     End(RunOutcome),
 }
@@ -101,6 +108,16 @@ struct Program(Arc<Plan>);
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("plan")
+    }
+}
+
+/// The recovery table, left out of what is compared: it never changes.
+#[derive(Clone, Default)]
+struct Table(Option<Arc<Recovery>>);
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "table" } else { "-" })
     }
 }
 
@@ -135,6 +152,12 @@ pub(crate) struct State {
     fuses: BTreeMap<FuseId, Fuse>,
     /// Steps whose outcome is not known and that must not simply run again.
     unknown: BTreeSet<TaskId>,
+    /// Failed steps about which a human was asked; the others go on.
+    escalated: BTreeSet<TaskId>,
+    /// Compensations that failed for good, with their paths.
+    not_undone: Vec<(Arc<str>, Failure)>,
+    /// What is done about failures that the flow does not take.
+    recovery: Table,
     paused: Option<String>,
     /// So many steps may start though the run is paused.
     credit: u64,
@@ -205,6 +228,9 @@ impl State {
             rates: BTreeMap::new(),
             fuses: BTreeMap::new(),
             unknown: BTreeSet::new(),
+            escalated: BTreeSet::new(),
+            not_undone: Vec::new(),
+            recovery: Table::default(),
             paused: None,
             credit: 0,
             cancelled: false,
@@ -269,8 +295,8 @@ impl State {
     }
 
     /// The steps that an operator has to decide about.
-    pub(crate) fn unknown(&self) -> impl Iterator<Item = (TaskId, &Task)> {
-        self.unknown.iter().filter_map(|id| Some((*id, self.tasks.get(id)?)))
+    pub(crate) fn undecided(&self) -> impl Iterator<Item = (TaskId, &Task)> {
+        self.unknown.iter().chain(&self.escalated).filter_map(|id| Some((*id, self.tasks.get(id)?)))
     }
 
     /// What the operator permitted, and the folders that the input names.
@@ -298,7 +324,7 @@ impl State {
                 self.running(attempt)?.started = true;
             }
             EventBody::Denied { attempt, .. } => {
-                self.running(attempt)?;
+                self.running(attempt)?.denied = true;
             }
             EventBody::AttemptSucceeded { attempt, output, bill, cache } => {
                 let target = self.running(attempt)?.target;
@@ -334,6 +360,7 @@ impl State {
             }
             EventBody::MessageSent { attempt } => self.sent(attempt)?,
             EventBody::TimerFired { timer } => self.timer_fired(*timer)?,
+            EventBody::Escalated(escalation) => self.escalation_told(&escalation.attempt)?,
             EventBody::OperatorDecision { task, decision } => self.decided(*task, decision)?,
             EventBody::Paused { reason } => self.paused = Some(reason.clone()),
             EventBody::Resumed => self.resume(),
@@ -379,6 +406,7 @@ impl State {
         if let Some(origin) = &started.origin {
             self.take_over(origin);
         }
+        self.recovery = Table(started.recovery.clone());
         self.begin_run(inputs);
         Ok(())
     }

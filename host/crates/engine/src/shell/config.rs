@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::Name;
+use catalog::{FailureKind, Name};
 use lang::plan::Class;
 
 use crate::core::{Capacity, Wishes};
+use crate::event::Amounts;
 use crate::ports::Limits;
+use crate::recovery::{Bounds, Recovery, Row, default_rows};
 
 /// The engine's part of a host's configuration.
 #[derive(Clone, Debug)]
@@ -23,6 +25,27 @@ pub struct EngineConfig {
     pub ceilings: Limits,
     /// Classes by name. They bound classes of the same name that flows declare.
     pub classes: BTreeMap<Name, ClassLimits>,
+    /// What is done about failures that a flow does not take; none: its run fails with them. Runs keep the one that they
+    /// were started with.
+    pub recovery: Option<RecoveryRules>,
+}
+
+/// The operator's part of the recovery table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveryRules {
+    /// By kind.
+    pub rows: BTreeMap<FailureKind, Row>,
+    /// Whether a human is asked at the third level.
+    pub escalates: bool,
+    /// How long a human has to decide; none: for ever.
+    pub patience: Option<Duration>,
+}
+
+impl Default for RecoveryRules {
+    /// The built-in rows; nobody is asked.
+    fn default() -> Self {
+        Self { rows: default_rows(), escalates: false, patience: None }
+    }
 }
 
 /// What the steps of a class get.
@@ -47,11 +70,33 @@ impl Default for EngineConfig {
             result_size: 1 << 30,
             ..Limits::default()
         };
-        Self { host: "host".into(), parallel: 64, limits: Limits::default(), ceilings, classes: BTreeMap::new() }
+        Self { host: "host".into(), parallel: 64, limits: Limits::default(), ceilings, classes: BTreeMap::new(), recovery: None }
     }
 }
 
 impl EngineConfig {
+    /// The table that a run is started with.
+    pub(super) fn recovery(&self) -> Option<Arc<Recovery>> {
+        let rules = self.recovery.as_ref()?;
+        let class =
+            |class: &ClassLimits| Amounts { timeout: class.timeout.map(nanoseconds), memory: class.memory, fuel: class.fuel };
+        let amounts = |limits: &Limits| Amounts {
+            timeout: Some(nanoseconds(limits.timeout)),
+            memory: Some(limits.memory),
+            fuel: Some(limits.fuel),
+        };
+        Some(Arc::new(Recovery {
+            escalates: rules.escalates,
+            patience: rules.patience.map(|patience| u64::try_from(patience.as_millis()).unwrap_or(u64::MAX)),
+            rows: rules.rows.iter().filter(|(_, row)| !row.is_empty()).map(|(kind, row)| (*kind, row.clone())).collect(),
+            bounds: Bounds {
+                defaults: amounts(&self.limits),
+                ceilings: amounts(&self.ceilings),
+                classes: self.classes.iter().map(|(name, limits)| (Arc::clone(name), class(limits))).collect(),
+            },
+        }))
+    }
+
     /// So many attempts of a run can run at once, altogether and of each class.
     pub(super) fn capacity(&self, declared: &[Class]) -> Capacity {
         let mut classes: BTreeMap<Name, u32> = BTreeMap::new();
@@ -81,6 +126,10 @@ impl EngineConfig {
             log_size: self.limits.log_size.min(self.ceilings.log_size),
         }
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -112,6 +112,8 @@ pub struct RunReport {
     pub attempts: u64,
     /// When the run would go on by itself if somebody drove it.
     pub timer: Option<Timestamp>,
+    /// Compensations that failed, so that what they were to take back still stands: the paths of the steps that failed in them.
+    pub not_undone: Vec<(Arc<str>, Failure)>,
 }
 
 /// Why a run's task ended.
@@ -267,7 +269,15 @@ impl RunHandle {
         report.and_then(Result::ok).unwrap_or_else(|| {
             let what = "the engine failed and stopped the run; its journal is whole up to the last event".to_owned();
             let outcome = RunEnd::StoreFailed(JournalError::Damaged { run: self.id.clone(), what });
-            RunReport { id: self.id.clone(), outcome, bill: Bill::default(), steps: 0, attempts: 0, timer: None }
+            RunReport {
+                id: self.id.clone(),
+                outcome,
+                bill: Bill::default(),
+                steps: 0,
+                attempts: 0,
+                timer: None,
+                not_undone: Vec::new(),
+            }
         })
     }
 }

@@ -166,7 +166,7 @@ impl RunTask {
         let totals = self.run.totals();
         let timer = self.timers.next().filter(|_| !self.run.is_paused());
         let (id, bill, steps, attempts) = (self.run.id().clone(), totals.bill, totals.steps, totals.attempts);
-        RunReport { id, outcome, bill, steps, attempts, timer }
+        RunReport { id, outcome, bill, steps, attempts, timer, not_undone: self.run.not_undone().to_vec() }
     }
 
     /// Whether nothing of the run is on its way.

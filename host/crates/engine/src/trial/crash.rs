@@ -282,7 +282,7 @@ impl<'c> Trial<'c> {
                 if let Some(lost) = self.crash.lost.get_mut(path) {
                     lost.may_repeat = true;
                 }
-                self.agenda.plan_decision(task, self.agenda.now(), Decision::Retry);
+                self.agenda.plan_decision(task, self.agenda.now(), Decision::Retry(crate::event::Amounts::default()));
             }
         }
     }

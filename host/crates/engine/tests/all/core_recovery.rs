@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use catalog::Type;
 use engine::core::{Capacity, Input, Run};
-use engine::event::{Decision, EventBody, Payload, TaskId};
+use engine::event::{Amounts, Decision, EventBody, Payload, TaskId};
 use lang::plan::{Backoff, Grant, NodeKind, Plan, Slot};
 use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, count, numbers, slot, step, wait};
 
@@ -61,7 +61,7 @@ fn an_operator_may_retry_or_let_it_fail() {
     let mut script = crashed();
     script.run_all();
     script.take_lines();
-    script.input(Input::Decide { task: TaskId(2), decision: Decision::Retry });
+    script.input(Input::Decide { task: TaskId(2), decision: Decision::Retry(Amounts::default()) });
     script.check(&[
         "10 operator-decision step 2 retry",
         "11 attempt-started main/send#2",

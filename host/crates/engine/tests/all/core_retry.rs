@@ -163,7 +163,7 @@ fn an_effect_with_other_arguments_waits_for_the_operator() {
     let blocked = second.run.blocked();
     let [Blocked { task, by: BlockedBy::Repeats, .. }] = blocked.as_slice() else { panic!("{blocked:?}") };
     assert!(second.running().is_empty());
-    second.input(Input::Decide { task: *task, decision: Decision::Retry });
+    second.input(Input::Decide { task: *task, decision: Decision::Retry(engine::event::Amounts::default()) });
     second.run_all();
     assert!(second.take_lines().last().unwrap().starts_with("ended succeeded"));
 
@@ -220,7 +220,7 @@ fn a_retry_survives_a_crash_anywhere_without_the_run_that_it_retries() {
         let mut script = Script::recover(Arc::clone(&whole.plan), journal[..length].to_vec());
         let blocked = script.run.blocked();
         for step in blocked {
-            script.input(Input::Decide { task: step.task, decision: Decision::Retry });
+            script.input(Input::Decide { task: step.task, decision: Decision::Retry(engine::event::Amounts::default()) });
         }
         script.run_all();
         let lines = script.take_lines();

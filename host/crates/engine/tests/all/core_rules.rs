@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use catalog::{Type, Value};
 use engine::core::{BlockedBy, Input, Run};
-use engine::event::{Decision, Payload, TaskId, TimerId};
+use engine::event::{Amounts, Decision, Payload, TaskId, TimerId};
 use lang::plan::{Backoff, Breaker, Budget, CallPlan, Expr, NodeKind, Plan, Rate, Slot};
 use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, count, number, numbers, slot, wait};
 
@@ -388,7 +388,7 @@ fn used_up_attempts_wait_for_an_operator() {
 #[test]
 fn an_operator_lets_a_used_up_step_run_again() {
     let mut script = used_up();
-    script.input(Input::Decide { task: TaskId(0), decision: Decision::Retry });
+    script.input(Input::Decide { task: TaskId(0), decision: Decision::Retry(Amounts::default()) });
     script.check(&["5 operator-decision step 0 retry", "invoke main/one#3 work()"]);
     script.fails("main/one");
     assert_eq!(script.take_lines().last().unwrap(), "idle main/one#3", "one attempt for each decision");

@@ -294,7 +294,10 @@ fn compensation_goes_on_after_a_crash_where_it_was() {
     let mut script = Script::recover(script.plan, script.journal);
     let blocked = script.run.blocked();
     assert_eq!(&*blocked[0].path, "main/b.undo/cancel", "nobody knows whether it was done");
-    script.input(Input::Decide { task: blocked[0].task, decision: engine::event::Decision::Retry });
+    script.input(Input::Decide {
+        task: blocked[0].task,
+        decision: engine::event::Decision::Retry(engine::event::Amounts::default()),
+    });
     script.gives("main/b.undo/cancel", 0);
     let mut script = Script::recover(script.plan, script.journal);
     assert_eq!(script.running(), ["main/a.undo/cancel"]);

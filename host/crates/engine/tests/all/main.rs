@@ -5,6 +5,8 @@ mod core_change;
 #[cfg(test)]
 mod core_control;
 #[cfg(test)]
+mod core_escalation;
+#[cfg(test)]
 mod core_failure;
 #[cfg(test)]
 mod core_forms;

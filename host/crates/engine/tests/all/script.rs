@@ -1,11 +1,11 @@
 //! Drives a core by hand: what it asks for is kept as text, what happens is said by the test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::{Digest, FailureKind, Value};
 use engine::core::{Action, Input, Lineage, Run, StartAttempt, render_action, render_event};
-use engine::event::{Event, Payload, RunId, RunStarted, TaskId, Timestamp};
+use engine::event::{Event, Payload, RunId, RunStarted, TaskId, TimerId, Timestamp};
 use lang::plan::{Plan, SEMANTICS_VERSION};
 use testkit::fake::{failure, outcome};
 
@@ -20,6 +20,7 @@ pub(crate) struct Script {
     pub(crate) held: Vec<Arc<[Event]>>,
     pub(crate) holds: bool,
     pub(crate) lines: Vec<String>,
+    timers: BTreeSet<(u64, TimerId)>,
     actions: Vec<Action>,
 }
 
@@ -38,6 +39,7 @@ pub(crate) fn started(plan: &Plan, input: &[u64], permitted: &[&str]) -> RunStar
         labels: Vec::new(),
         semantics: SEMANTICS_VERSION,
         permitted: permitted.iter().map(|text| (*text).to_owned()).collect(),
+        recovery: None,
         host: "here".into(),
         origin: None,
         within: None,
@@ -48,6 +50,17 @@ impl Script {
     /// Starts a run.
     pub(crate) fn start(plan: Plan, input: &[u64], permitted: &[&str]) -> Self {
         Self::start_with(plan, input, permitted, |_| {})
+    }
+
+    /// Starts a run with what is changed of its start.
+    pub(crate) fn start_as(plan: Plan, input: &[u64], permitted: &[&str], change: impl FnOnce(&mut RunStarted)) -> Self {
+        let plan = Arc::new(plan);
+        let mut started = started(&plan, input, permitted);
+        change(&mut started);
+        let run = Run::new(Arc::clone(&plan), id(), "here".into());
+        let mut script = Self::of(plan, run, Vec::new());
+        script.input(Input::Start(Box::new(started)));
+        script
     }
 
     /// Starts a run that is changed first.
@@ -82,7 +95,18 @@ impl Script {
 
     fn of(plan: Arc<Plan>, run: Run, journal: Vec<Event>) -> Self {
         let (in_flight, held) = (BTreeMap::new(), Vec::new());
-        Self { plan, run, now: 0, journal, in_flight, held, holds: false, lines: Vec::new(), actions: Vec::new() }
+        Self {
+            plan,
+            run,
+            now: 0,
+            journal,
+            in_flight,
+            held,
+            holds: false,
+            lines: Vec::new(),
+            timers: BTreeSet::new(),
+            actions: Vec::new(),
+        }
     }
 
     pub(crate) fn input(&mut self, input: Input) {
@@ -106,6 +130,10 @@ impl Script {
                     Action::Invoke(start) => {
                         self.in_flight.insert(start.path.to_string(), *start);
                     }
+                    Action::SetTimer { timer, at } => {
+                        self.timers.insert((at.0, timer));
+                    }
+                    Action::ClearTimer { timer } => self.timers.retain(|(_, set)| *set != timer),
                     _ => {}
                 }
             }
@@ -149,6 +177,27 @@ impl Script {
         let (task, number) = self.take(path);
         let outcome = outcome(Err(failure(FailureKind::Network, "no route")));
         self.input(Input::Outcome { task, number, outcome: Box::new(outcome) });
+    }
+
+    /// An attempt fails with this kind; of a resource, which limit was used up.
+    pub(crate) fn fails_with(&mut self, path: &str, kind: FailureKind, limit: Option<&str>) {
+        let (task, number) = self.take(path);
+        let details = limit.map(|limit| Arc::new(serde_json::json!({ "limit": limit })));
+        let outcome = outcome(Err(engine::event::Failure { details, ..failure(kind, "no route") }));
+        self.input(Input::Outcome { task, number, outcome: Box::new(outcome) });
+    }
+
+    /// The timer that is due next, as the actions have set it.
+    pub(crate) fn next_timer(&self) -> Option<(u64, TimerId)> {
+        self.timers.first().copied()
+    }
+
+    /// Its time comes.
+    pub(crate) fn fire_timer(&mut self) {
+        let (at, timer) = self.next_timer().expect("no timer is set");
+        self.now = self.now.max(at);
+        self.timers.remove(&(at, timer));
+        self.input(Input::TimerDue(timer));
     }
 
     /// An attempt has stopped.

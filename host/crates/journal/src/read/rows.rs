@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use engine::event::{Attempt, Bill, CacheNote, EventBody, Failure, RunId, Seq, Timestamp};
+use engine::event::{Amounts, Attempt, Bill, CacheNote, EventBody, Failure, RunId, Seq, Timestamp};
 use engine::ports::JournalError;
 use rusqlite::{Connection, Params, Row};
 
@@ -260,6 +260,8 @@ pub struct AttemptRow {
     pub failure: Option<Failure>,
     /// What the cache said, where it was asked and the attempt gave a result.
     pub cache: Option<CacheNote>,
+    /// What it might use, where that was more than the flow asks for.
+    pub limits: Option<Amounts>,
 }
 
 /// Collects attempts from events.
@@ -272,7 +274,8 @@ pub(super) struct Attempts {
 impl Attempts {
     pub(super) fn event(&mut self, at: Timestamp, body: EventBody) {
         match body {
-            EventBody::AttemptStarted { attempt, host } => self.update(attempt, |row| {
+            EventBody::AttemptStarted { attempt, host, limits } => self.update(attempt, |row| {
+                row.limits = limits;
                 row.started = Some(at);
                 row.host = Some(host);
             }),
@@ -314,6 +317,7 @@ impl Attempts {
                 bill: None,
                 failure: None,
                 cache: None,
+                limits: None,
             });
         }
         if let Some(row) = self.rows.get_mut(place) {

@@ -7,6 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::BODY_VERSION;
+use super::recovery::{Amounts, Recovery, StoredTried};
 
 /// What every body has.
 #[derive(serde::Deserialize)]
@@ -38,6 +39,7 @@ pub(super) struct RunStarted {
     pub(super) labels: Pairs<String>,
     pub(super) semantics: u32,
     pub(super) permitted: Vec<String>,
+    pub(super) recovery: Option<Recovery>,
     pub(super) host: String,
     pub(super) origin: Option<Origin>,
     pub(super) within: Option<Within>,
@@ -80,6 +82,7 @@ pub(super) struct AttemptStarted {
     pub(super) task: u64,
     pub(super) number: u32,
     pub(super) host: String,
+    pub(super) limits: Option<Amounts>,
 }
 
 #[derive(serde::Deserialize)]
@@ -163,6 +166,19 @@ pub(super) struct OperatorDecision {
     pub(super) decision: DecisionName,
     pub(super) output: Option<Payload>,
     pub(super) message: Option<String>,
+    pub(super) limits: Option<Amounts>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Escalated {
+    #[serde(rename = "v")]
+    _v: Current,
+    pub(super) task: u64,
+    pub(super) number: u32,
+    pub(super) failure: Failure,
+    pub(super) tried: Vec<StoredTried>,
+    pub(super) paused: Vec<String>,
 }
 
 #[derive(serde::Deserialize)]

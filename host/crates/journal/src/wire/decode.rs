@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use catalog::{Digest, FailureKind};
 use engine::event::{
-    Attempt, Bill, CacheNote, Change, Decision, Denial, EventBody, Failure, Migrated, Origin, Payload, Reusable, RunId,
-    RunOutcome, RunStarted, Settings, TaskId, TimerId, Version, Within,
+    Attempt, Bill, CacheNote, Change, Decision, Denial, Escalation, EventBody, Failure, Migrated, Origin, Payload, Reusable,
+    RunId, RunOutcome, RunStarted, Settings, TaskId, TimerId, Version, Within,
 };
 use serde::de::DeserializeOwned;
 
 use super::bodies::{self, ChangeName, DecisionName, OutcomeName, Versioned};
+use super::recovery::StoredTried;
 use super::{BODY_VERSION, WireError, kind};
 
 /// The event with this kind, path and body. Payloads are given as [`Payload::Text`]; those that are kept
@@ -40,6 +41,7 @@ pub fn decode(
             let body: bodies::TimerFired = read.parse()?;
             Ok(EventBody::TimerFired { timer: TimerId(body.timer) })
         }
+        kind::ESCALATED => read.escalated(),
         kind::OPERATOR_DECISION => read.decision(),
         kind::PAUSED => read.reason().map(|reason| EventBody::Paused { reason }),
         kind::RESUMED => read.parse::<bodies::Nothing>().map(|_| EventBody::Resumed),
@@ -85,6 +87,10 @@ impl Read<'_> {
             labels: body.labels.0,
             semantics: body.semantics,
             permitted: body.permitted,
+            recovery: match body.recovery {
+                None => None,
+                Some(table) => Some(Arc::new(table.read().map_err(|error| self.malformed(error))?)),
+            },
             host: body.host.into(),
             origin: body.origin.map(|origin| self.origin(origin).map(Box::new)).transpose()?,
             within: body.within.map(|within| Box::new(self::within(&within))),
@@ -102,7 +108,8 @@ impl Read<'_> {
 
     fn attempt_started(self) -> Result<EventBody, WireError> {
         let body: bodies::AttemptStarted = self.parse()?;
-        Ok(EventBody::AttemptStarted { attempt: self.attempt(body.task, body.number), host: body.host.into() })
+        let limits = body.limits.map(Into::into);
+        Ok(EventBody::AttemptStarted { attempt: self.attempt(body.task, body.number), host: body.host.into(), limits })
     }
 
     fn denied(self) -> Result<EventBody, WireError> {
@@ -148,12 +155,23 @@ impl Read<'_> {
         self.parse::<bodies::OnlyReason>().map(|body| body.reason)
     }
 
+    fn escalated(mut self) -> Result<EventBody, WireError> {
+        let body: bodies::Escalated = self.parse()?;
+        let tried = body.tried.into_iter().map(StoredTried::read).collect::<Result<_, _>>();
+        Ok(EventBody::Escalated(Box::new(Escalation {
+            attempt: self.attempt(body.task, body.number),
+            failure: self.failure(body.failure)?,
+            tried: tried.map_err(|error| self.malformed(error))?,
+            paused: body.paused.into_iter().map(Into::into).collect(),
+        })))
+    }
+
     fn decision(mut self) -> Result<EventBody, WireError> {
         let body: bodies::OperatorDecision = self.parse()?;
-        let decision = match (body.decision, body.output, body.message) {
-            (DecisionName::Retry, None, None) => Decision::Retry,
-            (DecisionName::Supply, Some(payload), None) => Decision::Supply(self.payload(payload)?),
-            (DecisionName::Fail, None, Some(message)) => Decision::Fail(message),
+        let decision = match (body.decision, body.output, body.message, body.limits) {
+            (DecisionName::Retry, None, None, limits) => Decision::Retry(limits.unwrap_or_default().into()),
+            (DecisionName::Supply, Some(payload), None, None) => Decision::Supply(self.payload(payload)?),
+            (DecisionName::Fail, None, Some(message), None) => Decision::Fail(message),
             _ => return Err(self.malformed("the decision and its fields do not fit")),
         };
         Ok(EventBody::OperatorDecision { task: TaskId(body.task), decision })

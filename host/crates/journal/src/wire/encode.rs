@@ -5,12 +5,13 @@ use std::sync::Arc;
 use catalog::Digest;
 use catalog::json::write_string;
 use engine::event::{
-    Attempt, Bill, Change, Decision, Denial, Event, EventBody, Failure, Origin, Payload, RunOutcome, RunStarted, Settings,
-    TaskId, Within,
+    Amounts, Attempt, Bill, Change, Decision, Denial, Escalation, Event, EventBody, Failure, Origin, Payload, RunOutcome,
+    RunStarted, Settings, TaskId, Within,
 };
 use sha2::{Digest as _, Sha256};
 
 use super::json::{Object, list, push};
+use super::recovery;
 use super::{BLOB_THRESHOLD, BODY_VERSION, Blob, Encoded, RunChange, kind};
 
 /// The stored form of an event.
@@ -39,7 +40,7 @@ impl Writer {
     fn event(&mut self, event: &EventBody) -> &'static str {
         match event {
             EventBody::RunStarted(started) => self.run_started(started),
-            EventBody::AttemptStarted { attempt, host } => self.attempt_started(attempt, host),
+            EventBody::AttemptStarted { attempt, host, limits } => self.attempt_started(attempt, host, limits.as_ref()),
             EventBody::Denied { attempt, denial } => self.denied(attempt, denial),
             EventBody::AttemptSucceeded { attempt, output, bill, cache } => {
                 self.attempt_succeeded(attempt, output, bill);
@@ -58,6 +59,7 @@ impl Writer {
                 self.body.number("timer", timer.0);
                 kind::TIMER_FIRED
             }
+            EventBody::Escalated(escalation) => self.escalated(escalation),
             EventBody::OperatorDecision { task, decision } => self.decision(*task, decision),
             EventBody::Paused { reason } => self.only_text(kind::PAUSED, "reason", reason),
             EventBody::Resumed => kind::RESUMED,
@@ -105,6 +107,9 @@ impl Writer {
         write_labels(&started.labels, self.body.member("labels"));
         self.body.number("semantics", started.semantics);
         self.body.strings("permitted", &started.permitted);
+        if let Some(table) = &started.recovery {
+            self.document("recovery", &recovery::Recovery::from(&**table));
+        }
         self.body.string("host", &started.host);
         if let Some(origin) = &started.origin {
             self.origin(origin);
@@ -132,9 +137,12 @@ impl Writer {
         out.push('}');
     }
 
-    fn attempt_started(&mut self, attempt: &Attempt, host: &str) -> &'static str {
+    fn attempt_started(&mut self, attempt: &Attempt, host: &str, limits: Option<&Amounts>) -> &'static str {
         self.attempt(attempt);
         self.body.string("host", host);
+        if let Some(limits) = limits {
+            self.document("limits", &recovery::Amounts::from(*limits));
+        }
         kind::ATTEMPT_STARTED
     }
 
@@ -158,10 +166,24 @@ impl Writer {
         kind::ATTEMPT_FAILED
     }
 
+    fn escalated(&mut self, escalation: &Escalation) -> &'static str {
+        self.attempt(&escalation.attempt);
+        self.failure(&escalation.failure);
+        let tried: Vec<recovery::StoredTried> = escalation.tried.iter().map(Into::into).collect();
+        self.document("tried", &tried);
+        list('[', ']', &escalation.paused, self.body.member("paused"), |path, out| write_string(path, out));
+        kind::ESCALATED
+    }
+
     fn decision(&mut self, task: TaskId, decision: &Decision) -> &'static str {
         self.body.number("task", task.0);
         match decision {
-            Decision::Retry => self.body.string("decision", "retry"),
+            Decision::Retry(limits) => {
+                self.body.string("decision", "retry");
+                if !limits.is_empty() {
+                    self.document("limits", &recovery::Amounts::from(*limits));
+                }
+            }
             Decision::Supply(payload) => {
                 self.body.string("decision", "supply");
                 self.payload("output", payload);
@@ -232,6 +254,12 @@ impl Writer {
         self.body.number("task", attempt.task.0);
         self.body.number("number", attempt.number);
         self.path = Some(attempt.path.clone());
+    }
+
+    /// What is written seldom goes through serde. That cannot fail: all its keys are texts.
+    fn document(&mut self, key: &str, document: &impl serde::Serialize) {
+        let text = serde_json::to_string(document).unwrap_or_else(|_| "null".to_owned());
+        self.body.member(key).push_str(&text);
     }
 
     fn digest(&mut self, key: &str, digest: Digest) {
@@ -360,6 +388,8 @@ fn change(event: &EventBody) -> Option<RunChange> {
         EventBody::Paused { reason } => Some(RunChange::Paused { reason: reason.clone() }),
         EventBody::Resumed => Some(RunChange::Resumed),
         EventBody::CancelRequested { reason, .. } => Some(RunChange::Cancelling { reason: reason.clone() }),
+        EventBody::Escalated(escalation) => Some(RunChange::Escalated { task: escalation.attempt.task.0 }),
+        EventBody::OperatorDecision { task, .. } => Some(RunChange::Decided { task: task.0 }),
         EventBody::OwnerChanged { host } => Some(RunChange::Owned { owner: host.clone() }),
         EventBody::Migrated(migrated) => Some(RunChange::Migrated { plan: migrated.to.plan, program: migrated.to.program }),
         EventBody::RunEnded { outcome } => Some(match outcome {

@@ -1,7 +1,7 @@
 //! What is written is read again, and nothing else is.
 
 use super::{WireError, decode, encode};
-use crate::conformance::one_of_each;
+use crate::conformance::{escalated, one_of_each};
 
 fn no_blob(digest: catalog::Digest) -> Result<Vec<u8>, String> {
     Err(format!("no blob {digest}"))
@@ -13,7 +13,7 @@ fn read(kind: &str, body: &str) -> String {
 
 #[test]
 fn every_kind_comes_back_and_is_written_the_same_again() {
-    for event in one_of_each() {
+    for event in one_of_each().into_iter().chain(escalated()) {
         let stored = encode(&event);
         serde_json::from_str::<serde_json::Value>(&stored.body).unwrap();
         let body = decode(stored.kind, &stored.path, &stored.body, &mut no_blob).unwrap();

@@ -160,7 +160,7 @@ pub(crate) fn dump(path: &Path) -> String {
     for statement in tables.query_map([], |row| row.get::<_, String>(0)).unwrap() {
         writeln!(sql, "{};", statement.unwrap()).unwrap();
     }
-    for table in ["runs", "events", "heads", "blobs", "cache"] {
+    for table in ["runs", "events", "heads", "blobs", "cache", "escalations", "outbox"] {
         let columns: Vec<String> = connection
             .prepare(&format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')"))
             .unwrap()
@@ -170,7 +170,8 @@ pub(crate) fn dump(path: &Path) -> String {
             .collect();
         // When a blob was written is not part of what is compared.
         let values = columns.join(" || ', ' || ").replace("quote(at)", if table == "blobs" { "'0'" } else { "quote(at)" });
-        let mut rows = connection.prepare(&format!("SELECT {values} FROM {table} ORDER BY rowid")).unwrap();
+        let order = if table == "escalations" { "run, task" } else { "rowid" };
+        let mut rows = connection.prepare(&format!("SELECT {values} FROM {table} ORDER BY {order}")).unwrap();
         for row in rows.query_map([], |row| row.get::<_, String>(0)).unwrap() {
             writeln!(sql, "INSERT INTO {table} VALUES ({});", row.unwrap()).unwrap();
         }

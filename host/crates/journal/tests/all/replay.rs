@@ -11,7 +11,7 @@ use std::time::Duration;
 use bus::LocalBus;
 use catalog::{Digest, FailureKind, Value};
 use engine::core::{Run, render_event};
-use engine::event::{Decision, Event, EventBody, Failure, RunId};
+use engine::event::{Amounts, Decision, Event, EventBody, Failure, RunId};
 use engine::ports::{Invocation, Invoker, Journal, MailStore, MailWrite, Signal};
 use engine::shell::{Engine, EngineConfig, NewRun, RunEnd, RunHandle, RunReport, Update};
 use futures::future::FutureExt;
@@ -141,7 +141,7 @@ async fn record(path: &Path, plan: &Arc<Plan>) -> Vec<Event> {
     assert_eq!(blocked.len(), 1);
 
     let mut handle = host("third", &shop, &journal).resume(id(), Arc::clone(plan)).await.unwrap();
-    handle.decide(blocked[0].task, Decision::Retry);
+    handle.decide(blocked[0].task, Decision::Retry(Amounts::default()));
     shop.until_sending(&mut handle).await;
     handle.pause("a break");
     while !journal.load(&id()).unwrap().iter().any(|event| matches!(event.body, EventBody::Paused { .. })) {

@@ -99,7 +99,8 @@ impl<'p> FlowLowering<'p, '_> {
             rate: policy.rate,
             breaker: policy.breaker,
             cache: policy.cache.map(|cache| Cache { ttl: cache.ttl.as_ref().map(|ttl| self.expr(ttl, None)) }),
-            pauses: policy.pauses,
+            pauses: policy.exhausted == Some(true),
+            fails: policy.exhausted == Some(false),
             artifact: policy.artifact.map(|name| self.expr(name, None)),
         }
     }

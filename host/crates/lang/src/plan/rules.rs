@@ -53,13 +53,15 @@ pub struct Rules {
     pub pauses: bool,
     /// The name under which people find what it gives; a `string`.
     pub artifact: Option<Expr>,
+    /// `on_exhausted: fail`: it fails then, and the host's recovery table is not asked. Not in the digest, which is older.
+    pub fails: bool,
 }
 
 impl Rules {
     /// Whether nothing is said.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        let Self { priority, key, rate, breaker, cache, pauses, artifact } = self;
+        let Self { priority, key, rate, breaker, cache, pauses, artifact, fails: _ } = self;
         artifact.is_none()
             && priority.is_none()
             && key.is_none()

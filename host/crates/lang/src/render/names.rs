@@ -231,7 +231,7 @@ fn rules<'r>(rules: &'r Rules, frame: &'r Frame) -> impl Iterator<Item = (&'stat
             }),
         ),
         ("cache", rules.cache.as_ref().map(cache)),
-        ("on_exhausted", rules.pauses.then(|| "pause".to_owned())),
+        ("on_exhausted", rules.pauses.then(|| "pause".to_owned()).or_else(|| rules.fails.then(|| "fail".to_owned()))),
     ];
     words.into_iter().filter_map(|(key, word)| Some((key, word?)))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use catalog::{Digest, Value};
 use engine::core::{Action, Blocked, BlockedBy, Capacity, Idle, Input, Progress, Run, StartAttempt};
-use engine::event::{Decision, Event, Payload, RunId, RunStarted, TaskId, TimerId, Timestamp};
+use engine::event::{Amounts, Decision, Event, Payload, RunId, RunStarted, TaskId, TimerId, Timestamp};
 use engine::ports::{Control, Mail, Order, Outcome};
 use lang::plan::SEMANTICS_VERSION;
 
@@ -355,7 +355,7 @@ impl Machine {
     /// The operator looks at the witness and decides.
     fn decide(&mut self, idle: Idle, outside: &mut Outside) -> Result<(), String> {
         for Blocked { task, path, number, by } in idle.blocked {
-            if matches!(by, BlockedBy::Exhausted { .. }) {
+            if matches!(by, BlockedBy::Exhausted { .. } | BlockedBy::Escalated { .. }) {
                 let decision = Decision::Fail("let it be".to_owned());
                 self.run.check_decision(task, &decision)?;
                 outside.decisions += 1;
@@ -372,7 +372,7 @@ impl Machine {
             };
             let decision = match result {
                 Some(value) => Decision::Supply(Payload::Value(value)),
-                None => Decision::Retry,
+                None => Decision::Retry(Amounts::default()),
             };
             self.run.check_decision(task, &decision)?;
             outside.asked(task, &path, began);
@@ -419,6 +419,7 @@ fn started(outside: &Outside) -> RunStarted {
         labels: Vec::new(),
         semantics: SEMANTICS_VERSION,
         permitted: vec!["http *.example.com".to_owned(), "env HOME".to_owned()],
+        recovery: outside.recovery.clone(),
         host: "machine".into(),
         origin: None,
         within: None,

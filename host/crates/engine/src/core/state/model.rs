@@ -10,7 +10,7 @@ use super::budget::Budget;
 use crate::core::line::{Line, Ticket};
 use crate::core::slab::Id;
 use crate::core::values::ListValue;
-use crate::event::{Failure, TaskId, TimerId, Timestamp};
+use crate::event::{Amounts, Failure, Level, TaskId, TimerId, Timestamp, Tried};
 use crate::ports::{GrantedCapability, Message};
 
 use super::mail::Address;
@@ -297,7 +297,7 @@ pub(crate) struct Task {
     pub(crate) repeatable: bool,
     pub(crate) args: Vec<Value>,
     pub(crate) grants: Vec<GrantedCapability>,
-    pub(crate) wishes: Wishes,
+    pub(crate) wishes: Amounts,
     pub(crate) class: Option<Name>,
     pub(crate) retries_left: u32,
     pub(crate) failures: u32,
@@ -310,6 +310,34 @@ pub(crate) struct Task {
     pub(crate) asked: Asked,
     /// What its run may use, when it runs a plan.
     pub(crate) planned: Option<Box<Planned>>,
+    /// Whether a capability was denied to the attempt.
+    pub(crate) denied: bool,
+    /// Most steps never fail.
+    pub(crate) recovering: Option<Box<Recovering>>,
+}
+
+/// What was done about the failures of a step.
+#[derive(Debug, Default)]
+pub(crate) struct Recovering {
+    /// Attempts that the first and the second level of the recovery table have had.
+    pub(crate) used: (u32, u32),
+    /// Who wanted the attempt that runs; none: the flow.
+    pub(crate) by: Option<Level>,
+    /// What the attempt may use beyond what the flow asks for.
+    pub(crate) raised: Amounts,
+    pub(crate) tried: Vec<Tried>,
+    pub(crate) escalated: Option<Escalated>,
+}
+
+/// A step about which a human was asked.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Escalated {
+    /// Whether the report is durable.
+    pub(crate) told: bool,
+    /// When nobody is waited for any more.
+    pub(crate) patience: Option<TimerId>,
+    /// Nobody is: the step is to fail.
+    pub(crate) given_up: bool,
 }
 
 /// What the plan says of a step beside its limits.
@@ -326,6 +354,8 @@ pub(crate) struct Rules {
     pub(crate) pauses: bool,
     /// The name under which people find what it gives.
     pub(crate) artifact: Option<Arc<str>>,
+    /// Whether it fails then, whatever the recovery table says.
+    pub(crate) fails: bool,
     /// Its attempts are used up, and an operator is asked.
     pub(crate) exhausted: bool,
 }
@@ -342,6 +372,7 @@ impl Rules {
             cache: None,
             pauses: false,
             artifact: None,
+            fails: false,
             exhausted: false,
         }
     }
@@ -374,6 +405,16 @@ impl Task {
     pub(crate) fn is_exhausted(&self) -> bool {
         self.rules.as_ref().is_some_and(|rules| rules.exhausted)
     }
+
+    /// What is known of a human who was asked about it.
+    pub(crate) fn escalated(&self) -> Option<Escalated> {
+        self.recovering.as_ref()?.escalated
+    }
+
+    /// What the attempt may use beyond what the flow asks for.
+    pub(crate) fn raised(&self) -> Amounts {
+        self.recovering.as_ref().map(|recovering| recovering.raised).unwrap_or_default()
+    }
 }
 
 /// Where a step stands.
@@ -401,16 +442,6 @@ pub(crate) enum Status {
     Backoff(TimerId),
     /// Waits for an operator.
     Unknown,
-}
-
-/// What the plan asks of the limits of an attempt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wishes {
-    /// In nanoseconds.
-    pub(crate) timeout: Option<u64>,
-    /// In bytes.
-    pub(crate) memory: Option<u64>,
-    pub(crate) fuel: Option<u64>,
 }
 
 /// How long to wait before a further attempt, in nanoseconds.
@@ -451,4 +482,6 @@ pub(crate) enum Due {
     Rate(NodeId),
     /// The time of the budget is over.
     Budget(ScopeId),
+    /// Nobody has decided about an escalated step.
+    Patience(TaskId),
 }

@@ -9,7 +9,7 @@ use super::budget::Bounds;
 use super::model::{ActivityId, Status, Task};
 use crate::core::action::Wishes;
 use crate::core::values::{Frame, failure};
-use crate::event::{Failure, TaskId, Within};
+use crate::event::{Amounts, Failure, TaskId, Within};
 
 /// So many runs may be inside each other, the first one not counted.
 pub(crate) const MOST_NESTED: u32 = 8;
@@ -106,7 +106,8 @@ impl State {
     pub(crate) fn wishes_of(&self, task: &Task) -> Wishes {
         let around = self.within.as_deref().copied().unwrap_or_default();
         let (most_memory, most_fuel) = (around.attempt_memory, around.attempt_fuel);
-        Wishes { timeout: task.wishes.timeout, memory: task.wishes.memory, fuel: task.wishes.fuel, most_memory, most_fuel }
+        let Amounts { timeout, memory, fuel } = task.raised().or(task.wishes);
+        Wishes { timeout, memory, fuel, most_memory, most_fuel }
     }
 
     /// What the run was started with, and what its operator permitted.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lang::plan::{NodeId, NodeKind, RegionId};
 
 use super::State;
-use super::model::{ActivityId, Form, InstanceId, ScopeId, Status, Stop, Subject};
+use super::model::{ActivityId, Form, InstanceId, ScopeId, Status, Stop, Subject, Task};
 use super::region::push_role;
 use crate::core::action::{Blocked, BlockedBy};
 use crate::core::explain::{Condition, Explained};
@@ -258,8 +258,8 @@ impl State {
 
     /// Why nothing starts.
     fn held_by(&self) -> Condition {
-        match (&self.paused, self.unknown().next()) {
-            (_, Some((_, task))) => Condition::Undecided { about: Arc::clone(&task.path) },
+        match (&self.paused, self.unknown.iter().find_map(|id| self.tasks.get(id))) {
+            (_, Some(task)) => Condition::Undecided { about: Arc::clone(&task.path) },
             (Some(reason), None) => Condition::Paused { reason: reason.clone() },
             (None, None) => Condition::Starting,
         }
@@ -292,7 +292,11 @@ impl State {
     /// A step that waits for an operator.
     pub(crate) fn blocked_of(&self, id: TaskId) -> Blocked {
         let task = self.tasks.get(&id);
-        let by = match task.and_then(|task| task.previous.as_ref().filter(|_| task.is_exhausted())) {
+        let asked = |task: &Task| task.is_exhausted() || task.escalated().is_some();
+        let by = match task.and_then(|task| task.previous.as_ref().filter(|_| asked(task))) {
+            Some(Failure { kind, message, .. }) if task.is_some_and(|task| task.escalated().is_some()) => {
+                BlockedBy::Escalated { kind: *kind, message: message.clone() }
+            }
             Some(Failure { kind, message, .. }) => BlockedBy::Exhausted { kind: *kind, message: message.clone() },
             None if task.is_some_and(|task| !task.started) => BlockedBy::Repeats,
             None => BlockedBy::Unknown,

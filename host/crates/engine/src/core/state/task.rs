@@ -8,13 +8,14 @@ use sha2::{Digest as _, Sha256};
 use catalog::{FailureKind, Value};
 
 use super::breaker::Verdict;
-use super::model::{Activity, ActivityId, Asked, Backoff, Due, Form, InstanceId, Rules, Status, Task, Wishes};
+use super::model::{Activity, ActivityId, Asked, Backoff, Due, Form, InstanceId, Rules, Status, Task};
+use super::recovery::After;
 use super::{Command, Misfit, State};
 use crate::core::bugs::Bug;
 use crate::core::values::{
     Frame, decode, evaluate, evaluate_duration, evaluate_s32, evaluate_text, evaluate_u32, evaluate_u64, failure, milliseconds,
 };
-use crate::event::{Decision, Failure, TaskId};
+use crate::event::{Amounts, Decision, Failure, Level, TaskId};
 use crate::ports::GrantedCapability;
 
 impl State {
@@ -52,7 +53,7 @@ impl State {
     ) -> Result<Task, Failure> {
         let plan = self.plan();
         let class = call.class.as_ref().and_then(|name| plan.classes.iter().find(|class| class.name == *name));
-        let wishes = Wishes {
+        let wishes = Amounts {
             timeout: evaluate_duration(call.timeout.as_ref(), frame)?.or(class.and_then(|class| class.timeout)),
             memory: evaluate_u64(call.memory.as_ref(), frame)?.or(class.and_then(|class| class.memory)),
             fuel: evaluate_u64(call.fuel.as_ref(), frame)?.or(class.and_then(|class| class.fuel)),
@@ -81,6 +82,8 @@ impl State {
             is_hook: false,
             asked: Asked::default(),
             planned: None,
+            denied: false,
+            recovering: None,
         })
     }
 
@@ -145,7 +148,7 @@ impl State {
             self.spend();
         }
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        task.started = false;
+        (task.started, task.denied) = (false, false);
         task.status = Status::Running;
         self.commands.push(Command::Start(id, task.number));
     }
@@ -190,36 +193,52 @@ impl State {
     }
 
     pub(super) fn attempt_failed(&mut self, id: TaskId, failure: Failure) {
-        let run = self.id.clone();
-        let counts = !self.bugs.0.has(Bug::RetryNotCounted);
-        let Some(task) = self.tasks.get_mut(&id) else { return };
+        let Some(task) = self.tasks.get(&id) else { return };
         let activity = task.activity;
         if self.is_stopping(activity) {
             self.activity_stopped(activity);
             return;
         }
+        self.remember_attempt(id, &failure);
+        let after = self.after_failure(id, &failure);
+        self.tell_step(id, Err(&failure), matches!(after, After::Fail));
+        match after {
+            After::Retry(wait) => self.try_again(id, failure, wait),
+            After::Pause => self.exhaust(id, failure),
+            After::Escalate => self.escalate(id, failure),
+            After::Fail => {
+                let path = self.tasks.get(&id).map_or_else(|| "".into(), |task| Arc::clone(&task.path));
+                self.forget_task(id);
+                self.fail(activity, Box::new(super::model::Failed { failure, path }));
+            }
+        }
+    }
+
+    /// What the flow says about a failed attempt, and where it says nothing, the recovery table.
+    fn after_failure(&mut self, id: TaskId, failure: &Failure) -> After {
+        let run = self.id.clone();
+        let counts = !self.bugs.0.has(Bug::RetryNotCounted);
+        let Some(task) = self.tasks.get_mut(&id) else { return After::Fail };
+        if task.retries_left > 0 {
+            if counts {
+                task.retries_left -= 1;
+            }
+            return After::Retry(delay(task.backoff, task.failures + 1, &run.0, &task.path));
+        }
+        match &task.rules {
+            Some(rules) if rules.pauses => After::Pause,
+            Some(rules) if rules.fails => After::Fail,
+            _ => self.ask_table(id, failure),
+        }
+    }
+
+    /// A further attempt, so many milliseconds from now or when the failure asks for it.
+    fn try_again(&mut self, id: TaskId, failure: Failure, wait: u64) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        let last = task.retries_left == 0;
-        let pauses = task.rules.as_ref().is_some_and(|rules| rules.pauses);
-        self.tell_step(id, Err(&failure), last && !pauses);
-        let Some(task) = self.tasks.get_mut(&id) else { return };
-        if last && pauses {
-            self.exhaust(id, failure);
-            return;
-        }
-        if last {
-            let path = Arc::clone(&task.path);
-            self.forget_task(id);
-            self.fail(activity, Box::new(super::model::Failed { failure, path }));
-            return;
-        }
-        if counts {
-            task.retries_left -= 1;
-        }
         task.failures += 1;
         task.number += 1;
         task.status = Status::Ready;
-        let wait = delay(task.backoff, task.failures, &run.0, &task.path).max(failure.retry_after.unwrap_or(0));
+        let wait = wait.max(failure.retry_after.unwrap_or(0));
         task.previous = Some(failure);
         self.give_place(id);
         if wait == 0 {
@@ -301,20 +320,22 @@ impl State {
         self.send_again();
     }
 
-    /// An operator decided about a step whose outcome is not known, or whose attempts are used up.
+    /// An operator decided about a step whose outcome is not known, whose attempts are used up, or that was escalated.
     pub(super) fn decided(&mut self, id: TaskId, decision: &Decision) -> Result<(), Misfit> {
         if id.0 >= self.next_task && id != TaskId::NONE {
             return Err(Misfit(format!("step {} was never open", id.0)));
         }
-        if !self.unknown.contains(&id) {
+        if !self.unknown.contains(&id) && !self.escalated.contains(&id) {
             // Between the decision and its commit the step stopped being wanted.
             return Ok(());
         }
         let Some(task) = self.tasks.get(&id) else { return Ok(()) };
         let (activity, path, target) = (task.activity, Arc::clone(&task.path), task.target);
         match decision {
-            Decision::Retry => {
+            Decision::Retry(limits) => {
                 self.unknown.remove(&id);
+                self.close_escalation(id);
+                self.wanted_by(id, Level::Human, *limits);
                 self.again(id);
             }
             Decision::Supply(payload) => {
@@ -324,7 +345,7 @@ impl State {
             }
             Decision::Fail(message) => {
                 // What used up the attempts goes its way; of an unknown outcome only the operator can tell.
-                let own = task.previous.clone().filter(|_| task.is_exhausted());
+                let own = task.previous.clone().filter(|_| task.is_exhausted() || task.escalated().is_some());
                 let failure = own.unwrap_or_else(|| failure(FailureKind::Error, message.clone()));
                 self.forget_task(id);
                 self.fail(activity, Box::new(super::model::Failed { failure, path }));
@@ -347,6 +368,7 @@ impl State {
         self.give_place(id);
         self.judge(id, Verdict::Unknown);
         self.give_key(id);
+        self.close_escalation(id);
         self.tasks.remove(&id);
         if self.unknown.remove(&id) {
             self.release_held();
@@ -377,7 +399,7 @@ fn capability(grant: &plan::Grant, frame: &[Option<Value>]) -> Result<GrantedCap
 }
 
 fn rules(plan: &plan::Rules, node: NodeId, frame: &[Option<Value>]) -> Result<Option<Box<Rules>>, Failure> {
-    if plan.is_empty() {
+    if plan.is_empty() && !plan.fails {
         return Ok(None);
     }
     Ok(Some(Box::new(Rules {
@@ -392,6 +414,7 @@ fn rules(plan: &plan::Rules, node: NodeId, frame: &[Option<Value>]) -> Result<Op
         },
         pauses: plan.pauses,
         artifact: evaluate_text(plan.artifact.as_ref(), frame)?,
+        fails: plan.fails,
         exhausted: false,
     })))
 }
@@ -408,7 +431,7 @@ fn backoff(plan: &plan::Backoff, frame: &[Option<Value>]) -> Result<Backoff, Fai
 }
 
 /// The milliseconds to wait after so many failures. Up to a quarter is taken off by chance that only depends on the step.
-fn delay(backoff: Backoff, failures: u32, run: &str, path: &str) -> u64 {
+pub(super) fn delay(backoff: Backoff, failures: u32, run: &str, path: &str) -> u64 {
     match backoff {
         Backoff::None => 0,
         Backoff::Constant(wait) => milliseconds(wait),

@@ -53,6 +53,7 @@ impl State {
             Due::Wait(activity) => self.waited(activity),
             Due::Rate(node) => self.rate_due(node),
             Due::Budget(scope) => self.budget_due(scope),
+            Due::Patience(task) => self.give_up(task),
             Due::Deadline(activity) => {
                 if let Some(activity) = self.activities.get_mut(activity) {
                     activity.deadline = None;

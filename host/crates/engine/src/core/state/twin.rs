@@ -22,6 +22,8 @@ pub(crate) enum Alarm {
     Rate(Arc<str>),
     /// The budget of a node.
     Budget(Arc<str>),
+    /// How long a human may take to decide about a step.
+    Patience(Arc<str>),
 }
 
 impl fmt::Display for Alarm {
@@ -32,6 +34,7 @@ impl fmt::Display for Alarm {
             Self::Wait(of) => ("the end of the wait", of),
             Self::Rate(of) => ("the rate", of),
             Self::Budget(of) => ("the time of the budget", of),
+            Self::Patience(of) => ("the time to decide", of),
         };
         write!(f, "{what} of `{of}`")
     }
@@ -52,6 +55,7 @@ impl State {
         Some(match self.timers.get(&id)?.due {
             Due::Deadline(activity) => Alarm::Deadline(self.path_of_activity(activity)),
             Due::Retry(task) => Alarm::Retry(Arc::clone(&self.tasks.get(&task)?.path)),
+            Due::Patience(task) => Alarm::Patience(Arc::clone(&self.tasks.get(&task)?.path)),
             Due::Wait(activity) => Alarm::Wait(self.path_of_activity(activity)),
             Due::Rate(node) => Alarm::Rate(Arc::clone(&self.program.0.nodes.get(node)?.name)),
             Due::Budget(scope) => {

@@ -1,6 +1,8 @@
 //! Taking back what was done: when a region fails or is cancelled, the compensations of its completed nodes run, the
 //! last one first and one at a time, before the region ends. On success they go to the region around it.
 
+use std::sync::Arc;
+
 use catalog::{FailureKind, Value};
 use lang::plan::{FlowId, NodeId, NodeKind};
 
@@ -83,6 +85,7 @@ impl State {
 
     /// A compensation failed: the others run all the same.
     pub(super) fn undo_failed(&mut self, id: InstanceId, failed: Failed) {
+        self.not_undone.push((Arc::clone(&failed.path), failed.failure.clone()));
         if let Some(instance) = self.instances.get_mut(id) {
             instance.undos.failed.push((failed.path, failed.failure));
         }

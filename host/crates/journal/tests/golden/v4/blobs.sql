@@ -128,6 +128,19 @@ CREATE TABLE fired (
     UNIQUE (name, item, id)
 );
 CREATE INDEX fired_by_item ON fired (name, item, no);
+CREATE TABLE escalations (
+    run INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    event INTEGER NOT NULL,
+    PRIMARY KEY (run, task)
+) WITHOUT ROWID;
+CREATE TABLE outbox (
+    event INTEGER PRIMARY KEY,
+    attempts INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    error TEXT,
+    sent INTEGER
+);
 INSERT INTO runs VALUES (1, 'large', 'all kinds', 'sha256:0101010101010101010101010101010101010101010101010101010101010101', 'sha256:0202020202020202020202020202020202020202020202020202020202020202', 'succeeded', 'host-1', 1700000000001, 1700000000003, 1700000000003, '{"team":"docs","a":"first \"a\""}', NULL, NULL, NULL);
 INSERT INTO events VALUES (1, 1, 1, 0, 1700000000001, 'run-started', '', '{"v":1,"flow":"all kinds","plan":"sha256:0101010101010101010101010101010101010101010101010101010101010101","program":"sha256:0202020202020202020202020202020202020202020202020202020202020202","input":{"folder":{"value":"/home/me/docs"},"count":{"value":"18446744073709551615"}},"labels":{"team":"docs","a":"first \"a\""},"semantics":1,"permitted":["read /home/me/docs"],"host":"host-1"}', X'9CC38C7C66778429EF3853D86825935D95C4C551A891F37E87B841D255493AA5');
 INSERT INTO events VALUES (2, 1, 2, 1, 1700000000002, 'attempt-succeeded', 'main/step', '{"v":1,"task":0,"number":1,"output":{"blob":"sha256:45406b0f68180dbbe0a508445b4971d835dabe1109aabea97cb3e3773912f166","size":16402},"bill":{"fuel":0,"peak_memory":0,"wall":0,"host_calls":0,"bytes_in":0,"bytes_out":0}}', X'CD2D50C0E8121EA9819705F8A1D5CA98B80EE7DC20FE8BA9B6F5AF8CAED76AA8');

@@ -92,6 +92,55 @@ CREATE TABLE about (
     key TEXT PRIMARY KEY,
     value NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE deployments (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (name, version)
+) WITHOUT ROWID;
+CREATE TABLE deployment_topics (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    item TEXT NOT NULL,
+    pattern TEXT NOT NULL
+);
+CREATE INDEX deployment_topics_by_version ON deployment_topics (name, version);
+CREATE TABLE deployed (
+    name TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    paused INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE trigger_marks (
+    name TEXT NOT NULL,
+    item TEXT NOT NULL,
+    mark INTEGER NOT NULL,
+    run TEXT,
+    PRIMARY KEY (name, item)
+) WITHOUT ROWID;
+CREATE TABLE fired (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    item TEXT NOT NULL,
+    id TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (name, item, id)
+);
+CREATE INDEX fired_by_item ON fired (name, item, no);
+CREATE TABLE escalations (
+    run INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    event INTEGER NOT NULL,
+    PRIMARY KEY (run, task)
+) WITHOUT ROWID;
+CREATE TABLE outbox (
+    event INTEGER PRIMARY KEY,
+    attempts INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    error TEXT,
+    sent INTEGER
+);
 INSERT INTO runs VALUES (1, 'changed', 'all kinds', 'sha256:0101010101010101010101010101010101010101010101010101010101010101', 'sha256:0202020202020202020202020202020202020202020202020202020202020202', 'running', 'host-1', 1700000000001, 1700000000001, NULL, '{"team":"docs","a":"first \"a\""}', NULL, NULL, NULL);
 INSERT INTO events VALUES (1, 1, 1, 0, 1700000000001, 'run-started', '', '{"v":1,"flow":"all kinds","plan":"sha256:0101010101010101010101010101010101010101010101010101010101010101","program":"sha256:0202020202020202020202020202020202020202020202020202020202020202","input":{"folder":{"value":"/home/me/docs"},"count":{"value":"18446744073709551615"}},"labels":{"team":"docs","a":"first \"a\""},"semantics":1,"permitted":["read /home/me/docs"],"host":"host-1"}', X'CD14B93C40F290353809970E2D4D55880F859F3C53130A6B4C5AF51964C2C823');
 INSERT INTO events VALUES (2, 1, 2, 1, 1700000000002, 'changed', 'main/step[3]/kit.work', '{"v":1,"what":"policy","settings":{"retry":3,"backoff":1,"timeout":2,"deadline":18446744073709551615,"priority":-7,"memory":4,"fuel":5,"class":"a \"class\""}}', X'21E3CBE1E9141DBC274BB9029C6488E18BD23266CCBFDB5DA0A3DE2733D382B0');

@@ -128,6 +128,19 @@ CREATE TABLE fired (
     UNIQUE (name, item, id)
 );
 CREATE INDEX fired_by_item ON fired (name, item, no);
+CREATE TABLE escalations (
+    run INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    event INTEGER NOT NULL,
+    PRIMARY KEY (run, task)
+) WITHOUT ROWID;
+CREATE TABLE outbox (
+    event INTEGER PRIMARY KEY,
+    attempts INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    error TEXT,
+    sent INTEGER
+);
 INSERT INTO runs VALUES (1, 'all', 'all kinds', 'sha256:0101010101010101010101010101010101010101010101010101010101010101', 'sha256:0202020202020202020202020202020202020202020202020202020202020202', 'failed', 'host-2', 1700000000001, 1700000000026, 1700000000026, '{"team":"docs","a":"first \"a\""}', 'a "quoted"\
 text ✓', 'invalid_input', 'main/step[4]');
 INSERT INTO runs VALUES (2, 'unfinished', 'all kinds', 'sha256:0101010101010101010101010101010101010101010101010101010101010101', 'sha256:0202020202020202020202020202020202020202020202020202020202020202', 'paused', 'host-1', 1700000000001, 1700000000010, NULL, '{"team":"docs","a":"first \"a\""}', 'the outcome of a step is unknown', NULL, NULL);

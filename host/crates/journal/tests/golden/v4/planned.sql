@@ -128,6 +128,19 @@ CREATE TABLE fired (
     UNIQUE (name, item, id)
 );
 CREATE INDEX fired_by_item ON fired (name, item, no);
+CREATE TABLE escalations (
+    run INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    event INTEGER NOT NULL,
+    PRIMARY KEY (run, task)
+) WITHOUT ROWID;
+CREATE TABLE outbox (
+    event INTEGER PRIMARY KEY,
+    attempts INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    error TEXT,
+    sent INTEGER
+);
 INSERT INTO runs VALUES (1, 'bounded', 'all kinds', 'sha256:0101010101010101010101010101010101010101010101010101010101010101', 'sha256:0202020202020202020202020202020202020202020202020202020202020202', 'running', 'host-1', 1700000000001, 1700000000001, NULL, '{"team":"docs","a":"first \"a\""}', NULL, NULL, NULL);
 INSERT INTO runs VALUES (2, 'unbounded', 'all kinds', 'sha256:0101010101010101010101010101010101010101010101010101010101010101', 'sha256:0202020202020202020202020202020202020202020202020202020202020202', 'running', 'host-1', 1700000000001, 1700000000001, NULL, '{"team":"docs","a":"first \"a\""}', NULL, NULL, NULL);
 INSERT INTO events VALUES (1, 1, 1, 0, 1700000000001, 'run-started', '', '{"v":1,"flow":"all kinds","plan":"sha256:0101010101010101010101010101010101010101010101010101010101010101","program":"sha256:0202020202020202020202020202020202020202020202020202020202020202","input":{"folder":{"value":"/home/me/docs"},"count":{"value":"18446744073709551615"}},"labels":{"team":"docs","a":"first \"a\""},"semantics":1,"permitted":["read /home/me/docs"],"host":"host-1","within":{"depth":2,"steps":1000,"fuel":2000,"time":3000,"deadline":4000,"attempt_memory":5000,"attempt_fuel":6000}}', X'78A30DBE0B1E380608C3A133D640225CC4982D3D87CF8FF19076C10DD714A3CB');

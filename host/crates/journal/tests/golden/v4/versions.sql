@@ -128,6 +128,19 @@ CREATE TABLE fired (
     UNIQUE (name, item, id)
 );
 CREATE INDEX fired_by_item ON fired (name, item, no);
+CREATE TABLE escalations (
+    run INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    event INTEGER NOT NULL,
+    PRIMARY KEY (run, task)
+) WITHOUT ROWID;
+CREATE TABLE outbox (
+    event INTEGER PRIMARY KEY,
+    attempts INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    error TEXT,
+    sent INTEGER
+);
 INSERT INTO runs VALUES (1, 'retried', 'all kinds', 'sha256:0303030303030303030303030303030303030303030303030303030303030303', 'sha256:0404040404040404040404040404040404040404040404040404040404040404', 'running', 'host-1', 1700000000001, 1700000000003, NULL, '{"team":"docs","a":"first \"a\""}', NULL, NULL, NULL);
 INSERT INTO events VALUES (1, 1, 1, 0, 1700000000001, 'run-started', '', '{"v":1,"flow":"all kinds","plan":"sha256:0101010101010101010101010101010101010101010101010101010101010101","program":"sha256:0202020202020202020202020202020202020202020202020202020202020202","input":{"folder":{"value":"/home/me/docs"},"count":{"value":"18446744073709551615"}},"labels":{"team":"docs","a":"first \"a\""},"semantics":1,"permitted":["read /home/me/docs"],"host":"host-1","origin":{"run":"before","from":["main/step","main/\"b\"[3]"],"repeats":true,"results":[{"path":"main/a","key":"sha256:0909090909090909090909090909090909090909090909090909090909090909","output":{"value":1}},{"path":"main/large","key":"sha256:0909090909090909090909090909090909090909090909090909090909090909","output":{"blob":"sha256:45406b0f68180dbbe0a508445b4971d835dabe1109aabea97cb3e3773912f166","size":16402}}]}}', X'FA2AB30F86FF52453C77F14FA6E3297F2099A564A28C5B49F32C44181F5011BD');
 INSERT INTO events VALUES (2, 1, 2, 1, 1700000000002, 'attempt-succeeded', 'main/large', '{"v":1,"task":0,"number":1,"output":{"blob":"sha256:45406b0f68180dbbe0a508445b4971d835dabe1109aabea97cb3e3773912f166","size":16402},"bill":{"fuel":0,"peak_memory":0,"wall":0,"host_calls":0,"bytes_in":0,"bytes_out":0},"cache":"reused"}', X'DEEF05A5E7CD7243662766AD21BFF78D652A840BD981F8D2B2D61E63A8F62E1E');

@@ -1,0 +1,9 @@
+//! Reports about steps that a human has to decide about: what they say, and how they are sent.
+
+mod courier;
+mod post;
+mod report;
+
+pub(crate) use courier::{Courier, undelivered};
+pub(crate) use post::Target;
+pub(crate) use report::{amounts, commands, document};
