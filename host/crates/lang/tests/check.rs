@@ -106,7 +106,6 @@ fn every_code_has_a_case() {
         "flow::entry",
         "flow::generic_entry",
         "flow::cycle",
-        "flow::policy_on_flow",
         "flow::retry_not_idempotent",
         "flow::widens_grant",
         "flow::widens_limit",
