@@ -84,7 +84,7 @@ pub(crate) fn rules(
     let mut all = default_rows();
     for (name, row) in rows {
         let kind = kind(name)?;
-        let merged = row.over(&format!("recovery.{name}"), all.remove(&kind).unwrap_or_default())?;
+        let merged = row.over(&format!("recovery.{name}"), &all.remove(&kind).unwrap_or_default())?;
         all.insert(kind, merged);
     }
     let patience = escalation.timeout.as_deref().map(parse_duration).transpose()?;
@@ -102,7 +102,7 @@ fn kind(name: &str) -> Result<FailureKind, Problem> {
 }
 
 impl RowConfig {
-    fn over(&self, place: &str, row: Row) -> Result<Row, Problem> {
+    fn over(&self, place: &str, row: &Row) -> Result<Row, Problem> {
         Ok(Row {
             agent: self.agent.over(&format!("{place}.agent"), row.agent)?,
             orchestrator: self.orchestrator.over(&format!("{place}.orchestrator"), row.orchestrator)?,

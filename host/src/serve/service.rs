@@ -180,7 +180,7 @@ impl Service {
             }
             Event::TakenUp => self.taking_up = self.taking_up.saturating_sub(1),
             Event::Idle(run, idle) => self.runs.note_idle(&run, idle),
-            Event::Mail(runs) => runs.into_iter().for_each(|run| self.mail(run)),
+            Event::Mail(runs) => runs.iter().for_each(|run| self.mail(run)),
             Event::Follow(run, follower, answer) => drop(answer.send(self.runs.ask(&run, Ask::Follow(follower)))),
             Event::Status(answer) => drop(answer.send(self.status())),
             Event::Stop => self.stop(),
@@ -188,11 +188,11 @@ impl Service {
     }
 
     /// A run has letters: it is woken where it is, or taken into memory.
-    fn mail(&mut self, addressee: RunId) {
+    fn mail(&mut self, addressee: &RunId) {
         let run = self.driven(addressee.clone());
         if self.runs.note_mail(&run) {
-            if addressee != run {
-                self.parts.bus.wake(&addressee);
+            if *addressee != run {
+                self.parts.bus.wake(addressee);
             }
             self.parts.bus.wake(&run);
         } else if self.runs.has(&run) || self.is_abandoned(&run) {

@@ -39,7 +39,7 @@ pub struct Row {
 }
 
 /// What a level does by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Measure {
     /// So many further attempts.
     pub retry: u32,
@@ -101,12 +101,6 @@ pub(crate) enum Next {
     Escalate,
     /// The step fails.
     Fail,
-}
-
-impl Default for Measure {
-    fn default() -> Self {
-        Self { retry: 0, backoff: 0, max_backoff: None, raise: Factors::default() }
-    }
 }
 
 impl Default for Factors {

@@ -31,7 +31,7 @@ const PRESENT: [&str; 1] = ["host/crates/catalog/src/json/document.rs"];
 /// Files that may derive serde's traits: stored or configured forms.
 const WIRE: [&str; 6] = [
     "wire",
-    "host/src/config.rs",
+    "host/src/config",
     "host/src/cli.rs",
     "host/src/program.rs",
     "host/src/serve/protocol.rs",
