@@ -201,7 +201,9 @@ fn explain(output: Output, report: &RunReport, interrupted: bool) {
     match &report.outcome {
         RunEnd::Finished(RunOutcome::Succeeded(payload)) => {
             output.document(&Value::Null, || format!("{:#}", documents::payload(payload)));
-            output.note(&format!("run {} succeeded: {} steps, {} attempts", report.id, report.steps, report.attempts));
+            let counted = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+            let (steps, attempts) = (counted(report.steps, "step"), counted(report.attempts, "attempt"));
+            output.note(&format!("run {} succeeded: {steps}, {attempts}", report.id));
         }
         RunEnd::Finished(RunOutcome::Failed { failure, path }) => {
             let help = format!("`host show {}` prints each step", report.id);
