@@ -1,6 +1,6 @@
 //! Orders to live runs: each works whoever drives the run, and also when nobody does.
 
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use e2e::{Site, finish};
@@ -190,4 +190,37 @@ fn what_does_not_fit_is_refused_with_what_to_do() {
     for command in ["pause", "cancel", "step", "resume"] {
         run.host(&[command, "RUN"], 2);
     }
+}
+
+#[test]
+fn a_run_of_the_service_is_steered_as_any_other() {
+    let site = Site::new();
+    site.flow("main.flow", BOOKING);
+    site.write("folder/.keep", "");
+    let service = site.command(["serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut run = Run { site, id: String::new(), child: Some(service) };
+    run.until(|run| run.site.host(["serve", "status"]).code == 0);
+    let submit = |run: &Run, ms: &str| {
+        let args = ["submit", "main.flow", "--json", "--input", "folder=folder", "--input", ms];
+        run.site.host(args).expect(0).json()["run"].as_str().unwrap().to_owned()
+    };
+    run.id = submit(&run, "ms=400");
+    run.until(|run| !run.marks().is_empty());
+    // Paused while its second step runs, which ends; then nothing of it is in memory, and it stays paused.
+    let answer = run.host(&["pause", "RUN", "--reason", "lunch", "--json"], 0).json();
+    assert_eq!(answer[0]["status"], "paused", "{answer:#}");
+    run.until(|run| run.count("attempt-succeeded") == 2);
+    assert!(run.host(&["why", "RUN"], 6).out.contains("is held: the run is paused (lunch)"));
+    // The step that marks is let start: the run ends.
+    let stepped = run.host(&["step", "RUN", "--json"], 0).json();
+    assert_eq!(stepped["answer"], "done", "{stepped:#}");
+    run.until(|run| run.row()["status"] == "succeeded");
+    assert_eq!(run.marks(), ["booked", "slept 400"]);
+    run.id = submit(&run, "ms=60000");
+    run.until(|run| run.marks().len() == 3);
+    run.host(&["pause", "RUN"], 0);
+    let resumed = run.host(&["resume", "RUN", "--json"], 0).json();
+    assert!(resumed["message"].as_str().unwrap().contains("goes on, driven by"), "{resumed:#}");
+    run.host(&["cancel", "RUN", "--now"], 0);
+    assert_eq!(run.marks().last().unwrap(), "cancelled");
 }
