@@ -44,7 +44,7 @@ pub(super) struct Inbox {
     told: Vec<String>,
     /// What the store says that the run waits for.
     noted: Option<WaitingNote>,
-    /// Whether that is an open wait.
+    /// Whether that is an open wait, or a decision.
     waits: bool,
 }
 
@@ -67,6 +67,11 @@ impl Inbox {
             noted: None,
             waits: false,
         }
+    }
+
+    /// Another process had the run before: what it noted does not hold any more.
+    pub(super) fn doubt_note(&mut self) {
+        self.noted = Some(WaitingNote::default());
     }
 
     /// From now on messages on the literal topics of the plan come here.
@@ -97,7 +102,7 @@ impl Inbox {
     /// Looks for control letters always, and for mail while a wait is open: at once when it opens.
     pub(super) fn attend(&mut self, run: &Run) {
         if std::mem::take(&mut self.waits) {
-            self.waits = run.is_waiting();
+            self.waits = run.is_waiting() || !run.blocked().is_empty();
             if !self.waits {
                 self.note(None);
             }

@@ -126,6 +126,7 @@ impl RunTask {
 
     /// Accounts for what the last owner left. Orders that stop the run come before anything of it starts again.
     pub(super) fn recover(&mut self, how: TakeOver) -> Result<(), EngineError> {
+        self.inbox.doubt_note();
         let given = how.orders.into_iter().map(|control| (0, control));
         let letters: Vec<(u64, Control)> = self.inbox.controls()?.into_iter().chain(given).collect();
         let (first, then): (Vec<_>, Vec<_>) =
@@ -530,7 +531,7 @@ impl RunTask {
         let mut lines: Vec<String> = idle.blocked.iter().map(undecided).collect();
         lines.extend(idle.paused.iter().map(|reason| format!("being resumed; it was paused ({reason})")));
         lines.extend(idle.waiting.iter().map(|waiting| format!("{} ({})", waiting.what, waiting.path)));
-        for what in self.inbox.news(lines, !idle.waiting.is_empty()) {
+        for what in self.inbox.news(lines, !idle.waiting.is_empty() || !idle.blocked.is_empty()) {
             self.outlets.tell(Update::Waiting { what });
         }
         if !idle.moves() {
