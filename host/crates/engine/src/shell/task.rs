@@ -60,8 +60,8 @@ pub(super) struct RunTask {
     /// The task is to end when nothing of the run goes on.
     parking: bool,
     decisions: Vec<(TaskId, Decision)>,
-    /// Decisions in letters about steps that do not wait for one yet, with the letters' numbers.
-    early: Vec<(u64, Control)>,
+    /// Decisions about steps that do not wait for one yet: with the event after which they must, and the letters' numbers.
+    early: Vec<(Seq, u64, Control)>,
     /// Nothing goes on by itself: what an order does not fit now it will not fit later.
     quiet: bool,
     actions: Vec<Action>,
@@ -250,6 +250,7 @@ impl RunTask {
         match done {
             Ok(through) => {
                 self.input(Input::Committed { through });
+                self.take_early(self.run.applied());
                 self.inbox.committed(through);
             }
             // The first failure is the reason; appends behind it only miss what it would have written.
@@ -468,8 +469,8 @@ impl RunTask {
         let fits = self.run.check_order(&control.order).is_ok();
         match &control.order {
             // It may wait for one soon: what the last owner left is not known before it is durable.
-            Order::Decide { .. } if !fits && !self.run.has_taken(&control.id) && !self.quiet => {
-                self.early.push((no, control));
+            Order::Decide { .. } if !fits && !self.quiet && self.run.applied() < self.run.recorded() => {
+                self.early.push((self.run.recorded(), no, control));
                 return;
             }
             _ if !fits || self.run.has_taken(&control.id) => {}
@@ -484,6 +485,16 @@ impl RunTask {
         if no > 0 {
             self.inbox.handed(self.run.recorded(), no);
         }
+    }
+
+    /// Carries out the decisions that were too early and need not wait longer than for this event.
+    fn take_early(&mut self, through: Seq) {
+        let (due, early): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.early).into_iter().partition(|(after, ..)| *after <= through);
+        self.early = early;
+        self.quiet = true;
+        due.into_iter().for_each(|(_, no, control)| self.control(no, control));
+        self.quiet = false;
     }
 
     /// Makes the decisions that fit by now. Gives whether there was one.
@@ -513,12 +524,8 @@ impl RunTask {
         while let Ok(request) = self.outlets.requests.try_recv() {
             self.request(Some(request));
         }
-        self.quiet = true;
-        for (no, control) in std::mem::take(&mut self.early) {
-            self.control(no, control);
-        }
+        self.take_early(Seq::MAX);
         self.collect_controls();
-        self.quiet = false;
         if self.decide() || self.run.has_fresh() || self.end.is_some() {
             return;
         }
