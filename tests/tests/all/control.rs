@@ -29,6 +29,17 @@ flow main(folder: dir, ms: u64 = 60000) -> string with { allow: [read_write fold
 }
 "#;
 
+/// A step after a signal.
+const ASKING: &str = r#"
+use "{plugins}/witness.wasm" as witness
+
+flow main(folder: dir) -> string with { allow: [read_write folder] } {
+    let booked = witness.mark(folder, "asked")
+    let go = wait signal go: bool
+    witness.mark(folder, "${booked}: ${go}")
+}
+"#;
+
 struct Run {
     site: Site,
     id: String,
@@ -195,28 +206,28 @@ fn what_does_not_fit_is_refused_with_what_to_do() {
 #[test]
 fn a_run_of_the_service_is_steered_as_any_other() {
     let site = Site::new();
-    site.flow("main.flow", BOOKING);
+    site.flow("asking.flow", ASKING);
+    site.flow("booking.flow", BOOKING);
     site.write("folder/.keep", "");
     let service = site.command(["serve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut run = Run { site, id: String::new(), child: Some(service) };
     run.until(|run| run.site.host(["serve", "status"]).code == 0);
-    let submit = |run: &Run, ms: &str| {
-        let args = ["submit", "main.flow", "--json", "--input", "folder=folder", "--input", ms];
-        run.site.host(args).expect(0).json()["run"].as_str().unwrap().to_owned()
+    let submit = |run: &Run, flow: &str| {
+        let printed = run.site.host(["submit", flow, "--json", "--input", "folder=folder"]).expect(0);
+        printed.json()["run"].as_str().unwrap().to_owned()
     };
-    run.id = submit(&run, "ms=400");
-    run.until(|run| !run.marks().is_empty());
-    // Paused while its second step runs, which ends; then nothing of it is in memory, and it stays paused.
+    run.id = submit(&run, "asking.flow");
+    run.until(|run| run.marks().len() == 1);
     let answer = run.host(&["pause", "RUN", "--reason", "lunch", "--json"], 0).json();
     assert_eq!(answer[0]["status"], "paused", "{answer:#}");
-    run.until(|run| run.count("attempt-succeeded") == 2);
-    assert!(run.host(&["why", "RUN"], 6).out.contains("is held: the run is paused (lunch)"));
-    // The step that marks is let start: the run ends.
+    // The signal is taken in the pause, and what follows it is held.
+    run.host(&["signal", "RUN", "go", "true"], 0);
+    run.until(|run| run.host(&["why", "RUN"], 6).out.contains("is held: the run is paused (lunch)"));
     let stepped = run.host(&["step", "RUN", "--json"], 0).json();
     assert_eq!(stepped["answer"], "done", "{stepped:#}");
     run.until(|run| run.row()["status"] == "succeeded");
-    assert_eq!(run.marks(), ["booked", "slept 400"]);
-    run.id = submit(&run, "ms=60000");
+    assert_eq!(run.marks(), ["asked", "asked: true"]);
+    run.id = submit(&run, "booking.flow");
     run.until(|run| run.marks().len() == 3);
     run.host(&["pause", "RUN"], 0);
     let resumed = run.host(&["resume", "RUN", "--json"], 0).json();
