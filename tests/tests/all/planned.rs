@@ -50,7 +50,7 @@ fn children(site: &Site) -> Vec<Value> {
 #[test]
 fn a_plan_runs_and_names_its_parent() {
     let site = site();
-    let source = "use \"kit\" as kit\nflow main(n: s64, words: list<string>) -> string { \"${kit.add(n, 22)} ${len(words)}\" }";
+    let source = "use \"kit\" as kit\nflow main(n: s64, words: list<string>) -> string { let sum = kit.add(n, 22)\n\"${sum} ${len(words)}\" }";
     let printed = run(&site, "main", source).expect(0).json();
     assert_eq!(printed["result"], "42 2");
     assert_eq!(printed["bill"]["attempts"], 1, "{printed:#}");
@@ -106,7 +106,7 @@ fn hostile_texts_end_with_a_failure() {
     let huge = format!("flow main() -> u32 {{ 1 }} // {}", "x".repeat(300_000));
     let forms = format!("flow main() -> u32 {{ {} 1 {} }}", "if true { ".repeat(5_000), " } else { 2 }".repeat(5_000));
     let endless = "use \"kit\" as kit\nflow main() -> s64 { loop n = 0 until n < 0 max 4_000_000_000 { kit.add(n, 1) } }";
-    let busy = "flow main() -> u32 { let all = [x for x in range(0, 2_000_000_000)]\nlen(all) }";
+    let busy = "flow main() -> u64 { let all = [x for x in range(0, 2_000_000_000)]\nlen(all) }";
     let myself = "flow main() -> json { run plan(\"flow main() -> u32 { 1 }\") with { budget: { steps: 1 } } }";
     let grants = "use \"kit\" as kit\nflow main() -> string { kit.echo(\"x\") with { allow: [http \"example.com\"] } }";
     let cases = [

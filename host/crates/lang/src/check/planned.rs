@@ -9,6 +9,7 @@ use grammar::ast::{Arg, Mock, MockAnswer, Pattern};
 use super::Checker;
 use super::expr::node;
 use super::flow::FlowChecker;
+use super::names::Target;
 use super::place::Place;
 use super::why::{Want, Why, broken};
 use crate::diagnostics::{calls, planned as say};
@@ -36,6 +37,7 @@ impl FlowChecker<'_, '_> {
     /// `run plan(source, name: value)`.
     pub(super) fn run_plan(&mut self, args: &[Arg], span: Span) -> Option<ir::Expr> {
         self.steps += 1;
+        self.use_components();
         let Some((source, inputs)) = args.split_first() else {
             self.g.report(say::no_source(span));
             return None;
@@ -58,6 +60,15 @@ impl FlowChecker<'_, '_> {
         let plan = self.g.plan_id(self.file, types);
         let args = [source].into_iter().chain(given.into_iter().map(|(_, value)| value)).collect();
         Some(node(ir::ExprKind::RunPlan { plan, args, through: Box::default() }, Type::Json, span))
+    }
+
+    /// A plan may name any component of the file, so none of them is unused.
+    fn use_components(&mut self) {
+        let uses = self.g.files.get(self.file).map(|names| names.all(|target| matches!(target, Target::Use(_))));
+        let uses: Vec<String> = uses.unwrap_or_default().into_iter().map(str::to_owned).collect();
+        for name in uses {
+            self.g.lookup(self.file, &name);
+        }
     }
 
     /// What a parameter of the plan's flow is given. Whether there is such a parameter is known when there is a plan.
