@@ -23,7 +23,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &RetryArgs) -> Result<E
     if !stored.has_ended() {
         return Err(problem(RetryError::NotEnded(row.id)));
     }
-    let (program, plans) = match stored.compile(output, &journal)? {
+    let (packed, plans) = match stored.compile(output, &journal)? {
         Ok(compiled) => compiled,
         Err(exit) => return Ok(exit),
     };
@@ -33,16 +33,19 @@ pub(crate) fn run(output: Output, global: &Global, args: &RetryArgs) -> Result<E
     check_repeats(&retry, args)?;
     let plan = Arc::clone(plans.current());
     let input = stored.input(&plan)?;
-    let roles =
-        RoleAgents::resumed(&config, &plan, program.roles, |digest| Ok(engine::ports::Journal::blob(&*journal, digest)?))?;
+    let roles = RoleAgents::resumed(&config, &plan, packed.roles, |digest| Ok(engine::ports::Journal::blob(&*journal, digest)?))?;
     let mut session = Session::open(&config, journal, args.parallel, roles.agents)?;
-    session.load(program.world.bytes.values().chain(roles.bytes.values()))?;
+    session.load(packed.world.bytes.values().chain(roles.bytes.values()))?;
+    // A retry of a plan's run is a run of its own: no other one waits for it.
+    let program = stored.version().program;
+    let mut labels = stored.started.labels;
+    labels.retain(|(key, _)| !matches!(key.as_str(), "parent" | "parent-step"));
     let new = NewRun {
         id: run::new_id(),
         plan,
-        program: stored.version().program,
+        program,
         input,
-        labels: stored.started.labels,
+        labels,
         permitted: stored.started.permitted,
         origin: Some(Box::new(retry.origin)),
     };
