@@ -59,7 +59,7 @@ CREATE INDEX listens_by_run ON listens (run);
 CREATE TABLE waiting (
     run TEXT PRIMARY KEY,
     what TEXT NOT NULL
-) WITHOUT ROWID;
+, live TEXT, at INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE cache (
     key TEXT NOT NULL UNIQUE,
     at INTEGER NOT NULL,
