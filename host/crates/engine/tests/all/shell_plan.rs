@@ -461,7 +461,7 @@ async fn a_run_waits_with_its_plan_and_goes_on_with_it() {
     let report = world.run(BRIEF, ASKS).await;
     let [child] = <[RunId; 1]>::try_from(world.children()).unwrap();
     let RunEnd::Paused { waiting, .. } = report.outcome else { panic!("{:?}", report.outcome) };
-    let what = Awaited::Run { run: child.clone(), what: "signal approved: bool (main/signal)".into() };
+    let what = Awaited::Run { run: child.clone(), what: "signal approved: bool (main/approved)".into() };
     assert_eq!((&*waiting[0].path, &waiting[0].what), ("main/plan", &what));
     let signal = Signal { name: "approved".into(), id: "1".into(), payload: "true".into() };
     world.mail.write_mail(MailWrite::Signal(child.clone(), signal)).await.unwrap();

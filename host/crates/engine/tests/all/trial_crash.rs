@@ -46,7 +46,7 @@ test "all goes well" {
     mock kit.send("slow") takes 5s => "slow"
     mock kit.send(text) takes 1s => "sent ${text}"
     mock wait signal approved takes 2h => true
-    assert buys(["a", "b", "c"]) == "sent pure sent fast"
+    assert buys(["a", "b", "c"]) == "sent pure sent sent fast"
     assert calls(kit.send) == 4
     assert calls(kit.read) == 4
     assert calls(kit.unsend) == 0
