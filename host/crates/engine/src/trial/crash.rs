@@ -129,7 +129,6 @@ pub async fn crash_everywhere(
             both_ways = unknown;
             trial.drive(&invoker, bounds).await;
             report.resumed += 1;
-            trial.count_unhappened();
             if let Some(what) = compare::difference(&expected, &compare::Seen::of(&trial)) {
                 let event = trial.events.iter().find(|event| event.seq == after).map_or_else(String::new, render_event);
                 report.difference = Some(Difference { after, event, happened, what, report: trial.report() });
@@ -194,9 +193,15 @@ impl<'c> Trial<'c> {
         let lost = self.crash.lost.remove(&start.path);
         self.crash.flying.insert(attempt, Flying { path: Arc::clone(&start.path), counted: None });
         let Some(lost) = lost else { return Some(start) };
-        let Some((at, answered, outcome)) = lost.answer else { return Some(start) };
+        let Some((at, answered, outcome)) = lost.answer else {
+            if let Some(target) = lost.counted {
+                self.seen.unmade(target);
+            }
+            return Some(start);
+        };
         if let Some(target) = lost.counted {
-            if !(lost.happened && lost.may_repeat) {
+            // One that had not happened was counted when it was asked for.
+            if lost.happened && !lost.may_repeat {
                 self.seen.attempt(target);
             }
             if let Some(flying) = self.crash.flying.get_mut(&attempt) {
@@ -227,9 +232,6 @@ impl<'c> Trial<'c> {
             let has_effect = effects.contains(&attempt);
             let happened = happened && has_effect;
             both_ways |= has_effect;
-            if let Some(target) = flying.counted.filter(|_| !happened) {
-                trial.seen.unmade(target);
-            }
             let answer = answers.remove(&attempt).map(|(at, outcome)| (at, trial.answered.remove(&attempt), outcome));
             let may_repeat = !has_effect || is_repeatable(&trial.plan, &flying.path);
             trial.crash.lost.insert(flying.path, Lost { counted: flying.counted, answer, happened, may_repeat });
@@ -283,15 +285,6 @@ impl<'c> Trial<'c> {
                     lost.may_repeat = true;
                 }
                 self.agenda.plan_decision(task, self.agenda.now(), Decision::Retry(crate::event::Amounts::default()));
-            }
-        }
-    }
-
-    /// What had not happened when the process died, and was not wanted any more after it, is counted undisturbed.
-    fn count_unhappened(&mut self) {
-        for lost in std::mem::take(&mut self.crash.lost).into_values().filter(|lost| !lost.happened) {
-            if let Some(target) = lost.counted {
-                self.seen.attempt(target);
             }
         }
     }
