@@ -9,6 +9,7 @@
 //! 5. A [`RunHandle`] steers the run and gives its updates and report.
 
 mod allowed;
+mod attempt;
 mod cache;
 mod child;
 mod config;

@@ -16,8 +16,8 @@ use lang::plan::{PlanRef, SEMANTICS_VERSION};
 use tokio::sync::mpsc;
 
 use super::allowed;
+use super::attempt::Done;
 use super::handle::{RunEnd, RunHandle, RunReport, Update};
-use super::task::Done;
 use super::{Engine, EngineError, NewRun, Parts};
 use crate::core::{ChildRun, StartAttempt};
 use crate::event::{Bill, Failure, Payload, RunOutcome, TaskId};

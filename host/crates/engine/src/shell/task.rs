@@ -12,6 +12,7 @@ use lang::plan::Plan;
 use std::task::Poll;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
+use super::attempt::{Done, Ready, Work, host_failed};
 use super::cache::Cache;
 use super::child::{Children, Word};
 use super::handle::{Inlets, Outlets, Request, RunEnd, RunReport, Update, channels};
@@ -21,8 +22,8 @@ use super::places::{Asker, Stage};
 use super::timers::Timers;
 use super::{EngineError, Parts, TakeOver};
 use crate::core::{Action, Blocked, Idle, Input, Run, StartAttempt};
-use crate::event::{Bill, Decision, Event, Failure, RunId, RunStarted, Seq, TaskId};
-use crate::ports::{Callable, Control, Invocation, JournalError, Mail, Order, Outcome, Question};
+use crate::event::{Decision, Event, RunId, RunStarted, Seq, TaskId};
+use crate::ports::{Control, JournalError, Mail, Order};
 
 /// So many appends are on their way at most; what happens meanwhile goes into the next one.
 const APPENDS: usize = 16;
@@ -32,15 +33,6 @@ const INPUTS: usize = 512;
 
 /// What became of an append: the last event of it.
 type Appended = Result<Seq, JournalError>;
-
-/// How an attempt's own task ended.
-pub(super) enum Done {
-    Outcome(Box<Outcome>),
-    /// The store does not go on with the run that it stands for.
-    Lost(JournalError),
-    /// It got a place when nothing was to start any more.
-    NotBegun,
-}
 
 /// A run with all that it has under way.
 pub(super) struct RunTask {
@@ -279,27 +271,8 @@ impl RunTask {
             Work::Step(invocation) => used.map(|used| Cache::new(&parts, used, invocation)),
             Work::Question(_) => None,
         };
-        let abort = self.attempts.spawn(async move {
-            let said = match &cache {
-                Some(_) if gate.load(Ordering::Relaxed) => return (task, number, Done::NotBegun),
-                Some(cache) => match cache.look_up().await {
-                    Ok(outcome) => return (task, number, Done::Outcome(Box::new(outcome))),
-                    Err(why) => Some(why),
-                },
-                None => None,
-            };
-            let Some(place) = queues.wait().await else { return (task, number, Done::NotBegun) };
-            if gate.load(Ordering::Relaxed) {
-                return (task, number, Done::NotBegun);
-            }
-            let mut outcome = work.run(&parts).await;
-            drop(place);
-            if let Some(cache) = cache {
-                outcome.cache = said;
-                cache.keep(&outcome);
-            }
-            (task, number, Done::Outcome(Box::new(outcome)))
-        });
+        let ready = Ready { work, cache, queues, gate };
+        let abort = self.attempts.spawn(async move { (task, number, ready.run(&parts).await) });
         self.running.insert(task, (number, abort, path, stage));
     }
 
@@ -551,38 +524,6 @@ fn undecided(blocked: &Blocked) -> String {
     format!("a decision about step {}, `{}`: {}", blocked.task.0, blocked.path, blocked.by)
 }
 
-/// What an attempt does.
-enum Work {
-    /// Runs in the sandbox.
-    Step(Box<Invocation>),
-    /// Is answered by whoever has the role.
-    Question(Box<Question>),
-}
-
-impl Work {
-    /// None for the run of a plan, which is no attempt of its own.
-    fn of(parts: &Parts, start: StartAttempt) -> Option<Self> {
-        let limits = parts.config.limits_of(start.wishes, start.class.as_ref());
-        let StartAttempt { args, grants, idempotency_key, number, previous_failure, .. } = start;
-        Some(match start.target {
-            Callable::Function(function) => {
-                Self::Step(Box::new(Invocation { function, args, grants, limits, idempotency_key, number, previous_failure }))
-            }
-            Callable::Role(role) => {
-                Self::Question(Box::new(Question { role, args, limits, idempotency_key, number, previous_failure }))
-            }
-            Callable::Plan(_) => return None,
-        })
-    }
-
-    fn run(self, parts: &Parts) -> BoxFuture<'static, Outcome> {
-        match self {
-            Self::Step(invocation) => parts.invoker.invoke(*invocation),
-            Self::Question(question) => parts.bus.ask(*question),
-        }
-    }
-}
-
 fn last_seq(events: &[Event]) -> Seq {
     events.last().map_or(0, |event| event.seq)
 }
@@ -593,11 +534,4 @@ async fn sleep_for(milliseconds: Option<u64>) {
         Some(milliseconds) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
         None => std::future::pending().await,
     }
-}
-
-/// What an attempt gives whose task panicked.
-fn host_failed() -> Outcome {
-    let message = "the host failed while it ran the step".to_owned();
-    let failure = Failure { kind: catalog::FailureKind::Internal, message, details: None, retry_after: None };
-    Outcome { result: Err(failure), bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None }
 }
