@@ -388,13 +388,13 @@ impl<'c> Trial<'c> {
     }
 
     fn ends(&mut self, (task, number): (TaskId, u32), outcome: Box<Outcome>) {
-        self.crash.flying.remove(&(task, number));
+        self.landed((task, number), false);
         self.input(Input::Outcome { task, number, outcome });
     }
 
     fn stop(&mut self, task: TaskId, number: u32) {
         self.agenda.withdraw((task, number));
-        self.crash.flying.remove(&(task, number));
+        self.landed((task, number), true);
         self.real.retain(|start| (start.task, start.number) != (task, number));
         self.run.handle(Input::Stopped { task, number }, self.agenda.now(), &mut self.actions);
     }

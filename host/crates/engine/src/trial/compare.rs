@@ -18,7 +18,7 @@ pub(super) struct Seen {
     sent: BTreeMap<Arc<str>, String>,
     /// Signals and messages that came, in order.
     received: Vec<String>,
-    /// How often each function was called.
+    /// How often each function was called, and not stopped.
     calls: BTreeMap<String, u64>,
 }
 
@@ -36,7 +36,7 @@ impl Seen {
             received: Vec::new(),
             calls: BTreeMap::new(),
         };
-        for (target, count) in trial.seen.attempts() {
+        for (target, count) in trial.wanted_calls() {
             *seen.calls.entry(trial.plan.name_of(target).to_owned()).or_default() += count;
         }
         let mut unknown = BTreeMap::new();

@@ -76,6 +76,8 @@ pub(super) struct Crash {
     pub(super) flying: BTreeMap<(TaskId, u32), Flying>,
     /// What was under way when the process died, by path.
     lost: BTreeMap<Arc<str>, Lost>,
+    /// Calls that were counted and then stopped.
+    stopped: BTreeMap<Target, u64>,
 }
 
 /// An attempt under way.
@@ -186,6 +188,26 @@ impl<'c> Trial<'c> {
         }
     }
 
+    /// An attempt is over, or stopped because nobody wants its result.
+    pub(super) fn landed(&mut self, attempt: (TaskId, u32), stopped: bool) {
+        let counted = self.crash.flying.remove(&attempt).and_then(|flying| flying.counted);
+        if let Some(target) = counted.filter(|_| stopped) {
+            *self.crash.stopped.entry(target).or_default() += 1;
+        }
+    }
+
+    /// How often each function and role was called, without calls that were stopped: whether one that nobody wants any more
+    /// begins before it is stopped depends on the moment.
+    pub(super) fn wanted_calls(&self) -> BTreeMap<Target, u64> {
+        let unwanted = self.crash.lost.values().filter_map(|lost| lost.counted).map(|target| (target, 1));
+        let mut calls: BTreeMap<Target, u64> = self.seen.attempts().collect();
+        for (target, count) in unwanted.chain(self.crash.stopped.iter().map(|(target, count)| (*target, *count))) {
+            calls.entry(target).and_modify(|calls| *calls = calls.saturating_sub(count));
+        }
+        calls.retain(|_, count| *count > 0);
+        calls
+    }
+
     /// An attempt begins. What was under way when the process died, and has an answer, gets the same one at the same time:
     /// then it is not begun anew.
     pub(super) fn invoke_again(&mut self, start: StartAttempt) -> Option<StartAttempt> {
@@ -237,6 +259,7 @@ impl<'c> Trial<'c> {
             trial.crash.lost.insert(flying.path, Lost { counted: flying.counted, answer, happened, may_repeat });
         }
         trial.effects = effects;
+        trial.crash.stopped = self.crash.stopped;
         trial.take_over(self.events, options);
         Some((trial, both_ways))
     }

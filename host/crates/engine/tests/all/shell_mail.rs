@@ -142,9 +142,9 @@ async fn a_run_stays_for_a_timer_and_takes_a_signal_of_another_process_meanwhile
 async fn mail_that_came_while_nobody_owned_the_run_is_there_when_it_is_resumed() {
     let world = World::new();
     let plan = receiver();
-    let handle = world.engine().start(new("r", &plan)).await.unwrap();
-    // The process dies.
-    drop(handle);
+    // A process dies, and with it all of its tasks.
+    let (engine, begun) = (world.engine(), new("r", &plan));
+    std::thread::spawn(move || drop(tokio::runtime::Runtime::new().unwrap().block_on(engine.start(begun)).unwrap())).join().unwrap();
     let skipped = Message { topic: "t".into(), id: "a".into(), payload: "\"no number\"".into() };
     let taken = Message { topic: "t".into(), id: "b".into(), payload: "3".into() };
     for message in [skipped, taken] {

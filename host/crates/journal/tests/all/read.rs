@@ -42,9 +42,14 @@ async fn started(journal: &SqliteJournal, id: &str, flow: &str, at: u64, labels:
         started.labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     }
     let mut events = vec![first];
-    let end = |took| Event { seq: 2, at: Timestamp(at + took), body: one_of_each().remove(20).body };
+    let end = |took| Event { seq: 2, at: Timestamp(at + took), body: failed_end() };
     events.extend(took.map(end));
     journal.append(&RunId(id.into()), events.into()).await.unwrap();
+}
+
+/// A run ends with a failure.
+fn failed_end() -> EventBody {
+    one_of_each().into_iter().rev().map(|event| event.body).find(|body| matches!(body, EventBody::RunEnded { .. })).unwrap()
 }
 
 #[tokio::test]

@@ -50,6 +50,11 @@ fn end() -> EventBody {
     EventBody::RunEnded { outcome: RunOutcome::Succeeded(Payload::Value(Value::Unit)) }
 }
 
+/// A run ends with a failure.
+fn failed_end() -> EventBody {
+    one_of_each().into_iter().rev().map(|event| event.body).find(|body| matches!(body, EventBody::RunEnded { .. })).unwrap()
+}
+
 async fn fill(journal: &SqliteJournal) {
     let items = (0..100).map(|n| succeeded(attempt(n, 1, &format!("build/xs[{n}]/c")), 1000 + n * 10, None));
     run(journal, "one", "build", 0, items.chain([end()]).collect()).await;
@@ -61,7 +66,7 @@ async fn fill(journal: &SqliteJournal) {
         EventBody::OutcomeUnknown { attempt: attempt(3, 1, "build/e") },
     ];
     run(journal, "two", "build", 5 * HOUR, retried).await;
-    let outcome = one_of_each().remove(20).body;
+    let outcome = failed_end();
     run(journal, "three", "deploy", 5 * HOUR, vec![failed(attempt(0, 1, "deploy/f"), 3), outcome]).await;
 }
 
