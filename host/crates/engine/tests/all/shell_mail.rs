@@ -144,7 +144,9 @@ async fn mail_that_came_while_nobody_owned_the_run_is_there_when_it_is_resumed()
     let plan = receiver();
     // A process dies, and with it all of its tasks.
     let (engine, begun) = (world.engine(), new("r", &plan));
-    std::thread::spawn(move || drop(tokio::runtime::Runtime::new().unwrap().block_on(engine.start(begun)).unwrap())).join().unwrap();
+    std::thread::spawn(move || drop(tokio::runtime::Runtime::new().unwrap().block_on(engine.start(begun)).unwrap()))
+        .join()
+        .unwrap();
     let skipped = Message { topic: "t".into(), id: "a".into(), payload: "\"no number\"".into() };
     let taken = Message { topic: "t".into(), id: "b".into(), payload: "3".into() };
     for message in [skipped, taken] {

@@ -23,6 +23,8 @@ struct Account {
     failed: bool,
     /// When its compensation had first succeeded, or failed for good.
     undone: Option<Seq>,
+    /// Its compensation fails whenever it is tried, as often as the recovery table says: that is once that it was tried.
+    tried: bool,
     times: u32,
 }
 
@@ -41,7 +43,9 @@ impl Undone {
         if let Some((undone, step)) = path.rsplit_once(".undo/") {
             if success || step.starts_with('x') {
                 let account = self.steps.entry(undone.into()).or_default();
-                account.times += 1;
+                if success || !std::mem::replace(&mut account.tried, true) {
+                    account.times += 1;
+                }
                 account.undone.get_or_insert(event.seq);
             }
         } else if has_undo(path) {
