@@ -77,13 +77,27 @@ fn what_is_published_is_the_report() {
     let report = suite(&site, &[]).expect(0).json()["result"].clone();
     for name in &names {
         let text = std::fs::read_to_string(site.path().join("out").join(name)).unwrap();
-        let artifact = report["artifacts"].as_array().unwrap().iter().find(|file| file["name"] == name.as_str()).unwrap();
-        assert_eq!(artifact["content"], text.as_str());
+        if name == "final_report.md" {
+            assert_eq!(report["markdown"], text.as_str());
+        }
         if let Some(of) = name.strip_suffix("_results.json") {
             let written: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(written["test_results"]["passed"], task(&report, of)["passed"]);
         }
     }
+}
+
+#[test]
+fn results_and_report_are_artifacts_of_the_run() {
+    let site = Site::new();
+    let report = suite(&site, &[]).expect(0).json()["result"].clone();
+    let listed = site.host(["artifacts", "last", "--json"]).expect(0).json();
+    let names: BTreeSet<&str> = listed.as_array().unwrap().iter().map(|artifact| artifact["name"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), 12, "{names:?}");
+    site.host(["artifacts", "get", "last", "final_report.md", "--output", "report.md"]).expect(0);
+    assert_eq!(report["markdown"], std::fs::read_to_string(site.path().join("report.md")).unwrap().as_str());
+    let b1c = site.host(["artifacts", "get", "last", "B1c_results.json"]).expect(0).json();
+    assert_eq!(&b1c, task(&report, "B1c"));
 }
 
 /// Attempts of a task of the only run of a store.
