@@ -101,7 +101,9 @@ async fn call(raw: &Raw, n: u32) {
 
 /// Rows a second of a raw loop that inserts `group` rows of 256 bytes in each transaction, with an fsync each.
 pub(crate) fn rows(folder: &Path, group: u32) -> f64 {
-    let connection = rusqlite::Connection::open(folder.join(format!("floor{group}.db"))).unwrap();
+    // A store of its own for each round.
+    let folder = tempfile::tempdir_in(folder).unwrap();
+    let connection = rusqlite::Connection::open(folder.path().join("floor.db")).unwrap();
     connection.pragma_update(None, "journal_mode", "wal").unwrap();
     connection.pragma_update(None, "synchronous", "full").unwrap();
     connection
