@@ -19,7 +19,7 @@ fn site(flow: &str, configuration: &str) -> Site {
     site
 }
 
-const LOGIC: &str = r#"flow main() -> string {
+const LOGIC: &str = r#"flow main() -> string with { deadline: 2h } {
     let wrong = kit.fail(kit.failure_kind.logic, "it makes no sense")
     let right = kit.echo("beside")
     "${wrong} ${right}"
@@ -31,12 +31,12 @@ fn steps(site: &Site, run: &str) -> Vec<Value> {
 
 #[test]
 fn a_timeout_is_tried_again_with_half_as_much_time_again() {
-    let flow = "flow main() -> u64 { kit.slow(400) with { timeout: 300ms, allow: [clock] } }";
+    let flow = "flow main() -> u64 { kit.slow(2_500) with { timeout: 2s, allow: [clock] } }";
     let site = site(flow, "");
     let run = site.host(["run", "main.flow", "--json"]).expect(0).json();
     let steps = steps(&site, run["run"].as_str().unwrap());
     let limits: Vec<&Value> = steps.iter().map(|step| &step["limits"]["timeout_ms"]).collect();
-    assert_eq!(limits, [&Value::Null, &Value::from(450)]);
+    assert_eq!(limits, [&Value::Null, &Value::from(3_000)]);
 }
 
 #[test]

@@ -276,11 +276,12 @@ impl Run {
         let at_rest = self.flights.keys().all(|task| self.stalled.contains_key(task));
         let quiet = self.waiting.is_empty() && at_rest && !self.over() && self.last > 0;
         if quiet && !self.idle && !self.state.is_sending() {
+            let blocked = self.blocked();
             let idle = Idle {
                 paused: self.state.paused().map(str::to_owned),
-                blocked: self.blocked(),
+                timers: self.state.goes_on_in_time(!blocked.is_empty()),
+                blocked,
                 waiting: self.state.open_waits().into_iter().chain(self.stalled_runs()).collect(),
-                timers: self.state.timers().next().is_some(),
                 messages: self.state.takes_messages(),
                 advancing: self.state.credit() > 0,
             };

@@ -8,6 +8,13 @@ use crate::core::values::{failure, milliseconds};
 use crate::event::{TimerId, Timestamp};
 
 impl State {
+    /// Whether a timer lets the run go on. Beside a step about which somebody has to decide a deadline does not: all that
+    /// it can do is to end what waits.
+    pub(crate) fn goes_on_in_time(&self, undecided: bool) -> bool {
+        let ends = |due: &Due| matches!(due, Due::Deadline(_) | Due::Budget(_));
+        self.timers.values().any(|timer| !(undecided && ends(&timer.due)))
+    }
+
     /// Sets a timer so many milliseconds from now.
     pub(super) fn set_timer(&mut self, delay: u64, due: Due) -> TimerId {
         let id = TimerId(self.next_timer);
