@@ -160,14 +160,14 @@ impl Recording {
         for next in events.iter() {
             let is_last = next.seq == count;
             if is_last {
-                node = path_of(next).and_then(|path| run.node_of(path));
+                node = next.body.path().and_then(|path| run.node_of(path));
             }
             let lines = run.replay_next(next).map_err(misfit)?;
             if is_last {
                 led_to = lines;
             }
         }
-        let node = node.or_else(|| path_of(event).and_then(|path| run.node_of(path)));
+        let node = node.or_else(|| event.body.path().and_then(|path| run.node_of(path)));
         Ok(Moment { view: run.view(REGIONS), version, event: event.clone(), node, led_to })
     }
 
@@ -199,7 +199,7 @@ impl Recording {
             if let Some((task, output)) = given
                 && let Some((name, ty)) = run.artifact_of(task)
             {
-                let path = path_of(event).unwrap_or_default().into();
+                let path = event.body.path().map_or_else(|| "".into(), Clone::clone);
                 found.push(Artifact { name, path, ty, output: output.clone(), seq: event.seq, at: event.at });
             }
             run.replay_next(event).map_err(misfit)?;
@@ -325,18 +325,4 @@ fn outcome(outcome: &RunOutcome) -> String {
         other => other.clone(),
     })
     .to_string()
-}
-
-/// The path of the step that an event is about.
-fn path_of(event: &Event) -> Option<&str> {
-    match &event.body {
-        EventBody::AttemptStarted { attempt, .. }
-        | EventBody::Denied { attempt, .. }
-        | EventBody::AttemptSucceeded { attempt, .. }
-        | EventBody::AttemptFailed { attempt, .. }
-        | EventBody::AttemptCancelled { attempt }
-        | EventBody::OutcomeUnknown { attempt }
-        | EventBody::MessageSent { attempt } => Some(&attempt.path),
-        _ => None,
-    }
 }

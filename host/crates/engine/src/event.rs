@@ -72,6 +72,21 @@ pub enum Payload {
     Text(Arc<str>),
 }
 
+impl Payload {
+    /// Its JSON form. Numbers beyond what JSON readers keep stay as they are.
+    #[must_use]
+    pub fn json(&self) -> String {
+        match self {
+            Self::Text(text) => text.to_string(),
+            Self::Value(value) => {
+                let mut text = String::new();
+                catalog::json::write_json(value, &mut text);
+                text
+            }
+        }
+    }
+}
+
 /// A stored event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
@@ -212,6 +227,24 @@ pub enum EventBody {
         /// How.
         outcome: RunOutcome,
     },
+}
+
+impl EventBody {
+    /// The path of the step that it is about, if it is about one.
+    #[must_use]
+    pub const fn path(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::AttemptStarted { attempt, .. }
+            | Self::Denied { attempt, .. }
+            | Self::AttemptSucceeded { attempt, .. }
+            | Self::AttemptFailed { attempt, .. }
+            | Self::AttemptCancelled { attempt }
+            | Self::OutcomeUnknown { attempt }
+            | Self::MessageSent { attempt } => Some(&attempt.path),
+            Self::Escalated(escalation) => Some(&escalation.attempt.path),
+            _ => None,
+        }
+    }
 }
 
 /// What a run was started with.

@@ -16,23 +16,11 @@ pub(crate) fn encode(order: &Order) -> (&'static str, String) {
                 let Amounts { timeout, memory, fuel } = limits;
                 ("retry", json!({ "task": task.0, "timeout": timeout, "memory": memory, "fuel": fuel }))
             }
-            Decision::Supply(payload) => ("supply", json!({ "task": task.0, "output": text(payload) })),
+            Decision::Supply(payload) => ("supply", json!({ "task": task.0, "output": payload.json() })),
             Decision::Fail(message) => ("fail", json!({ "task": task.0, "message": message })),
         },
     };
     (verb, fields.to_string())
-}
-
-/// The JSON text of a payload, as a text: numbers beyond what JSON readers keep stay as they are.
-fn text(payload: &Payload) -> String {
-    match payload {
-        Payload::Text(text) => text.to_string(),
-        Payload::Value(value) => {
-            let mut text = String::new();
-            catalog::json::write_json(value, &mut text);
-            text
-        }
-    }
 }
 
 /// The order back; none when it cannot be read.

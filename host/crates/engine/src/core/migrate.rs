@@ -114,7 +114,7 @@ impl Twins {
         let mut fitted = Vec::with_capacity(events.len());
         for event in events {
             let seq = event.seq;
-            let path = path_of(&event.body).cloned();
+            let path = event.body.path().cloned();
             let other = |reason: String| Problem::Other(Incompatible { seq, path: path.clone(), reason });
             let body = self.body(&event.body).map_err(&other)?;
             let new = Event { body, ..*event };
@@ -247,20 +247,5 @@ impl Twins {
         let waits = self.old.open_waits();
         let other_wait = self.new.open_waits().into_iter().find(|wait| !waits.contains(wait)).map(|wait| wait.path);
         steps.into_iter().find(differs).map(|(_, path)| Arc::clone(path)).or(other_wait)
-    }
-}
-
-/// The path of the step that an event is about.
-const fn path_of(body: &EventBody) -> Option<&Arc<str>> {
-    match body {
-        EventBody::AttemptStarted { attempt, .. }
-        | EventBody::Denied { attempt, .. }
-        | EventBody::AttemptSucceeded { attempt, .. }
-        | EventBody::AttemptFailed { attempt, .. }
-        | EventBody::AttemptCancelled { attempt }
-        | EventBody::OutcomeUnknown { attempt }
-        | EventBody::MessageSent { attempt } => Some(&attempt.path),
-        EventBody::Escalated(escalation) => Some(&escalation.attempt.path),
-        _ => None,
     }
 }

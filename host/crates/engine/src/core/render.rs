@@ -1,6 +1,6 @@
 //! Actions and commands as stable text, one line each: what golden journals are compared with.
 
-use crate::event::{Amounts, Change, Decision, Escalation, Event, EventBody, Payload, RunOutcome};
+use crate::event::{Amounts, Change, Decision, Escalation, Event, EventBody, RunOutcome};
 
 use super::action::Action;
 use super::driver::{Run, json};
@@ -53,16 +53,16 @@ pub fn render_event(event: &Event) -> String {
         }
         EventBody::AttemptSucceeded { attempt, output, cache, .. } => {
             let cache = cache.map_or_else(String::new, |cache| format!(" (cache: {})", cache.name()));
-            format!("attempt-succeeded {}#{} {}{cache}", attempt.path, attempt.number, render_payload(output))
+            format!("attempt-succeeded {}#{} {}{cache}", attempt.path, attempt.number, output.json())
         }
         EventBody::AttemptFailed { attempt, failure, .. } => {
             format!("attempt-failed {}#{} {}: {}", attempt.path, attempt.number, failure.kind, failure.message)
         }
         EventBody::AttemptCancelled { attempt } => format!("attempt-cancelled {}#{}", attempt.path, attempt.number),
         EventBody::OutcomeUnknown { attempt } => format!("outcome-unknown {}#{}", attempt.path, attempt.number),
-        EventBody::SignalReceived { name, payload, .. } => format!("signal-received {name} {}", render_payload(payload)),
+        EventBody::SignalReceived { name, payload, .. } => format!("signal-received {name} {}", payload.json()),
         EventBody::MessageReceived { topic, id, payload } => {
-            format!("message-received {id} {topic} {}", render_payload(payload))
+            format!("message-received {id} {topic} {}", payload.json())
         }
         EventBody::MessageSent { attempt } => format!("message-sent {}#{}", attempt.path, attempt.number),
         EventBody::TimerFired { timer } => format!("timer-fired {}", timer.0),
@@ -71,7 +71,7 @@ pub fn render_event(event: &Event) -> String {
             Decision::Retry(limits) if limits.is_empty() => format!("operator-decision step {} retry", task.0),
             Decision::Retry(limits) => format!("operator-decision step {} retry with {}", task.0, render_amounts(limits)),
             Decision::Supply(payload) => {
-                format!("operator-decision step {} supply {}", task.0, render_payload(payload))
+                format!("operator-decision step {} supply {}", task.0, payload.json())
             }
             Decision::Fail(message) => format!("operator-decision step {} fail {message}", task.0),
         },
@@ -85,8 +85,8 @@ pub fn render_event(event: &Event) -> String {
         EventBody::OwnerChanged { host } => format!("owner-changed {host}"),
         EventBody::Changed(change) => match &**change {
             Change::Policy { path, settings } => format!("changed {path} {settings:?}"),
-            Change::Result { path, output } => format!("changed {path} supply {}", render_payload(output)),
-            Change::Input { name, value } => format!("changed input {name} {}", render_payload(value)),
+            Change::Result { path, output } => format!("changed {path} supply {}", output.json()),
+            Change::Input { name, value } => format!("changed input {name} {}", value.json()),
         },
         EventBody::Migrated(migrated) => format!("migrated {} to {}", migrated.from.plan, migrated.to.plan),
         EventBody::RunEnded { outcome } => format!("run-ended {}", render_outcome(outcome)),
@@ -117,16 +117,9 @@ fn render_amounts(amounts: &Amounts) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-fn render_payload(payload: &Payload) -> String {
-    match payload {
-        Payload::Value(value) => json(value),
-        Payload::Text(text) => text.to_string(),
-    }
-}
-
 fn render_outcome(outcome: &RunOutcome) -> String {
     match outcome {
-        RunOutcome::Succeeded(payload) => format!("succeeded {}", render_payload(payload)),
+        RunOutcome::Succeeded(payload) => format!("succeeded {}", payload.json()),
         RunOutcome::Failed { failure, path } => format!("failed {path} {}: {}", failure.kind, failure.message),
         RunOutcome::Cancelled => "cancelled".to_owned(),
     }

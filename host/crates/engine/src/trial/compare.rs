@@ -53,27 +53,18 @@ impl Seen {
                     self.step_gave(path, output);
                 }
             }
-            EventBody::SignalReceived { name, payload, .. } => self.received.push(format!("signal {name} {}", text(payload))),
-            EventBody::MessageReceived { topic, payload, .. } => self.received.push(format!("message {topic} {}", text(payload))),
+            EventBody::SignalReceived { name, payload, .. } => self.received.push(format!("signal {name} {}", payload.json())),
+            EventBody::MessageReceived { topic, payload, .. } => {
+                self.received.push(format!("message {topic} {}", payload.json()))
+            }
             _ => {}
         }
     }
 
     fn step_gave(&mut self, path: &Arc<str>, output: &Payload) {
-        self.gave.insert(Arc::clone(path), text(output));
+        self.gave.insert(Arc::clone(path), output.json());
         if path.contains(".undo") {
             self.undone.push(Arc::clone(path));
-        }
-    }
-}
-
-fn text(payload: &Payload) -> String {
-    match payload {
-        Payload::Text(text) => text.to_string(),
-        Payload::Value(value) => {
-            let mut text = String::new();
-            catalog::json::write_json(value, &mut text);
-            text
         }
     }
 }
