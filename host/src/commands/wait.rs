@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use engine::event::{Bill, EventBody};
+use engine::core::Totals;
+use engine::event::EventBody;
 use engine::shell::{RunEnd, RunReport};
-use journal::{AttemptState, Reader, RunRow, RunStatus};
+use journal::{Reader, RunRow, RunStatus};
 
 use crate::cli::{Global, WaitArgs};
 use crate::commands::list::Listed;
@@ -76,19 +77,12 @@ impl<'a> Watch<'a> {
 /// The report of a run that has ended, out of the store.
 fn ended(reader: &Reader, row: RunRow) -> Result<RunReport, Problem> {
     let damaged = || Problem::new(Exit::Store, format!("the journal of run `{}` does not end with its end", row.id));
-    let last = reader.load_prefix(&row.id)?.events.pop().ok_or_else(damaged)?;
-    let EventBody::RunEnded { outcome } = last.body else { return Err(damaged()) };
-    let (mut bill, mut steps, mut attempts) = (Bill::default(), 0, 0);
-    for attempt in reader.attempts(&row.id)? {
-        attempts += u64::from(attempt.state != AttemptState::Running);
-        steps += u64::from(attempt.state == AttemptState::Succeeded);
-        let used = attempt.bill.unwrap_or_default();
-        bill.fuel = bill.fuel.saturating_add(used.fuel);
-        bill.peak_memory = bill.peak_memory.max(used.peak_memory);
-        bill.wall = bill.wall.saturating_add(used.wall);
-        bill.host_calls = bill.host_calls.saturating_add(used.host_calls);
-        bill.bytes_in = bill.bytes_in.saturating_add(used.bytes_in);
-        bill.bytes_out = bill.bytes_out.saturating_add(used.bytes_out);
-    }
+    let events = reader.load_prefix(&row.id)?.events;
+    let mut totals = Totals::default();
+    events.iter().for_each(|event| totals.count(&event.body));
+    let Some(EventBody::RunEnded { outcome }) = events.into_iter().next_back().map(|event| event.body) else {
+        return Err(damaged());
+    };
+    let Totals { bill, steps, attempts } = totals;
     Ok(RunReport { id: row.id, outcome: RunEnd::Finished(outcome), bill, steps, attempts, timer: None, not_undone: Vec::new() })
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use catalog::{Digest, FailureKind, Name, Type, Value};
 
 use crate::event::{
-    Bill, CacheNote, Change, Decision, Denial, Event, Failure, RunId, RunOutcome, RunStarted, Seq, TaskId, TimerId, Timestamp,
-    Within,
+    Bill, CacheNote, Change, Decision, Denial, Event, EventBody, Failure, RunId, RunOutcome, RunStarted, Seq, TaskId, TimerId,
+    Timestamp, Within,
 };
 use crate::ports::{Callable, GrantedCapability, Mail, Message, Outcome};
 
@@ -391,8 +391,17 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Adds what an attempt used.
-    pub(crate) fn add(&mut self, bill: &Bill, succeeded: bool) {
+    /// Adds what an event of the run says of its attempts.
+    pub fn count(&mut self, event: &EventBody) {
+        match event {
+            EventBody::AttemptSucceeded { bill, .. } => self.add(bill, true),
+            EventBody::AttemptFailed { bill, .. } => self.add(bill, false),
+            EventBody::AttemptCancelled { .. } | EventBody::OutcomeUnknown { .. } => self.attempts += 1,
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, bill: &Bill, succeeded: bool) {
         self.attempts += 1;
         self.steps += u64::from(succeeded);
         let sum = &mut self.bill;

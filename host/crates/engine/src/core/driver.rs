@@ -387,7 +387,7 @@ impl Run {
 
     /// What an event means for flights, totals and people: the attempt that may now be invoked, the failure to be told.
     fn note(&mut self, event: &Event, out: &mut Vec<Action>) -> (Option<TaskId>, Option<(Progress, TaskId)>) {
-        self.count(event);
+        self.totals.count(&event.body);
         let task_path = |attempt: &Attempt| (attempt.task, Arc::clone(&attempt.path));
         match &event.body {
             EventBody::AttemptStarted { attempt, .. } => return (Some(attempt.task), None),
@@ -425,16 +425,6 @@ impl Run {
             _ => {}
         }
         (None, None)
-    }
-
-    /// Adds an event to the totals.
-    pub(super) fn count(&mut self, event: &Event) {
-        match &event.body {
-            EventBody::AttemptSucceeded { bill, .. } => self.totals.add(bill, true),
-            EventBody::AttemptFailed { bill, .. } => self.totals.add(bill, false),
-            EventBody::AttemptCancelled { .. } | EventBody::OutcomeUnknown { .. } => self.totals.attempts += 1,
-            _ => {}
-        }
     }
 
     fn carry_out(&mut self, command: Command, now: Timestamp, out: &mut Vec<Action>) {

@@ -72,7 +72,7 @@ impl Run {
             return Err(ReplayError::Misfit { seq: event.seq, reason: reason.into() });
         }
         self.state.apply(event).map_err(|misfit| ReplayError::Misfit { seq: event.seq, reason: misfit.0 })?;
-        self.count(event);
+        self.totals.count(&event.body);
         (self.last, self.applied) = (event.seq, event.seq);
         self.ended = end_of(event).is_some();
         let commands = self.state.take_commands();
