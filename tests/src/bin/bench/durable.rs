@@ -8,7 +8,7 @@ use journal::{Durability, Options, SqliteJournal};
 use crate::compile::chain;
 use crate::floor::{self, Raw};
 use crate::median;
-use crate::steps::{engine, fan, plan, run};
+use crate::steps::{engine, fan, plan, program, run};
 use crate::table::{Bound, Table};
 
 /// Steps of one run.
@@ -43,12 +43,12 @@ struct Times {
 async fn times(folder: &Path, bytes: &[u8], raw: &Arc<Raw>, durability: Durability, name: &str, text: String) -> Times {
     let options = Options { durability, ..Options::default() };
     let journal = Arc::new(SqliteJournal::open(&folder.join(format!("{name}.db")), &options).unwrap());
-    let engine = engine(bytes, journal.clone());
+    let (engine, program) = (engine(bytes, journal.clone()), program(&*journal));
     let plan = plan(text);
     let (mut steps, mut ratios) = (Vec::new(), Vec::new());
     for round in 0..15 {
         let call = floor::round(raw).await;
-        let step = run(&engine, &*journal, &plan, format!("{name}{round}")).await * 1e6 / f64::from(STEPS);
+        let step = run(&engine, program, &plan, format!("{name}{round}")).await * 1e6 / f64::from(STEPS);
         steps.push(step);
         ratios.push(step / call);
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use catalog::Digest;
 use engine::event::{Event, EventBody, Payload, RunId, Timestamp};
 use engine::ports::Journal;
 use engine::shell::Engine;
@@ -12,7 +13,7 @@ use journal::{Durability, Options, SqliteJournal};
 use lang::plan::Plan;
 
 use crate::compile::chain;
-use crate::steps::{engine, plan, run};
+use crate::steps::{engine, plan, program, run};
 use crate::table::{Bound, Table};
 use crate::{floor, median};
 
@@ -37,9 +38,9 @@ pub(crate) async fn measure(bytes: &[u8], table: &mut Table) {
     for (durability, name) in [(Durability::Full, "full"), (Durability::Process, "process")] {
         let path = folder.path().join(format!("{name}.db"));
         let journal = open(&path, durability);
-        let engine = engine(bytes, journal.clone());
+        let (engine, program) = (engine(bytes, journal.clone()), program(&*journal));
         let flow = plan(chain(STEPS));
-        let first = round(&engine, &journal, &flow, "first").await;
+        let first = round(&engine, program, &flow, "first").await;
         let rate = format!("(f) {RUNS} runs of {STEPS} chained steps, {name}");
         match durability {
             Durability::Full => table.bounded(&rate, "steps/s", first.rate, Bound::Least(20_000.0)),
@@ -49,7 +50,7 @@ pub(crate) async fn measure(bytes: &[u8], table: &mut Table) {
         table.figure(&format!("a durable step of these, p99, {name}"), "us", first.percentile(99));
         let (mut earlier, mut later) = (first.steps(), None);
         while earlier < 100_000 {
-            let round = round(&engine, &journal, &flow, &format!("after{earlier}")).await;
+            let round = round(&engine, program, &flow, &format!("after{earlier}")).await;
             earlier += round.steps();
             later = Some(round.rate);
         }
@@ -84,14 +85,14 @@ impl Round {
     }
 }
 
-async fn round(engine: &Engine, journal: &Arc<SqliteJournal>, flow: &Arc<Plan>, name: &str) -> Round {
+async fn round(engine: &Engine, program: Digest, flow: &Arc<Plan>, name: &str) -> Round {
     let started = Instant::now();
     let places = (0..RUNS).map(|place| {
-        let (engine, journal, flow, name) = (engine.clone(), Arc::clone(journal), Arc::clone(flow), format!("{name}-{place}"));
+        let (engine, flow, name) = (engine.clone(), Arc::clone(flow), format!("{name}-{place}"));
         tokio::spawn(async move {
             let mut took = Vec::new();
             for number in 0..EACH {
-                took.push(run(&engine, &*journal, &flow, format!("{name}-{number}")).await * 1e6 / f64::from(STEPS));
+                took.push(run(&engine, program, &flow, format!("{name}-{number}")).await * 1e6 / f64::from(STEPS));
             }
             took
         })
@@ -177,7 +178,7 @@ fn waiting(steps: u32) -> String {
 async fn recovery(folder: &Path, bytes: &[u8], table: &mut Table) {
     let journal = open(&folder.join("open.db"), Durability::Full);
     let flow = plan(waiting(LENGTH - 2));
-    let program = journal.put_blob(b"bench").unwrap();
+    let program = program(&*journal);
     let template = RunId("open".into());
     let new = engine::shell::NewRun {
         id: template.clone(),
