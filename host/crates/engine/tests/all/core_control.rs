@@ -7,6 +7,7 @@ use engine::ports::{Control, Mail, Order};
 use lang::plan::{Plan, UndoPlan};
 use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, child, slot, step};
 
+use crate::runs::chain;
 use crate::script::Script;
 
 fn letter(id: &str, order: Order) -> Input {
@@ -31,20 +32,6 @@ fn wide(steps: usize) -> Plan {
         last = Some(main.add(&format!("s{n}"), step(function, vec![])));
     }
     let main = builder.region(main, slot(last.unwrap()));
-    let entry = builder.flow("main", &[], main);
-    builder.finish(entry)
-}
-
-/// `main()` with a chain of so many steps.
-fn chain(steps: usize) -> Plan {
-    let mut builder = PlanBuilder::default();
-    let function = builder.function("work", Type::U64);
-    let mut main = RegionDraft::new(0);
-    let mut last = main.add("s0", step(function, vec![]));
-    for n in 1..steps {
-        last = main.add(&format!("s{n}"), step(function, vec![slot(last)]));
-    }
-    let main = builder.region(main, slot(last));
     let entry = builder.flow("main", &[], main);
     builder.finish(entry)
 }

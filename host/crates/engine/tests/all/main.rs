@@ -31,6 +31,8 @@ mod core_wait;
 #[cfg(test)]
 mod flows;
 #[cfg(test)]
+mod runs;
+#[cfg(test)]
 mod script;
 #[cfg(test)]
 mod shell;

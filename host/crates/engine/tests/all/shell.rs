@@ -12,7 +12,9 @@ use engine::shell::{ClassLimits, Engine, EngineConfig, EngineError, NewRun, RunE
 use futures::future::{BoxFuture, FutureExt};
 use lang::plan::{Class, Grant, NodeKind, Plan, Slot};
 use testkit::fake::{FakeInvoker, failure};
-use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, count, numbers, slot, step, wait};
+use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, count, numbers, slot, wait};
+
+use crate::runs::{chain, new_run, within};
 
 /// `main()` maps this many items over a step `work`, which the test may change.
 fn fan(items: u64, change: impl FnOnce(&mut lang::plan::CallPlan)) -> Plan {
@@ -31,30 +33,8 @@ fn fan(items: u64, change: impl FnOnce(&mut lang::plan::CallPlan)) -> Plan {
     builder.finish(entry)
 }
 
-/// `main()` is a chain of so many steps.
-fn chain(steps: usize) -> Plan {
-    let mut builder = PlanBuilder::default();
-    let function = builder.function("work", Type::U64);
-    let mut main = RegionDraft::new(0);
-    let mut last = main.add("s0", step(function, vec![]));
-    for n in 1..steps {
-        last = main.add(&format!("s{n}"), step(function, vec![slot(last)]));
-    }
-    let main = builder.region(main, slot(last));
-    let entry = builder.flow("main", &[], main);
-    builder.finish(entry)
-}
-
 fn new(plan: &Arc<Plan>) -> NewRun {
-    NewRun {
-        id: RunId("r1".into()),
-        plan: Arc::clone(plan),
-        program: Digest([0; 32]),
-        input: Vec::new(),
-        labels: Vec::new(),
-        permitted: vec!["http *".to_owned()],
-        origin: None,
-    }
+    new_run("r1", plan, &["http *"])
 }
 
 fn sum(invocation: &Invocation) -> u64 {
@@ -67,10 +47,6 @@ fn adder() -> Arc<dyn Invoker> {
 
 fn engine(invoker: Arc<dyn Invoker>, journal: Arc<dyn Journal>, config: EngineConfig) -> Engine {
     Engine::new(invoker, journal, Arc::new(SystemClock), config)
-}
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future).await.expect("it should not take so long")
 }
 
 fn value(report: &RunReport) -> &Value {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{LocalBus, MemoryMail};
-use catalog::{Digest, Type, Value};
+use catalog::Value;
 use engine::event::{EventBody, RunId, RunOutcome};
 use engine::memory::MemoryJournal;
 use engine::ports::{Control, Journal, MailStore, MailWrite, Order, SystemClock};
@@ -12,8 +12,9 @@ use engine::shell::{Engine, EngineConfig, NewRun, RunEnd, TakeOver};
 use futures::future::FutureExt;
 use lang::plan::Plan;
 use testkit::fake::FakeInvoker;
-use testkit::simulator::build::{PlanBuilder, RegionDraft, slot, step};
 use tokio::sync::Semaphore;
+
+use crate::runs::{chain, new_run, within};
 
 /// What outlives a process, and permits for steps: each step needs one to end.
 struct World {
@@ -83,33 +84,8 @@ fn run() -> RunId {
     RunId("r".into())
 }
 
-fn chain(steps: usize) -> Arc<Plan> {
-    let mut builder = PlanBuilder::default();
-    let function = builder.function("work", Type::U64);
-    let mut main = RegionDraft::new(0);
-    let mut last = main.add("s0", step(function, vec![]));
-    for n in 1..steps {
-        last = main.add(&format!("s{n}"), step(function, vec![slot(last)]));
-    }
-    let main = builder.region(main, slot(last));
-    let entry = builder.flow("main", &[], main);
-    Arc::new(builder.finish(entry))
-}
-
 fn new(plan: &Arc<Plan>) -> NewRun {
-    NewRun {
-        id: run(),
-        plan: Arc::clone(plan),
-        program: Digest([0; 32]),
-        input: Vec::new(),
-        labels: Vec::new(),
-        permitted: Vec::new(),
-        origin: None,
-    }
-}
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future).await.expect("it should not take so long")
+    new_run("r", plan, &[])
 }
 
 fn is_paused(end: &RunEnd) -> bool {
@@ -119,7 +95,7 @@ fn is_paused(end: &RunEnd) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_letter_of_another_process_reaches_a_run_that_waits_for_nothing() {
     let world = World::new();
-    let plan = chain(3);
+    let plan = Arc::new(chain(3));
     let handle = world.engine().start(new(&plan)).await.unwrap();
     world.send("c1", Order::Pause { reason: "a break".into() }).await;
     world.until(|body| matches!(body, EventBody::Paused { .. })).await;
@@ -133,7 +109,7 @@ async fn a_letter_of_another_process_reaches_a_run_that_waits_for_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn letters_wait_for_the_next_owner_and_those_that_stop_come_before_anything_starts() {
     let world = World::new();
-    let plan = chain(3);
+    let plan = Arc::new(chain(3));
     let handle = world.engine().start(new(&plan)).await.unwrap();
     // The process dies.
     drop(handle);
@@ -160,7 +136,7 @@ async fn letters_wait_for_the_next_owner_and_those_that_stop_come_before_anythin
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancellation_is_gentle_first_and_then_is_not() {
     let world = World::new();
-    let handle = world.engine().start(new(&chain(2))).await.unwrap();
+    let handle = world.engine().start(new(&Arc::new(chain(2)))).await.unwrap();
     world.send("c1", Order::Cancel { reason: "enough".into(), gently: true }).await;
     world.until(|body| matches!(body, EventBody::CancelRequested { gently: true, .. })).await;
     // The step still runs: it would end with a permit. Nobody gives one.

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{LocalBus, MemoryMail};
-use catalog::{Digest, Type, Value};
+use catalog::{Type, Value};
 use engine::event::{Payload, RunId, RunOutcome};
 use engine::memory::MemoryJournal;
 use engine::ports::{MailStore, MailWrite, Message, Signal, SystemClock};
-use engine::shell::{Awaited, Engine, EngineConfig, NewRun, RunEnd, Update};
+use engine::shell::{Awaited, Engine, EngineConfig, RunEnd, Update};
 use futures::future::FutureExt;
 use lang::plan::{Expr, NodeKind, Plan, WaitPlan};
 use testkit::fake::FakeInvoker;
 use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, number, slot, wait};
+
+use crate::runs::{new_run, within};
 
 struct World {
     journal: Arc<MemoryJournal>,
@@ -63,22 +65,6 @@ fn run(id: &str) -> RunId {
     RunId(id.into())
 }
 
-fn new(id: &str, plan: &Arc<Plan>) -> NewRun {
-    NewRun {
-        id: run(id),
-        plan: Arc::clone(plan),
-        program: Digest([0; 32]),
-        input: Vec::new(),
-        labels: Vec::new(),
-        permitted: Vec::new(),
-        origin: None,
-    }
-}
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future).await.expect("it should not take so long")
-}
-
 fn given(end: &RunEnd) -> Value {
     match end {
         RunEnd::Finished(RunOutcome::Succeeded(Payload::Value(value))) => value.clone(),
@@ -90,10 +76,10 @@ fn given(end: &RunEnd) -> Value {
 async fn a_message_reaches_the_runs_of_its_process_at_once() {
     let world = World::new();
     let engine = world.engine();
-    let mut waiting = engine.start(new("waits", &receiver())).await.unwrap();
+    let mut waiting = engine.start(new_run("waits", &receiver(), &[])).await.unwrap();
     while !matches!(within(waiting.next_update()).await, Some(Update::Waiting { .. })) {}
     assert_eq!(world.mail.waiting(&run("waits")).as_deref(), Some("message \"t\": u64 (main/it)"));
-    let sent = within(engine.start(new("sends", &sender(7))).await.unwrap().wait()).await;
+    let sent = within(engine.start(new_run("sends", &sender(7), &[])).await.unwrap().wait()).await;
     assert_eq!(given(&sent.outcome), Value::Unit);
     assert_eq!(given(&within(waiting.wait()).await.outcome), Value::U64(7));
     assert!(world.mail.letters(&run("waits"), 0, 9).unwrap().is_empty());
@@ -104,7 +90,7 @@ async fn a_message_reaches_the_runs_of_its_process_at_once() {
 async fn a_run_that_only_its_operator_can_move_ends_its_task_and_goes_on_with_the_signal() {
     let world = World::new();
     let plan = asking(None);
-    let report = within(world.engine().start(new("r", &plan)).await.unwrap().wait()).await;
+    let report = within(world.engine().start(new_run("r", &plan, &[])).await.unwrap().wait()).await;
     let RunEnd::Paused { blocked, waiting } = report.outcome else { panic!("{:?}", report.outcome) };
     assert!(blocked.is_empty());
     assert_eq!(waiting[0].what, Awaited::Signal { name: "n".into(), ty: Type::U64 });
@@ -119,7 +105,7 @@ async fn a_run_that_only_its_operator_can_move_ends_its_task_and_goes_on_with_th
 async fn a_signal_can_be_given_to_a_resumed_run_at_once() {
     let world = World::new();
     let plan = asking(None);
-    within(world.engine().start(new("r", &plan)).await.unwrap().wait()).await;
+    within(world.engine().start(new_run("r", &plan, &[])).await.unwrap().wait()).await;
     let handle = world.engine().resume(run("r"), plan).await.unwrap();
     handle.signal(Signal { name: "n".into(), id: "".into(), payload: "6".into() });
     assert_eq!(given(&within(handle.wait()).await.outcome), Value::U64(6));
@@ -128,12 +114,12 @@ async fn a_signal_can_be_given_to_a_resumed_run_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_stays_for_a_timer_and_takes_a_signal_of_another_process_meanwhile() {
     let world = World::new();
-    let handle = world.engine().start(new("r", &asking(Some(wait(50_000))))).await.unwrap();
+    let handle = world.engine().start(new_run("r", &asking(Some(wait(50_000))), &[])).await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     let signal = Signal { name: "n".into(), id: "s".into(), payload: "8".into() };
     world.mail.write_mail(MailWrite::Signal(run("r"), signal)).await.unwrap();
     assert_eq!(given(&within(handle.wait()).await.outcome), Value::U64(8));
-    let report = within(world.engine().start(new("late", &asking(Some(wait(20))))).await.unwrap().wait()).await;
+    let report = within(world.engine().start(new_run("late", &asking(Some(wait(20))), &[])).await.unwrap().wait()).await;
     let RunEnd::Finished(RunOutcome::Failed { failure, .. }) = report.outcome else { panic!("{:?}", report.outcome) };
     assert_eq!((failure.kind.name(), &*failure.message), ("timeout", "the signal `n` did not come in time"));
 }
@@ -143,7 +129,7 @@ async fn mail_that_came_while_nobody_owned_the_run_is_there_when_it_is_resumed()
     let world = World::new();
     let plan = receiver();
     // A process dies, and with it all of its tasks.
-    let (engine, begun) = (world.engine(), new("r", &plan));
+    let (engine, begun) = (world.engine(), new_run("r", &plan, &[]));
     std::thread::spawn(move || drop(tokio::runtime::Runtime::new().unwrap().block_on(engine.start(begun)).unwrap()))
         .join()
         .unwrap();
@@ -168,7 +154,7 @@ async fn mail_that_came_while_nobody_owned_the_run_is_there_when_it_is_resumed()
 async fn without_a_bus_nothing_can_be_sent() {
     let invoker = FakeInvoker::new(|_| async move { Ok(Value::U64(0)) }.boxed());
     let engine = Engine::new(Arc::new(invoker), Arc::new(MemoryJournal::new()), Arc::new(SystemClock), EngineConfig::default());
-    let report = within(engine.start(new("r", &sender(1))).await.unwrap().wait()).await;
+    let report = within(engine.start(new_run("r", &sender(1), &[])).await.unwrap().wait()).await;
     let RunEnd::StoreFailed(error) = report.outcome else { panic!("{:?}", report.outcome) };
     assert_eq!(error.to_string(), "the message on `t` cannot be sent: this host has no bus");
 }

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bus::{LocalBus, MemoryMail};
 use catalog::{Digest, FailureKind, Value};
@@ -19,6 +18,8 @@ use lang::{Entry, compile};
 use testkit::fake::{FakeInvoker, failure};
 use testkit::world::MemoryWorld;
 use tokio::sync::Notify;
+
+use crate::runs::within;
 
 const KIT: &str = "package demo:kit; interface api {
     echo: func(value: string) -> string;
@@ -134,10 +135,6 @@ impl World {
 
 fn parent() -> RunId {
     RunId("parent".into())
-}
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future).await.expect("it should not take so long")
 }
 
 fn result(report: &RunReport) -> serde_json::Value {
