@@ -1,7 +1,8 @@
 //! Journals of every released format, as SQL text, must open, verify and decode to the expected events for ever.
 //!
-//! `tests/golden/<version>/<name>.sql` is a dump, `<name>.events.txt` what it decodes to. A dump is written
-//! once, by the version that it is named after (`BLESS=1` writes those that are not there), and never again.
+//! `tests/golden/<version>/schema.sql` makes the tables of that version, `<name>.sql` fills them, and `<name>.events.txt`
+//! is what that decodes to. Each is written once, by the version that it is named after (`BLESS=1` writes those that are not
+//! there), and never again.
 //! What else stands beside `run.sql` is for `replay`.
 
 use std::fmt::Write;
@@ -25,9 +26,6 @@ type Runs = Vec<(&'static str, Vec<Event>)>;
 pub(crate) fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
-
-/// The format that is written today.
-const TODAY: &str = "v4";
 
 /// The journals that each version is frozen with.
 fn journals() -> Vec<(&'static str, Runs)> {
@@ -148,8 +146,8 @@ fn changed() -> Vec<Event> {
     events
 }
 
-/// The store as SQL statements that make it again.
-pub(crate) fn dump(path: &Path) -> String {
+/// What makes the tables of a store.
+fn schema(path: &Path) -> String {
     let connection = Connection::open(path).unwrap();
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
     let mut sql =
@@ -160,6 +158,13 @@ pub(crate) fn dump(path: &Path) -> String {
     for statement in tables.query_map([], |row| row.get::<_, String>(0)).unwrap() {
         writeln!(sql, "{};", statement.unwrap()).unwrap();
     }
+    sql
+}
+
+/// What fills them.
+pub(crate) fn dump(path: &Path) -> String {
+    let connection = Connection::open(path).unwrap();
+    let mut sql = String::new();
     for table in ["runs", "events", "heads", "blobs", "cache", "escalations", "outbox"] {
         let columns: Vec<String> = connection
             .prepare(&format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')"))
@@ -219,15 +224,21 @@ async fn todays_format_is_the_frozen_one() {
     let folder = tempfile::tempdir().unwrap();
     for (name, runs) in journals() {
         write(folder.path(), name, &runs).await;
-        let now = dump(&folder.path().join(name));
-        let frozen = golden().join(TODAY).join(format!("{name}.sql"));
-        if std::env::var_os("BLESS").is_some() && !frozen.exists() {
-            std::fs::create_dir_all(golden().join(format!("v{FORMAT_VERSION}"))).unwrap();
-            std::fs::write(&frozen, &now).unwrap();
-        }
-        let frozen = std::fs::read_to_string(frozen).unwrap();
-        assert_eq!(now, frozen, "`{name}` is written differently; that is a new version of the format");
+        let path = folder.path().join(name);
+        is_frozen("schema", &schema(&path));
+        is_frozen(name, &dump(&path));
     }
+}
+
+fn is_frozen(name: &str, now: &str) {
+    let folder = golden().join(format!("v{FORMAT_VERSION}"));
+    let frozen = folder.join(format!("{name}.sql"));
+    if std::env::var_os("BLESS").is_some() && !frozen.exists() {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(&frozen, now).unwrap();
+    }
+    let frozen = std::fs::read_to_string(frozen).unwrap();
+    assert_eq!(now, frozen, "`{name}` is written differently; that is a new version of the format");
 }
 
 #[test]
@@ -238,6 +249,9 @@ fn every_golden_journal_opens_verifies_and_decodes() {
         let folder = folder.path().join(version.file_name().unwrap());
         std::fs::create_dir(&folder).unwrap();
         for file in entries(&version) {
+            if file.ends_with("schema.sql") {
+                continue;
+            }
             if file.extension().is_some_and(|extension| extension == "sql") {
                 check(&file, &folder);
                 names.push(file.file_stem().unwrap().to_str().unwrap().to_owned());
@@ -275,10 +289,12 @@ async fn an_older_store_gets_what_it_lacks_when_it_is_opened_for_writing() {
     assert_eq!(version.unwrap(), FORMAT_VERSION);
 }
 
-/// Makes a store out of its dump.
+/// Makes a store out of its dump, with the tables of that version.
 pub(crate) fn restore(sql: &Path, path: &Path) {
     let connection = Connection::open(path).unwrap();
-    connection.execute_batch(&std::fs::read_to_string(sql).unwrap()).unwrap();
+    for file in [&sql.with_file_name("schema.sql"), sql] {
+        connection.execute_batch(&std::fs::read_to_string(file).unwrap()).unwrap();
+    }
 }
 
 fn check(file: &Path, folder: &Path) {
