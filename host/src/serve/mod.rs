@@ -11,6 +11,7 @@
 //! 7. `triggers` starts the runs of deployments: by `schedule`, by message, and, over `webhook`, by HTTP.
 //! 8. `client` is the other end of the socket, for the commands.
 
+mod accept;
 pub(crate) mod client;
 pub(crate) mod deployment;
 mod driver;

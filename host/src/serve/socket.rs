@@ -13,8 +13,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 
+use super::accept::{self, Door};
 use super::protocol::{self, MAX_LINE, Request};
 use super::service::Event;
 use super::{Parts, submit};
@@ -78,20 +78,7 @@ pub(super) fn bind(path: &Path) -> Result<UnixListener, Problem> {
 
 /// Answers until the service stops. What is asked while it drains is still answered.
 pub(super) async fn listen(parts: Arc<Parts>, listener: UnixListener) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
-                Ok((stream, _)) => drop(connections.spawn(serve(Arc::clone(&parts), stream))),
-                // Too many open files, mostly: some will be closed.
-                Err(error) => {
-                    parts.log.problem("socket-failed", &[("why", &error.to_string())]);
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                }
-            },
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-        }
-    }
+    accept::listen(parts, listener, Door { failed: "socket-failed", connections: CONNECTIONS }, serve).await;
 }
 
 /// A line that came, or why none did.

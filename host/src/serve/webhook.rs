@@ -15,9 +15,9 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 
 use super::Parts;
+use super::accept::{self, Door};
 use super::deployment::When;
 use super::triggers::{self, Current, Firing};
 use crate::commands::run;
@@ -45,19 +45,7 @@ pub(super) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr
 
 /// Answers until the service ends.
 pub(super) async fn listen(parts: Arc<Parts>, listener: TcpListener) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
-                Ok((stream, _)) => drop(connections.spawn(serve(Arc::clone(&parts), stream))),
-                Err(error) => {
-                    parts.log.problem("http-failed", &[("why", &error.to_string())]);
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                }
-            },
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-        }
-    }
+    accept::listen(parts, listener, Door { failed: "http-failed", connections: CONNECTIONS }, serve).await;
 }
 
 async fn serve(parts: Arc<Parts>, stream: TcpStream) {
