@@ -20,7 +20,6 @@ pub mod mail;
 mod migrate;
 mod place;
 mod planned;
-mod rank;
 mod receive;
 mod recover;
 mod render;

@@ -24,14 +24,11 @@ const FORMAT: u64 = 1;
 /// Stands where a flag would, before what plans of the first version do not have.
 const LATER: u8 = 2;
 
-impl Plan {
-    /// The sha256 of all that decides how a run goes.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        let mut writer = Writer { sink: Sha256::new(), types: Types::default() };
-        writer.plan(self);
-        Digest(writer.sink.finalize().into())
-    }
+/// The digest of a plan.
+pub(crate) fn of(plan: &Plan) -> Digest {
+    let mut writer = Writer { sink: Sha256::new(), types: Types::default() };
+    writer.plan(plan);
+    Digest(writer.sink.finalize().into())
 }
 
 struct Writer {

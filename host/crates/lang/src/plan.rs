@@ -9,8 +9,10 @@
 //! engine finds what is ready by counting down and never by scanning.
 
 mod adopt;
+mod derived;
 mod expr;
 mod hooks;
+mod rank;
 mod reads;
 mod rules;
 mod target;
@@ -22,6 +24,7 @@ use catalog::{Digest, Name, Type};
 use cranelift_entity::{PrimaryMap, entity_impl};
 use grammar::Span;
 
+pub use derived::Derived;
 pub use expr::{Expr, LibraryFunction, Operator, Pattern};
 pub use hooks::{HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict};
 pub use rules::{Backoff, Breaker, Budget, Cache, Class, Rate, Rules};
@@ -99,6 +102,8 @@ pub struct Plan {
     pub files: Vec<String>,
     /// What answers for steps, in the order in which it is tried. Only of a test; not in the digest.
     pub mocks: Vec<MockPlan>,
+    /// What follows from all the others, for who asks often. Whoever changes a plan that was asked makes it anew.
+    pub derived: Derived,
 }
 
 /// A component that the plan uses.

@@ -159,7 +159,7 @@ impl Run {
     }
 
     fn rank_of(&self, task: TaskId) -> u32 {
-        self.state.node_of_task(task).map_or(0, |node| self.ranks.get(node))
+        self.state.node_of_task(task).map_or(0, |node| self.state.plan().rank(node))
     }
 
     /// Steps that are not pure and have no room to begin, at most so many.

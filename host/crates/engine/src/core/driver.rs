@@ -10,7 +10,6 @@ use super::action::{Action, Blocked, Idle, Input, Progress, Totals};
 use super::attempts::{Capacity, Effects, Flight};
 use super::bugs::{Bug, Bugs};
 use super::control::Asked;
-use super::rank::Ranks;
 use super::state::{Command, State, Status};
 use crate::event::{Attempt, Decision, Event, EventBody, Failure, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp};
 use crate::ports::{Callable, Callee, Order, Outcome};
@@ -20,7 +19,6 @@ pub struct Run {
     pub(super) id: RunId,
     pub(super) state: State,
     pub(super) callees: BTreeMap<Target, Callable>,
-    pub(super) ranks: Ranks,
     host: Arc<str>,
     /// The position of the last event that was made.
     pub(super) last: Seq,
@@ -68,7 +66,6 @@ impl Run {
         let plans = plan.plans.iter().map(|(id, of)| (Target::Plan(id), Callable::Plan(Arc::new(of.clone()))));
         let callees = functions.chain(roles).chain(plans).collect();
         Self {
-            ranks: Ranks::of(&plan),
             state: State::new(plan, id.clone(), Bugs::default()),
             id,
             callees,

@@ -36,7 +36,7 @@ use grammar::Diagnostic;
 use crate::freeze::Tables;
 use crate::ir::{Flow, Program};
 use crate::lower::flow::{FlowLowering, Summary};
-use crate::plan::{Budget, FlowId, FlowPlan, ParamPlan, Plan, Region};
+use crate::plan::{Budget, Derived, FlowId, FlowPlan, ParamPlan, Plan, Region};
 
 /// A plan, and what should be said about it all the same.
 #[derive(Debug)]
@@ -92,6 +92,7 @@ pub(crate) fn lower(program: &Program) -> Result<Lowered, Vec<Diagnostic>> {
         hooks,
         files: program.files.clone(),
         mocks,
+        derived: Derived::default(),
     };
     Ok(Lowered { plan, warnings: report })
 }

@@ -13,6 +13,7 @@ impl Plan {
         let adopted: Vec<HookPlan> = around_steps.filter_map(|hook| self.adopted(hook, from)).collect();
         let count = adopted.len();
         self.hooks.splice(..0, adopted);
+        self.forget_derived();
         count
     }
 

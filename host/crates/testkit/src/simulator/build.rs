@@ -4,8 +4,9 @@ use catalog::{Digest, Name, Type, Value};
 use cranelift_entity::PrimaryMap;
 use grammar::Span;
 use lang::plan::{
-    Backoff, Budget, CallPlan, Child, ComponentId, ComponentRef, Expr, FlowId, FlowPlan, FunctionId, FunctionRef, Grant, Node,
-    NodeId, NodeKind, Operator, ParamPlan, Plan, Region, RegionId, RoleId, RoleRef, Rules, Slot, Target, UndoPlan, WaitPlan,
+    Backoff, Budget, CallPlan, Child, ComponentId, ComponentRef, Derived, Expr, FlowId, FlowPlan, FunctionId, FunctionRef, Grant,
+    Node, NodeId, NodeKind, Operator, ParamPlan, Plan, Region, RegionId, RoleId, RoleRef, Rules, Slot, Target, UndoPlan,
+    WaitPlan,
 };
 
 /// A region that is being made.
@@ -205,6 +206,7 @@ impl PlanBuilder {
             hooks: Vec::new(),
             files: Vec::new(),
             mocks: Vec::new(),
+            derived: Derived::default(),
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use lang::plan::{NodeId, NodeKind, Plan, RegionId};
+use super::{NodeId, NodeKind, Plan, RegionId};
 
 /// Flows inside each other are followed so deep.
 const DEEPEST: u32 = 64;
 
 /// The ranks of a plan's nodes.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Ranks {
     by_node: Vec<u32>,
 }
