@@ -15,7 +15,7 @@ use crate::output::Output;
 use crate::planner;
 use crate::program::{self, Program};
 
-/// The events of a run, from the first to the last.
+/// The events of a run, from the first to the last; of an outline only those that say what its program is and how it ended.
 pub(crate) struct StoredRun {
     pub(crate) id: RunId,
     pub(crate) events: Vec<Event>,
@@ -25,7 +25,22 @@ pub(crate) struct StoredRun {
 impl StoredRun {
     /// Reads a run; all of its journal must be sound.
     pub(crate) fn load(journal: &SqliteJournal, id: &RunId) -> Result<Self, Problem> {
-        let events = journal.load(id)?;
+        Self::of(id, journal.load(id)?)
+    }
+
+    /// The same without the events between: a long run need not be in memory to be gone on with.
+    pub(crate) fn outline(journal: &SqliteJournal, id: &RunId) -> Result<Self, Problem> {
+        let mut events = Vec::new();
+        journal.read(id, &mut |event| {
+            if matches!(event.body, EventBody::RunStarted(_) | EventBody::Migrated(_) | EventBody::RunEnded { .. }) {
+                events.push(event);
+            }
+            true
+        })?;
+        Self::of(id, events)
+    }
+
+    fn of(id: &RunId, events: Vec<Event>) -> Result<Self, Problem> {
         match events.first().map(|event| &event.body) {
             Some(EventBody::RunStarted(started)) => Ok(Self { id: id.clone(), started: started.clone(), events }),
             _ => Err(Problem::new(Exit::Store, format!("the journal of run `{id}` does not begin with its start"))),

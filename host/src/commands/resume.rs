@@ -64,7 +64,7 @@ pub(crate) fn begin(
     row: &RunRow,
     taken: Taken,
 ) -> Result<Result<(Session, drive::Begin), Exit>, Problem> {
-    let stored = StoredRun::load(journal, &row.id)?;
+    let stored = StoredRun::outline(journal, &row.id)?;
     if stored.has_ended() {
         return Err(Problem::usage(format!("run `{}` has ended", row.id)).help(format!("`host show {}` prints how", row.id)));
     }

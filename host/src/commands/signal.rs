@@ -33,7 +33,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &SignalArgs) -> Result<
 
 /// Puts a signal into the inbox of a run, if the run waits for such a one.
 pub(crate) fn send(journal: &SqliteJournal, row: &RunRow, name: &str, value: Option<&str>) -> Result<(), Problem> {
-    let stored = StoredRun::load(journal, &row.id)?;
+    let stored = StoredRun::outline(journal, &row.id)?;
     let plan = program::plan(&program::unpack(journal, stored.version().program)?)?;
     let payload = check(&plan, name, value)?;
     if journal.letters(&row.id, 0, MAX_KEPT)?.len() >= MAX_KEPT {

@@ -88,7 +88,7 @@ async fn take_up(parts: &Arc<Parts>, id: &RunId) -> Result<RunHandle, Problem> {
 /// Makes a run out of its journal that has had several programs.
 async fn take_up_migrated(parts: &Arc<Parts>, id: &RunId) -> Result<RunHandle, Problem> {
     let mut lineage: Option<(Lineage, Engine)> = None;
-    for digest in StoredRun::load(&parts.journal, id)?.programs() {
+    for digest in StoredRun::outline(&parts.journal, id)?.programs() {
         let loaded = parts.programs.get(parts, digest).await?;
         let (plan, engine) = (Arc::clone(&loaded.plan), loaded.engine.clone());
         lineage = Some(match lineage {

@@ -10,12 +10,15 @@ mod component;
 mod decode;
 pub mod duration;
 mod failure;
+mod held;
 pub mod json;
+pub mod packed;
 mod types;
 mod value;
 
 pub use component::{Component, Digest, Function, Refusal, Signature};
 pub use decode::{DecodeError, MAX_COMPONENT_SIZE, decode, snake_case};
 pub use failure::{FailureKind, failure_type};
+pub use held::{Held, Hold};
 pub use types::{EnumType, FlagsType, Name, RecordType, Type, VariantType};
 pub use value::{Items, Value};

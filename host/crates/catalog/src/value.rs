@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
+use crate::held::Held;
 use crate::types::{Name, Type};
 
 /// A value. It carries the names of its fields and cases, so that it can be written without its type;
 /// reading needs the type (see [`crate::json`]).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Value {
     /// `bool`
     Bool(bool),
@@ -63,19 +64,32 @@ pub enum Value {
     Duration(u64),
     /// Nothing.
     Unit,
+    /// Any of the others, that is held elsewhere. Only an engine makes such values, of results that it does not look at
+    /// for a while; what it hands out has none in it.
+    Held(Held),
 }
 
 /// Shared members of a value, with their logical size.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Items<T> {
     members: Arc<[T]>,
-    size: u64,
+    /// The logical size, and in the highest bit whether some part is held elsewhere.
+    measure: u64,
+}
+
+/// The bit of [`Items::measure`].
+const HOLDS: u64 = 1 << 63;
+
+impl<T: std::fmt::Debug> std::fmt::Debug for Items<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Items").field("members", &self.members).field("size", &self.size()).finish()
+    }
 }
 
 impl<T: PartialEq> PartialEq for Items<T> {
     fn eq(&self, other: &Self) -> bool {
         // Shared parts are equal without a look, which also bounds the comparison of values built by doubling.
-        self.size == other.size && (Arc::ptr_eq(&self.members, &other.members) || self.members == other.members)
+        self.size() == other.size() && (Arc::ptr_eq(&self.members, &other.members) || self.members == other.members)
     }
 }
 
@@ -89,20 +103,64 @@ impl<T> std::ops::Deref for Items<T> {
 
 impl FromIterator<Value> for Items<Value> {
     fn from_iter<I: IntoIterator<Item = Value>>(values: I) -> Self {
-        Self::new(values.into_iter().collect(), Value::size)
+        Self::new(values.into_iter().collect(), |value| (value.size(), value.has_held()))
     }
 }
 
 impl FromIterator<(Name, Value)> for Items<(Name, Value)> {
     fn from_iter<I: IntoIterator<Item = (Name, Value)>>(fields: I) -> Self {
-        Self::new(fields.into_iter().collect(), |(name, value)| value.size().saturating_add(name.len() as u64))
+        let measure = |(name, value): &(Name, Value)| (value.size().saturating_add(name.len() as u64), value.has_held());
+        Self::new(fields.into_iter().collect(), measure)
     }
 }
 
 impl<T> Items<T> {
-    fn new(members: Arc<[T]>, size_of: impl Fn(&T) -> u64) -> Self {
-        let size = members.iter().map(size_of).fold(0, u64::saturating_add);
-        Self { members, size }
+    fn new(members: Arc<[T]>, measure_of: impl Fn(&T) -> (u64, bool)) -> Self {
+        let (mut size, mut holds) = (0_u64, false);
+        for (of, held) in members.iter().map(measure_of) {
+            (size, holds) = (size.saturating_add(of), holds | held);
+        }
+        Self { members, measure: size.min(HOLDS - 1) | if holds { HOLDS } else { 0 } }
+    }
+
+    const fn size(&self) -> u64 {
+        self.measure & !HOLDS
+    }
+
+    const fn has_held(&self) -> bool {
+        self.measure & HOLDS != 0
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Held(held), other) | (other, Self::Held(held)) => held.open() == *other,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::S8(a), Self::S8(b)) => a == b,
+            (Self::S16(a), Self::S16(b)) => a == b,
+            (Self::S32(a), Self::S32(b)) => a == b,
+            (Self::S64(a), Self::S64(b)) => a == b,
+            (Self::U8(a), Self::U8(b)) => a == b,
+            (Self::U16(a), Self::U16(b)) => a == b,
+            (Self::U32(a), Self::U32(b)) => a == b,
+            (Self::U64(a), Self::U64(b)) | (Self::Duration(a), Self::Duration(b)) => a == b,
+            (Self::F32(a), Self::F32(b)) => a == b,
+            (Self::F64(a), Self::F64(b)) => a == b,
+            (Self::Char(a), Self::Char(b)) => a == b,
+            (Self::String(a), Self::String(b)) | (Self::Dir(a), Self::Dir(b)) => a == b,
+            (Self::Enum(a), Self::Enum(b)) => a == b,
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
+            (Self::List(a), Self::List(b)) | (Self::Tuple(a), Self::Tuple(b)) => a == b,
+            (Self::Record(a), Self::Record(b)) => a == b,
+            (Self::Variant(a, x), Self::Variant(b, y)) => a == b && x == y,
+            (Self::Flags(a), Self::Flags(b)) => a == b,
+            (Self::Option(a), Self::Option(b)) => a == b,
+            (Self::Result(a), Self::Result(b)) => a == b,
+            (Self::Json(a), Self::Json(b)) => a == b,
+            (Self::Unit, Self::Unit) => true,
+            _ => false,
+        }
     }
 }
 
@@ -194,16 +252,71 @@ impl Value {
         let inner = match self {
             Self::String(text) | Self::Dir(text) => text.len() as u64,
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::List(items) | Self::Tuple(items) => items.size,
-            Self::Record(fields) => fields.size,
+            Self::List(items) | Self::Tuple(items) => items.size(),
+            Self::Record(fields) => fields.size(),
             Self::Variant(name, payload) => (name.len() as u64).saturating_add(payload.as_ref().map_or(0, |value| value.size())),
             Self::Enum(name) => name.len() as u64,
             Self::Flags(names) => names.iter().map(|name| name.len() as u64).sum(),
             Self::Option(Some(value)) | Self::Result(Ok(Some(value)) | Err(Some(value))) => value.size(),
             Self::Json(document) => json_size(document),
+            Self::Held(held) => return held.size(),
             _ => 0,
         };
         inner.saturating_add(BASE_SIZE)
+    }
+
+    /// Whether it, or some part of it, is held elsewhere. A few operations.
+    #[must_use]
+    pub fn has_held(&self) -> bool {
+        match self {
+            Self::Held(_) => true,
+            Self::List(items) | Self::Tuple(items) => items.has_held(),
+            Self::Record(fields) => fields.has_held(),
+            Self::Variant(_, Some(inner)) | Self::Option(Some(inner)) => inner.has_held(),
+            Self::Result(Ok(Some(inner)) | Err(Some(inner))) => inner.has_held(),
+            _ => false,
+        }
+    }
+
+    /// Whether it is a `json`, wherever it is held.
+    #[must_use]
+    pub fn is_document(&self) -> bool {
+        match self {
+            Self::Json(_) => true,
+            Self::Held(held) => held.is_document(),
+            _ => false,
+        }
+    }
+
+    /// The value itself in memory; parts of it may be held elsewhere.
+    #[must_use]
+    pub fn opened(self) -> Self {
+        match self {
+            Self::Held(held) => held.open(),
+            other => other,
+        }
+    }
+
+    /// The value in memory with all its parts.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        if !self.has_held() {
+            return self;
+        }
+        let inside = |inner: Arc<Self>| Arc::new(Self::clone(&inner).whole());
+        match self {
+            Self::Held(held) => held.open(),
+            Self::List(items) => Self::list(items.iter().cloned().map(Self::whole)),
+            Self::Tuple(items) => Self::tuple(items.iter().cloned().map(Self::whole)),
+            Self::Record(fields) => {
+                Self::Record(fields.iter().map(|(name, value)| (name.clone(), value.clone().whole())).collect())
+            }
+            Self::Variant(name, payload) => Self::Variant(name, payload.map(inside)),
+            Self::Option(inner) => Self::Option(inner.map(inside)),
+            Self::Result(Ok(payload)) => Self::Result(Ok(payload.map(inside))),
+            Self::Result(Err(payload)) => Self::Result(Err(payload.map(inside))),
+            other => other,
+        }
     }
 }
 

@@ -141,6 +141,21 @@ pub trait Journal: Send + Sync + 'static {
     /// [`JournalError::NoSuchRun`], or whatever is wrong with the store.
     fn load(&self, run: &RunId) -> Result<Vec<Event>, JournalError>;
 
+    /// The events of a run in order, one at a time, as long as `each` gives true: a long run need not be in memory. What is
+    /// wrong with an event is said after those before it were given.
+    ///
+    /// # Errors
+    /// As [`Journal::load`].
+    fn read(&self, run: &RunId, each: &mut dyn FnMut(Event) -> bool) -> Result<(), JournalError> {
+        self.load(run)?.into_iter().all(each);
+        Ok(())
+    }
+
+    /// Where a run puts large values that it collects. None: they stay in memory.
+    fn vault(&self) -> Option<Arc<dyn Vault>> {
+        None
+    }
+
     /// Keeps bytes under their sha256; durable when it returns.
     ///
     /// # Errors
@@ -209,6 +224,17 @@ pub enum JournalError {
     /// The store cannot be read or written: locked, read-only, full, corrupt, too new.
     #[error("{0}")]
     Unavailable(String),
+}
+
+/// Takes values out of memory that a run does not look at for a while, and gives them back. It is no input: what is put in
+/// comes out, so a run does the same with it and without.
+pub trait Vault: Send + Sync + 'static {
+    /// The same value, now held elsewhere if that could be done.
+    fn put(&self, value: Value) -> Value;
+
+    /// Why some value could not be given back, if that has happened. What was made with a [`Value::Unit`] in its place
+    /// must not be used.
+    fn trouble(&self) -> Option<String>;
 }
 
 /// Wall-clock time. The shell's only source of it.

@@ -17,6 +17,7 @@ mod handle;
 mod inbox;
 mod notice;
 mod places;
+mod replay;
 mod task;
 mod timers;
 
@@ -30,7 +31,7 @@ pub use config::{ClassLimits, EngineConfig, RecoveryRules};
 pub use handle::{RunEnd, RunHandle, RunReport, Update};
 
 use crate::core::{Lineage, ReplayError, Run};
-use crate::event::{EventBody, Origin, Payload, RunId, RunStarted, Within};
+use crate::event::{Origin, Payload, RunId, RunStarted, Within};
 use crate::ports::{Bus, Clock, Compiler, Control, Invoker, Journal, JournalError, NoBus, NoCompiler};
 use handle::Inlets;
 use places::Places;
@@ -213,19 +214,7 @@ impl Engine {
     /// As [`Engine::resume`].
     pub async fn take_over(&self, id: RunId, plans: impl Into<Lineage>, how: TakeOver) -> Result<RunHandle, EngineError> {
         let lineage = plans.into();
-        let events = self.parts.journal.load(&id)?;
-        let stored = events.iter().filter_map(|event| match &event.body {
-            EventBody::RunStarted(started) => Some(started.plan),
-            EventBody::Migrated(migrated) => Some(migrated.to.plan),
-            _ => None,
-        });
-        for (stored, plan) in stored.zip(lineage.plans()) {
-            let given = plan.digest();
-            if stored != given {
-                return Err(EngineError::OtherPlan { run: id, stored, given });
-            }
-        }
-        let run = Run::replay_lineage(&lineage, id, Arc::clone(&self.parts.config.host), &events)?;
+        let run = replay::replay(&self.parts, &lineage, &id)?;
         let plan = Arc::clone(lineage.current());
         let (mut task, ends) = RunTask::new(Arc::clone(&self.parts), plan, run);
         task.listen().await?;

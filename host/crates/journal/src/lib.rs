@@ -29,6 +29,7 @@ pub mod retention;
 mod schema;
 pub mod stats;
 mod store;
+mod vault;
 mod verify;
 pub mod wire;
 mod writer;

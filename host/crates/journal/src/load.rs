@@ -96,22 +96,40 @@ pub(crate) fn each(connection: &Connection, ids: &[i64], mut take: impl FnMut(&R
 
 /// All events that are whole, and what is wrong with the rest.
 pub(crate) fn load(connection: &Connection, path: &Path, run: &RunId) -> Result<Prefix, JournalError> {
+    let mut events = Vec::new();
+    let damage = read(connection, path, run, &mut |event| {
+        events.push(event);
+        true
+    })?;
+    Ok(Prefix { events, damage })
+}
+
+/// Gives the events that are whole, one at a time, as long as they are wanted. Says what is wrong with the rest.
+pub(crate) fn read(
+    connection: &Connection,
+    path: &Path,
+    run: &RunId,
+    take: &mut dyn FnMut(Event) -> bool,
+) -> Result<Option<JournalError>, JournalError> {
     let place = find(connection, path, run)?;
-    let mut loader = Loader { connection, path, run, verifier: Verifier::new(run), events: Vec::new(), stop: None, whole: true };
+    let verifier = Verifier::new(run);
+    let mut loader = Loader { connection, path, run, verifier, take, taken: 0, wanted: true, stop: None, whole: true };
     let damaged = |what: String| JournalError::Damaged { run: run.clone(), what };
     let read = ids(connection, place, 0).and_then(|ids| each(connection, &ids, |row| loader.row(row)));
     if let Err(error) = read {
         if !is_corruption(&error) {
             return Err(from_sqlite(path, &error));
         }
-        let what = format!("the events after {} cannot be read: {error}", loader.events.len());
-        return Ok(Prefix { events: loader.events, damage: Some(loader.stop.unwrap_or_else(|| damaged(what))) });
+        let what = format!("the events after {} cannot be read: {error}", loader.taken);
+        return Ok(Some(loader.stop.unwrap_or_else(|| damaged(what))));
+    }
+    if !loader.wanted {
+        return Ok(None);
     }
     let expected = place.head.and_then(|(_, seq)| Seq::try_from(seq).ok());
     let damage = loader.verifier.finish(expected.unwrap_or_default());
     let lost_head = || expected.is_none().then(|| damaged("its head is missing, so its end is not known".to_owned()));
-    let damage = if damage.is_none() { loader.stop.or_else(lost_head) } else { Some(damaged(damage.to_string())) };
-    Ok(Prefix { events: loader.events, damage })
+    Ok(if damage.is_none() { loader.stop.or_else(lost_head) } else { Some(damaged(damage.to_string())) })
 }
 
 struct Loader<'a> {
@@ -119,7 +137,11 @@ struct Loader<'a> {
     path: &'a Path,
     run: &'a RunId,
     verifier: Verifier,
-    events: Vec<Event>,
+    take: &'a mut dyn FnMut(Event) -> bool,
+    /// So many events were taken.
+    taken: u64,
+    /// Further ones are taken.
+    wanted: bool,
     /// Why an event whose hash holds could still not be read.
     stop: Option<JournalError>,
     /// Nothing was wrong so far.
@@ -128,6 +150,9 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn row(&mut self, row: &Row<'_>) {
+        if !self.wanted {
+            return;
+        }
         let Some(seq) = row.get::<_, i64>(0).ok().and_then(|seq| Seq::try_from(seq).ok()) else {
             self.whole = false;
             return;
@@ -143,7 +168,10 @@ impl Loader<'_> {
         }
         let mut blob = |digest| read_blob(self.connection, self.path, digest).map_err(|error| error.to_string());
         match decode(link.kind, link.path, link.body, &mut blob) {
-            Ok(body) => self.events.push(Event { seq, at: Timestamp(link.at), body }),
+            Ok(body) => {
+                self.taken += 1;
+                self.wanted = (self.take)(Event { seq, at: Timestamp(link.at), body });
+            }
             Err(error) => {
                 self.whole = false;
                 self.stop = Some(self.undecodable(seq, &error));

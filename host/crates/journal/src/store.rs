@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use catalog::Digest;
 use engine::event::{Event, RunId, Timestamp};
-use engine::ports::{Cached, Journal, JournalError};
+use engine::ports::{Cached, Journal, JournalError, Vault};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::OptionalExtension;
@@ -20,6 +20,7 @@ use crate::problem::{from_sqlite, unavailable};
 use crate::queue::{Answer, Queue};
 use crate::read::{Pool, Reader};
 use crate::schema::{open_reader, open_writer};
+use crate::vault::{RunVault, Segments};
 use crate::writer;
 
 /// A blob that was needed so recently is not written again to say so; the sweep's grace is longer.
@@ -30,6 +31,7 @@ const FRESH_BLOB: Duration = Duration::from_secs(3600);
 pub struct SqliteJournal {
     pub(crate) path: PathBuf,
     pub(crate) readers: Arc<Pool>,
+    segments: Arc<Segments>,
     writer: Option<Writer>,
 }
 
@@ -52,9 +54,10 @@ impl SqliteJournal {
     /// version, or not a store at all. Such a file is not changed.
     pub fn open(path: &Path, options: &Options) -> Result<Self, JournalError> {
         let readers = Arc::new(Pool::new(path.to_owned(), options.lock_timeout));
+        let segments = Arc::new(Segments::beside(path));
         if options.read_only {
             drop(open_reader(path, options.lock_timeout)?);
-            return Ok(Self { path: path.to_owned(), readers, writer: None });
+            return Ok(Self { path: path.to_owned(), readers, segments, writer: None });
         }
         let connection = open_writer(path, options)?;
         let queue = Arc::new(Queue::new(options));
@@ -63,7 +66,7 @@ impl SqliteJournal {
             .name("journal".to_owned())
             .spawn(move || writer::run(connection, file, &served, outbox))
             .map_err(|error| unavailable(path, format_args!("cannot be used: its thread does not start: {error}")))?;
-        Ok(Self { path: path.to_owned(), readers, writer: Some(Writer { queue, thread: Some(thread) }) })
+        Ok(Self { path: path.to_owned(), readers, segments, writer: Some(Writer { queue, thread: Some(thread) }) })
     }
 
     /// The read side of the same store.
@@ -129,6 +132,16 @@ impl Journal for SqliteJournal {
     fn load(&self, run: &RunId) -> Result<Vec<Event>, JournalError> {
         let Prefix { events, damage } = self.load_prefix(run)?;
         damage.map_or(Ok(events), Err)
+    }
+
+    fn read(&self, run: &RunId, each: &mut dyn FnMut(Event) -> bool) -> Result<(), JournalError> {
+        let damage = self.readers.with(|connection| load::read(connection, &self.path, run, each))?;
+        damage.map_or(Ok(()), Err)
+    }
+
+    fn vault(&self) -> Option<Arc<dyn Vault>> {
+        self.writer.as_ref()?;
+        Some(Arc::new(RunVault::over(Arc::clone(&self.segments))))
     }
 
     /// Blocks for a commit.

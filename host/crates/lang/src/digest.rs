@@ -521,6 +521,7 @@ impl Writer {
             Value::Dir(path) => self.tagged(25, path),
             Value::Duration(nanoseconds) => self.scalar(26, *nanoseconds),
             Value::Unit => self.tag(27),
+            Value::Held(held) => self.value(&held.open()),
         }
     }
 

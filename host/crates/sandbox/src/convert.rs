@@ -217,6 +217,7 @@ fn kind_of(value: &Value) -> &'static str {
         Value::Dir(_) => "a dir",
         Value::Duration(_) => "a duration",
         Value::Unit => "nothing",
+        Value::Held(held) => kind_of(&held.open()),
         _ => "a number",
     }
 }

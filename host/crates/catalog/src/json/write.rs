@@ -43,6 +43,7 @@ pub fn to_json(value: &Value) -> Json {
         Value::Result(Err(payload)) => object("err", payload.as_deref().map_or(Json::Null, to_json)),
         Value::Json(document) => Json::clone(document),
         Value::Duration(nanos) => Json::String(duration::display(*nanos).to_string()),
+        Value::Held(held) => to_json(&held.open()),
     }
 }
 
@@ -81,6 +82,7 @@ pub fn write_json(value: &Value, out: &mut String) {
         Value::Result(Err(payload)) => write_object("err", payload.as_deref(), out),
         Value::Json(document) => number(document, out),
         Value::Duration(nanos) => quoted(duration::display(*nanos), out),
+        Value::Held(held) => write_json(&held.open(), out),
     }
 }
 
@@ -93,6 +95,7 @@ fn needs_some(inner: &Value) -> bool {
             Json::Object(fields) => fields.len() == 1 && fields.contains_key("some"),
             _ => false,
         },
+        Value::Held(held) => needs_some(&held.open()),
         _ => false,
     }
 }

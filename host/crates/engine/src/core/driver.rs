@@ -12,7 +12,7 @@ use super::bugs::{Bug, Bugs};
 use super::control::Asked;
 use super::state::{Command, State, Status};
 use crate::event::{Attempt, Decision, Event, EventBody, Failure, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp};
-use crate::ports::{Callable, Callee, Order, Outcome};
+use crate::ports::{Callable, Callee, Order, Outcome, Vault};
 
 /// A run. Its owner gives it inputs, carries out its actions, and calls [`Run::flush`] when it has no more inputs at hand.
 pub struct Run {
@@ -100,6 +100,17 @@ impl Run {
     /// bound that it began with; this is for tests of the bound.
     pub const fn bound_work(&mut self, most: u64) {
         self.state.bound_work(most);
+    }
+
+    /// Puts large values that it collects there from now on. It does the same with it and without.
+    pub fn hold_in(&mut self, vault: Arc<dyn Vault>) {
+        self.state.hold_in(vault);
+    }
+
+    /// Why it cannot go on in this process, when values that it had put away are lost. Its journal is whole.
+    #[must_use]
+    pub fn lost_values(&self) -> Option<String> {
+        self.state.lost_values()
     }
 
     /// Bounds the attempts with effects that are begun at once.

@@ -17,7 +17,9 @@ impl Run {
     /// # Errors
     /// When the events have a gap, or do not follow from the plan.
     pub fn replay(plan: Arc<Plan>, id: RunId, host: Arc<str>, events: &[Event]) -> Result<Self, ReplayError> {
-        Self::replay_with(plan, id, host, events, &mut |_, _| {})
+        let mut run = Self::new(plan, id, host);
+        events.iter().try_for_each(|event| run.follow(event))?;
+        run.has_begun().then_some(run).ok_or(ReplayError::Empty)
     }
 
     /// Like [`Run::replay`]; tells what each event leads to, as lines of stable text. Golden journals are compared with it.
@@ -63,6 +65,24 @@ impl Run {
     /// # Errors
     /// As [`Run::replay`].
     pub fn replay_next(&mut self, event: &Event) -> Result<Vec<String>, ReplayError> {
+        self.apply_next(event)?;
+        let commands = self.state.take_commands();
+        Ok(commands.iter().map(|command| self.render_command(command)).collect())
+    }
+
+    /// Whether something has happened to it.
+    pub(crate) const fn has_begun(&self) -> bool {
+        self.last > 0
+    }
+
+    /// Replays one more event, as [`Run::replay_next`], and does not tell.
+    pub(crate) fn follow(&mut self, event: &Event) -> Result<(), ReplayError> {
+        self.apply_next(event)?;
+        self.state.forget_commands();
+        Ok(())
+    }
+
+    fn apply_next(&mut self, event: &Event) -> Result<(), ReplayError> {
         if event.seq != self.last + 1 {
             return Err(ReplayError::Gap { before: self.last, after: event.seq });
         }
@@ -75,8 +95,7 @@ impl Run {
         self.totals.count(&event.body);
         (self.last, self.applied) = (event.seq, event.seq);
         self.ended = end_of(event).is_some();
-        let commands = self.state.take_commands();
-        Ok(commands.iter().map(|command| self.render_command(command)).collect())
+        Ok(())
     }
 
     /// Goes on after a replay, as the new owner: what ran and left no outcome is accounted for, timers are set again.

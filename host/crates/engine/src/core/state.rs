@@ -9,7 +9,7 @@
 //!    `stop` ends what is no longer wanted, `undo` takes back what was done, `recovery` does what it can about a
 //!    failure that nothing takes, `timer` keeps deadlines. What a step may
 //!    have to wait for is in `keys`, `breaker`, `rate` and `scope`, in this order; `budget` ends what has used too much,
-//!    `planned` says what the run of a plan may use. What need not be computed is in `given`, what an operator wants in
+//!    `planned` says what the run of a plan may use, `vault` keeps what is collected out of memory. What need not be computed is in `given`, what an operator wants in
 //!    `control` and `change`, what somebody asks about in `standing`.
 //! 3. What the outside has to do comes out as [`Command`]s, in an order that follows from the events.
 
@@ -36,6 +36,7 @@ mod task;
 mod timer;
 mod twin;
 mod undo;
+mod vault;
 mod view;
 mod wait;
 
@@ -55,6 +56,7 @@ use crate::event::{
     Within,
 };
 use crate::permit::Permit;
+use crate::ports::Vault;
 use crate::recovery::Recovery;
 use breaker::{Fuse, FuseId, Verdict};
 use given::Given;
@@ -66,6 +68,7 @@ use model::{Activity, ActivityId, Emit, Instance, Scope, Timer, Work};
 pub(crate) use model::{InstanceId, Role, Status, Task};
 use rate::Pace;
 pub(crate) use twin::Open;
+use vault::Shelf;
 
 /// So many things may follow from one event before the run fails: it bounds loops without steps.
 const MAX_WORK: u64 = 10_000_000;
@@ -183,6 +186,7 @@ pub(crate) struct State {
     /// What an operator set for steps, by their paths.
     settings: BTreeMap<Arc<str>, Settings>,
     history: Option<Box<History>>,
+    vault: Shelf,
     bugs: BugsField,
 }
 
@@ -249,6 +253,7 @@ impl State {
             given: Given::default(),
             settings: BTreeMap::new(),
             history: None,
+            vault: Shelf::default(),
             bugs: BugsField(bugs),
         }
     }
@@ -257,6 +262,16 @@ impl State {
     #[cfg(feature = "planted-bugs")]
     pub(crate) fn plant(&mut self, bugs: Bugs) {
         self.bugs = BugsField(bugs);
+    }
+
+    /// Puts large values that are collected there from now on.
+    pub(crate) fn hold_in(&mut self, vault: Arc<dyn Vault>) {
+        self.vault = Shelf::over(vault);
+    }
+
+    /// Why values that were put away cannot be had back.
+    pub(crate) fn lost_values(&self) -> Option<String> {
+        self.vault.trouble()
     }
 
     /// Changes how many things may follow from one event.
@@ -312,6 +327,11 @@ impl State {
     /// Takes what the outside has to do.
     pub(crate) fn take_commands(&mut self) -> Vec<Command> {
         std::mem::take(&mut self.commands)
+    }
+
+    /// What the outside had to do is not done.
+    pub(crate) fn forget_commands(&mut self) {
+        self.commands.clear();
     }
 
     /// Applies one event.
@@ -374,7 +394,8 @@ impl State {
             EventBody::RunEnded { outcome } => self.check_end(outcome)?,
         }
         self.run_work();
-        Ok(())
+        // What was made with a value that is lost must not get out.
+        self.vault.trouble().map_or(Ok(()), |what| Err(Misfit(what)))
     }
 
     fn begin(&mut self, started: &RunStarted) -> Result<(), Misfit> {

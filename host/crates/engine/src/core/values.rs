@@ -16,8 +16,14 @@ pub(crate) fn failure(kind: FailureKind, message: impl Into<String>) -> Failure 
     Failure { kind, message: message.into(), details: None, retry_after: None }
 }
 
-/// Evaluates an expression over a frame.
+/// Evaluates an expression over a frame. All of the value is in memory.
 pub(crate) fn evaluate(expr: &Expr, frame: &Frame) -> Result<Value, Failure> {
+    evaluate_held(expr, frame).map(Value::whole)
+}
+
+/// Evaluates an expression over a frame. What it gives, or parts of that, may be held elsewhere: for values that stay in
+/// frames and are not looked into.
+pub(crate) fn evaluate_held(expr: &Expr, frame: &Frame) -> Result<Value, Failure> {
     eval::eval(expr, frame).map_err(|error| failure(error.kind, error.message))
 }
 
@@ -92,7 +98,7 @@ pub(crate) struct ListValue(Value);
 impl ListValue {
     /// Evaluates a list.
     pub(crate) fn evaluate(expr: &Expr, frame: &Frame) -> Result<Self, Failure> {
-        match evaluate(expr, frame)? {
+        match evaluate_held(expr, frame)?.opened() {
             list @ (Value::List(_) | Value::Bytes(_)) => Ok(Self(list)),
             other => Err(unexpected("list", &other)),
         }

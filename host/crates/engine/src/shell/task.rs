@@ -66,6 +66,9 @@ pub(super) struct RunTask {
 impl RunTask {
     pub(super) fn new(parts: Arc<Parts>, plan: Arc<Plan>, mut run: Run) -> (Self, Inlets) {
         run.set_capacity(parts.config.capacity(&plan.classes));
+        if let Some(vault) = parts.journal.vault() {
+            run.hold_in(vault);
+        }
         let (outlets, inlets) = channels();
         let inbox = Inbox::new(Arc::clone(&parts.bus), run.id().clone(), &plan);
         let task = Self {
@@ -217,7 +220,9 @@ impl RunTask {
             Action::Idle(idle) => self.idle(idle),
             Action::Ended(outcome) => self.end = Some(RunEnd::Finished(outcome)),
             Action::Broken(what) => {
-                self.end = Some(RunEnd::StoreFailed(JournalError::Damaged { run: self.run.id().clone(), what }));
+                let damaged = || JournalError::Damaged { run: self.run.id().clone(), what };
+                let error = self.run.lost_values().map_or_else(damaged, JournalError::Unavailable);
+                self.end = Some(RunEnd::StoreFailed(error));
             }
         }
     }

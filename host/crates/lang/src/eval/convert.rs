@@ -9,7 +9,7 @@ use crate::plan::Expr;
 
 impl Evaluator<'_> {
     pub(super) fn convert_expr(&mut self, x: &Expr, ty: &Type) -> Result<Value, EvalError> {
-        let value = self.eval(x)?;
+        let value = self.opened(x)?;
         match (&value, ty) {
             (Value::Json(_), Type::Json) => Ok(value),
             (_, Type::Json) => self.json_of(&value),

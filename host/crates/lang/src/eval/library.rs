@@ -87,7 +87,8 @@ impl Evaluator<'_> {
     }
 
     fn join(&mut self, texts: &Value, separator: &str) -> Result<Value, EvalError> {
-        let Value::List(texts) = texts else { return Err(EvalError::internal("`join` got no list of texts")) };
+        let texts = Value::clone(texts).whole();
+        let Value::List(texts) = &texts else { return Err(EvalError::internal("`join` got no list of texts")) };
         let parts: Vec<&str> =
             texts.iter().filter_map(|text| if let Value::String(text) = text { Some(&**text) } else { None }).collect();
         let between = (parts.len().saturating_sub(1) as u64).saturating_mul(separator.len() as u64);
@@ -234,10 +235,10 @@ impl Evaluator<'_> {
     fn concat(&mut self, lists: &Value, empty: Option<&Value>) -> Result<Value, EvalError> {
         let Value::List(lists) = lists else { return Err(EvalError::internal("`concat` got no list of lists")) };
         let Some(first) = lists.first().or(empty) else { return Ok(Value::list([])) };
-        let mut out = ListBuilder::like(list::view(first)?);
+        let mut out = ListBuilder::like(list::view(&Value::clone(first).opened())?);
         for list in lists.iter() {
             self.spend(1)?;
-            out.extend(list::view(list)?, self)?;
+            out.extend(list::view(&Value::clone(list).opened())?, self)?;
         }
         Ok(out.finish())
     }

@@ -79,7 +79,7 @@ impl ListBuilder {
         match self {
             Self::Values { items, size } => {
                 let added = item.size();
-                if matches!(item, Value::Json(_)) {
+                if item.is_document() {
                     // The size of a document is found by walking through it.
                     evaluator.spend_bytes(added)?;
                 }

@@ -5,6 +5,9 @@
 //! anything is built. What a value shares counts as often as it occurs, so a text that doubles in a loop
 //! soon fails with kind `resource`.
 //!
+//! A value that is held elsewhere ([`Value::Held`]) is opened where it is looked into, and only handed on elsewhere: work
+//! and sizes are those of the value that it stands for.
+//!
 //! One operation of work is one node of the expression, one item that is gone through, or 64 bytes that
 //! are copied or compared.
 
@@ -158,6 +161,11 @@ impl Evaluator<'_> {
         }
     }
 
+    /// The value of an expression that is looked into; its parts may still be held elsewhere.
+    fn opened(&mut self, expr: &Expr) -> Result<Value, EvalError> {
+        self.eval(expr).map(Value::opened)
+    }
+
     fn slot(&self, slot: Slot) -> Result<Value, EvalError> {
         let value = usize::try_from(slot.0).ok().and_then(|index| self.frame.get(index));
         value.cloned().flatten().ok_or_else(|| EvalError::internal(format_args!("slot {} has no value", slot.0)))
@@ -206,12 +214,12 @@ impl Evaluator<'_> {
     }
 
     fn field(&mut self, base: &Expr, name: &Name) -> Result<Value, EvalError> {
-        let base = self.eval(base)?;
+        let base = self.opened(base)?;
         base.field(name).cloned().ok_or_else(|| EvalError::internal(format_args!("there is no field `{name}`")))
     }
 
     fn tuple_field(&mut self, base: &Expr, index: u32) -> Result<Value, EvalError> {
-        let base = self.eval(base)?;
+        let base = self.opened(base)?;
         let member = match (&base, usize::try_from(index)) {
             (Value::Tuple(items), Ok(index)) => items.get(index).cloned(),
             _ => None,
@@ -220,7 +228,7 @@ impl Evaluator<'_> {
     }
 
     fn index(&mut self, list: &Expr, index: &Expr) -> Result<Value, EvalError> {
-        let (list, index) = (self.eval(list)?, self.eval(index)?);
+        let (list, index) = (self.opened(list)?, self.eval(index)?);
         let items = list::view(&list)?;
         let (position, _) = index.as_integer().ok_or_else(|| EvalError::internal("an index is not an integer"))?;
         let item = usize::try_from(position).ok().and_then(|position| items.get(position));
@@ -239,7 +247,7 @@ impl Evaluator<'_> {
     }
 
     fn binary(&mut self, operator: Operator, left: &Expr, right: &Expr) -> Result<Value, EvalError> {
-        let (left, right) = (self.eval(left)?, self.eval(right)?);
+        let (left, right) = (self.opened(left)?, self.opened(right)?);
         match operator {
             Operator::Eq => self.equal(&left, &right).map(Value::Bool),
             Operator::Ne => self.equal(&left, &right).map(|equal| Value::Bool(!equal)),
@@ -260,7 +268,7 @@ impl Evaluator<'_> {
     }
 
     fn coalesce(&mut self, left: &Expr, right: &Expr) -> Result<Value, EvalError> {
-        match self.eval(left)? {
+        match self.opened(left)? {
             Value::Option(Some(x)) => Ok(Value::clone(&x)),
             Value::Option(None) => self.eval(right),
             _ => Err(EvalError::internal("the left side of `??` is not an option")),
@@ -272,7 +280,7 @@ impl Evaluator<'_> {
     }
 
     fn match_arms(&mut self, subject: &Expr, arms: &[(Pattern, Option<Expr>, Expr)]) -> Result<Value, EvalError> {
-        let subject = self.eval(subject)?;
+        let subject = self.opened(subject)?;
         let outer = self.locals.len();
         for (pattern, guard, value) in arms {
             self.spend(1)?;
@@ -329,7 +337,7 @@ impl Evaluator<'_> {
     }
 
     fn comprehension(&mut self, list: &Expr, condition: Option<&Expr>, element: &Expr, ty: &Type) -> Result<Value, EvalError> {
-        let list = self.eval(list)?;
+        let list = self.opened(list)?;
         let mut out = ListBuilder::of(ty);
         for item in list::view(&list)?.iter() {
             self.spend(1)?;
@@ -344,7 +352,7 @@ impl Evaluator<'_> {
     }
 
     fn sort_by(&mut self, list: &Expr, key: &Expr) -> Result<Value, EvalError> {
-        let list = self.eval(list)?;
+        let list = self.opened(list)?;
         let items = list::view(&list)?;
         let mut keyed = Vec::new();
         let mut key_size: u64 = 0;
@@ -363,7 +371,7 @@ impl Evaluator<'_> {
     }
 
     fn library(&mut self, function: crate::plan::LibraryFunction, args: &[Expr]) -> Result<Value, EvalError> {
-        let args = args.iter().map(|arg| self.eval(arg)).collect::<Result<Vec<_>, _>>()?;
+        let args = args.iter().map(|arg| self.opened(arg)).collect::<Result<Vec<_>, _>>()?;
         self.call(function, &args)
     }
 }

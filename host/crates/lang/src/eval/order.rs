@@ -35,6 +35,7 @@ impl Evaluator<'_> {
 /// are not, and a NaN must not be equal to itself only before.
 pub(super) fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
+        (Value::Held(held), other) | (other, Value::Held(held)) => equal(&held.open(), other),
         (Value::Tuple(a), Value::Tuple(b)) => all_equal(a, b),
         (Value::List(_), Value::List(_) | Value::Bytes(_)) | (Value::Bytes(_), Value::List(_)) => {
             match (list::view(left), list::view(right)) {
@@ -70,6 +71,8 @@ fn equal_payloads(left: Option<&Value>, right: Option<&Value>) -> bool {
 /// true; texts by their characters; tuples by their members. None for values that have no order.
 pub(super) fn total(left: &Value, right: &Value) -> Option<Ordering> {
     match (left, right) {
+        (Value::Held(held), other) => total(&held.open(), other),
+        (other, Value::Held(held)) => total(other, &held.open()),
         (Value::F32(a), Value::F32(b)) => Some(total_float(f64::from(*a), f64::from(*b))),
         (Value::F64(a), Value::F64(b)) => Some(total_float(*a, *b)),
         (Value::String(a), Value::String(b)) => Some(a.cmp(b)),

@@ -23,6 +23,7 @@ fn fit(pattern: &Pattern, value: &Value, bound: &mut Vec<Value>) -> bool {
             bound.push(value.clone());
             true
         }
+        (_, Value::Held(held)) => fit(pattern, &held.open(), bound),
         (Pattern::Literal(literal), _) => order::equal(literal, value),
         (Pattern::Variant(name, inner), Value::Variant(case, payload)) => {
             name == case && fit_payload(inner.as_deref(), payload.as_deref(), bound)

@@ -27,6 +27,7 @@ impl Evaluator<'_> {
 
     fn append(&mut self, value: &Value, out: &mut String) -> Result<(), EvalError> {
         self.spend_bytes(value.size())?;
+        let value = &Value::clone(value).whole();
         let length = if let Value::String(text) = value { text.len() as u64 } else { value.size() };
         self.allow_size((out.len() as u64).saturating_add(length))?;
         write_text(value, out)?;

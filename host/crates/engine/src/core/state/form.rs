@@ -102,6 +102,7 @@ impl State {
 
     fn map_child_done(&mut self, id: ActivityId, role: Role, result: RegionResult) {
         let by_completion = self.bugs.0.has(Bug::MapByCompletion);
+        let vault = self.vault.clone();
         let Some(Form::Map(form)) = self.activities.get_mut(id).map(|activity| &mut activity.form) else { return };
         let Role::Index(index) = role else { return };
         let value = match result {
@@ -113,6 +114,7 @@ impl State {
                 return;
             }
         };
+        let value = vault.collect(value, &mut form.resident);
         let place = if by_completion { form.done } else { index as usize };
         if let Some(slot) = form.results.get_mut(place) {
             *slot = Some(value);
@@ -193,6 +195,7 @@ impl State {
 
     /// A value of a tree is there. An odd last one moves up as it is. Gives whether it was the last.
     fn tree_put(&mut self, id: ActivityId, mut level: u32, mut index: u32, value: Value) -> bool {
+        let vault = self.vault.clone();
         let Some(Form::Tree(form)) = self.activities.get_mut(id).map(|activity| &mut activity.form) else { return true };
         loop {
             let Some(values) = form.levels.get_mut(level as usize) else { return true };
@@ -209,7 +212,7 @@ impl State {
                 form.ready.push_back((level + 1, index / 2));
             }
             if let Some(slot) = values.get_mut(index as usize) {
-                *slot = Some(value);
+                *slot = Some(vault.collect(value, &mut form.resident));
             }
             return false;
         }
@@ -275,5 +278,5 @@ pub(super) fn tree_form(leaves: usize) -> Form {
         length = length.div_ceil(2);
         levels.push(vec![None; length]);
     }
-    Form::Tree(Box::new(TreeForm { levels, ready: VecDeque::new() }))
+    Form::Tree(Box::new(TreeForm { levels, ready: VecDeque::new(), resident: 0 }))
 }

@@ -241,6 +241,8 @@ pub(crate) struct MapForm {
     pub(crate) next: usize,
     pub(crate) done: usize,
     pub(crate) collect: bool,
+    /// The size of those results that are in memory.
+    pub(crate) resident: u64,
 }
 
 #[derive(Debug)]
@@ -252,6 +254,8 @@ pub(crate) struct FoldForm {
 #[derive(Debug)]
 pub(crate) struct TreeForm {
     pub(crate) levels: Vec<Vec<Option<Value>>>,
+    /// The size of those values that were put there in memory.
+    pub(crate) resident: u64,
     /// Pairs whose two values exist, by the level and index of what they give.
     pub(crate) ready: VecDeque<(u32, u32)>,
 }

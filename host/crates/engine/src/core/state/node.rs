@@ -7,7 +7,9 @@ use lang::plan::{Arm, Expr, FlowId, NodeId, NodeKind, RegionId};
 use super::State;
 use super::budget::Bounds;
 use super::model::{ActivityId, Cause, FoldForm, Form, InstanceId, LoopForm, MapForm, Role};
-use crate::core::values::{ListValue, evaluate, evaluate_bool, evaluate_duration, evaluate_u32, failure, failure_of};
+use crate::core::values::{
+    ListValue, evaluate, evaluate_bool, evaluate_duration, evaluate_held, evaluate_u32, failure, failure_of,
+};
 use crate::event::Failure;
 
 impl State {
@@ -28,6 +30,11 @@ impl State {
         evaluate(expr, frame)
     }
 
+    /// The same for a value that stays in frames.
+    fn held_in(&self, id: InstanceId, expr: &Expr) -> Result<Value, Failure> {
+        evaluate_held(expr, self.frame(id))
+    }
+
     pub(super) fn frame(&self, id: InstanceId) -> &[Option<Value>] {
         self.instances.get(id).map_or(&[], |instance| &instance.frame)
     }
@@ -37,14 +44,14 @@ impl State {
         let Some(shape) = plan.nodes.get(node) else { return Ok(()) };
         match &shape.kind {
             NodeKind::Value(expr) => {
-                let value = self.eval_in(id, expr)?;
+                let value = self.held_in(id, expr)?;
                 self.node_done(id, node, value);
             }
             NodeKind::Require { condition, message, details } => {
                 self.begin_require(id, node, condition, (message, details.as_ref()))?;
             }
             NodeKind::Return(expr) => {
-                let value = self.eval_in(id, expr)?;
+                let value = self.held_in(id, expr)?;
                 if let Some(flow) = self.flow_around(id) {
                     self.keep_for_flow(id, flow);
                     self.close(vec![(flow, Cause::Returned(value))]);
@@ -54,7 +61,7 @@ impl State {
             NodeKind::Wait(wait) => self.begin_wait(id, node, wait)?,
             NodeKind::Emit { topic, value } => self.begin_emit(id, node, topic, value)?,
             NodeKind::Flow { flow, args } => {
-                let args = args.iter().map(|arg| self.eval_in(id, arg)).collect::<Result<Vec<_>, _>>()?;
+                let args = args.iter().map(|arg| self.held_in(id, arg)).collect::<Result<Vec<_>, _>>()?;
                 self.check_recursion(id, *flow)?;
                 if let (Some(shape), Some(activity)) = (plan.flows.get(*flow), self.begin_form(id, node, Form::Flow)?) {
                     self.open_flow(activity, *flow, shape.body, args);
@@ -85,14 +92,14 @@ impl State {
             NodeKind::Race { arms, wanted } => self.begin_race(id, node, arms, wanted.as_ref())?,
             NodeKind::Map { list, collect, .. } => self.begin_map(id, node, list, *collect)?,
             NodeKind::Fold { init, list, .. } => {
-                let (value, items) = (self.eval_in(id, init)?, ListValue::evaluate(list, self.frame(id))?);
+                let (value, items) = (self.held_in(id, init)?, ListValue::evaluate(list, self.frame(id))?);
                 if let Some(activity) = self.begin_form(id, node, Form::Fold(Box::new(FoldForm { items, next: 0 })))? {
                     self.fold_on(activity, value);
                 }
             }
             NodeKind::Tree { list, .. } => self.begin_tree(id, node, list)?,
             NodeKind::Loop { init, max, .. } => {
-                let value = self.eval_in(id, init)?;
+                let value = self.held_in(id, init)?;
                 let max = evaluate_u32(Some(max), self.frame(id))?.unwrap_or(0);
                 let form = Form::Loop(Box::new(LoopForm { value, iteration: 0, max }));
                 if let Some(activity) = self.begin_form(id, node, form)? {
@@ -125,7 +132,7 @@ impl State {
     }
 
     fn begin_match(&mut self, id: InstanceId, node: NodeId, subject: &Expr, arms: &[Arm]) -> Result<(), Failure> {
-        let subject = self.eval_in(id, subject)?;
+        let subject = self.held_in(id, subject)?;
         let (index, bound) = eval::matches(arms, &subject, self.frame(id)).map_err(|error| failure(error.kind, error.message))?;
         let Some(arm) = arms.get(index) else { return Ok(()) };
         if let Some(activity) = self.begin_form(id, node, Form::Single)? {
@@ -136,7 +143,7 @@ impl State {
 
     fn begin_map(&mut self, id: InstanceId, node: NodeId, list: &Expr, collect: bool) -> Result<(), Failure> {
         let items = ListValue::evaluate(list, self.frame(id))?;
-        let form = MapForm { results: vec![None; items.len()], items, next: 0, done: 0, collect };
+        let form = MapForm { results: vec![None; items.len()], items, next: 0, done: 0, collect, resident: 0 };
         if let Some(activity) = self.begin_form(id, node, Form::Map(Box::new(form)))? {
             self.map_begin(activity)?;
         }

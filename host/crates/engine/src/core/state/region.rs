@@ -9,7 +9,7 @@ use lang::plan::{Child, NodeId, RegionId};
 use super::State;
 use super::model::{Activity, ActivityId, Cause, Failed, Form, Instance, InstanceId, Role, Undos, Work};
 use crate::core::bugs::Bug;
-use crate::core::values::evaluate;
+use crate::core::values::evaluate_held;
 use crate::event::{Failure, Payload, RunOutcome};
 
 /// What a region gave.
@@ -110,7 +110,7 @@ impl State {
             return;
         }
         let Some(shape) = plan.regions.get(instance.region) else { return };
-        match evaluate(&shape.result, &instance.frame) {
+        match evaluate_held(&shape.result, &instance.frame) {
             Ok(value) => self.close_region(id, Ok(value)),
             Err(failure) => {
                 let failed = Box::new(Failed { failure, path: self.path_of_region(id) });
@@ -206,7 +206,7 @@ impl State {
             // Its region settles, with the next one.
             (Form::Undo(path), _) => self.note_undo(path, true),
             (_, Some((instance, node))) => self.node_done(instance, node, value),
-            (_, None) => self.end(RunOutcome::Succeeded(Payload::Value(value))),
+            (_, None) => self.end(RunOutcome::Succeeded(Payload::Value(value.whole()))),
         }
     }
 
