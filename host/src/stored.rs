@@ -30,14 +30,7 @@ impl StoredRun {
 
     /// The same without the events between: a long run need not be in memory to be gone on with.
     pub(crate) fn outline(journal: &SqliteJournal, id: &RunId) -> Result<Self, Problem> {
-        let mut events = Vec::new();
-        journal.read(id, &mut |event| {
-            if matches!(event.body, EventBody::RunStarted(_) | EventBody::Migrated(_) | EventBody::RunEnded { .. }) {
-                events.push(event);
-            }
-            true
-        })?;
-        Self::of(id, events)
+        Self::of(id, journal.outline(id)?)
     }
 
     fn of(id: &RunId, events: Vec<Event>) -> Result<Self, Problem> {

@@ -40,6 +40,9 @@ mod history;
 #[path = "all/hooks.rs"]
 mod hooks;
 #[cfg(test)]
+#[path = "all/large_results.rs"]
+mod large_results;
+#[cfg(test)]
 #[path = "all/messages.rs"]
 mod messages;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Cheap to clone: whatever can be large is shared. A value knows its logical size, because shared
 //! parts make it possible to build a value whose text would not fit any memory (`[x, x]` in a loop).
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::held::Held;
@@ -10,7 +11,7 @@ use crate::types::{Name, Type};
 
 /// A value. It carries the names of its fields and cases, so that it can be written without its type;
 /// reading needs the type (see [`crate::json`]).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Value {
     /// `bool`
     Bool(bool),
@@ -80,8 +81,8 @@ pub struct Items<T> {
 /// The bit of [`Items::measure`].
 const HOLDS: u64 = 1 << 63;
 
-impl<T: std::fmt::Debug> std::fmt::Debug for Items<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<T: fmt::Debug> fmt::Debug for Items<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Items").field("members", &self.members).field("size", &self.size()).finish()
     }
 }
@@ -129,6 +130,42 @@ impl<T> Items<T> {
 
     const fn has_held(&self) -> bool {
         self.measure & HOLDS != 0
+    }
+}
+
+/// What is held elsewhere is shown as what it stands for: states of runs are compared by this text.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut tuple = |name: &str, inner: &dyn fmt::Debug| f.debug_tuple(name).field(inner).finish();
+        match self {
+            Self::Bool(x) => tuple("Bool", x),
+            Self::S8(x) => tuple("S8", x),
+            Self::S16(x) => tuple("S16", x),
+            Self::S32(x) => tuple("S32", x),
+            Self::S64(x) => tuple("S64", x),
+            Self::U8(x) => tuple("U8", x),
+            Self::U16(x) => tuple("U16", x),
+            Self::U32(x) => tuple("U32", x),
+            Self::U64(x) => tuple("U64", x),
+            Self::F32(x) => tuple("F32", x),
+            Self::F64(x) => tuple("F64", x),
+            Self::Char(x) => tuple("Char", x),
+            Self::String(x) => tuple("String", x),
+            Self::Bytes(x) => tuple("Bytes", x),
+            Self::List(x) => tuple("List", x),
+            Self::Tuple(x) => tuple("Tuple", x),
+            Self::Record(x) => tuple("Record", x),
+            Self::Enum(x) => tuple("Enum", x),
+            Self::Flags(x) => tuple("Flags", x),
+            Self::Option(x) => tuple("Option", x),
+            Self::Result(x) => tuple("Result", x),
+            Self::Json(x) => tuple("Json", x),
+            Self::Dir(x) => tuple("Dir", x),
+            Self::Duration(x) => tuple("Duration", x),
+            Self::Variant(name, payload) => f.debug_tuple("Variant").field(name).field(payload).finish(),
+            Self::Unit => f.write_str("Unit"),
+            Self::Held(held) => held.open().fmt(f),
+        }
     }
 }
 

@@ -232,9 +232,23 @@ pub trait Vault: Send + Sync + 'static {
     /// The same value, now held elsewhere if that could be done.
     fn put(&self, value: Value) -> Value;
 
+    /// What is put there.
+    fn bounds(&self) -> Bounds {
+        Bounds { resident: 256 << 10, least: 256 }
+    }
+
     /// Why some value could not be given back, if that has happened. What was made with a [`Value::Unit`] in its place
     /// must not be used.
     fn trouble(&self) -> Option<String>;
+}
+
+/// Which values go to a vault, in bytes of their logical size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// So much of what a node collects stays in memory.
+    pub resident: u64,
+    /// A smaller value stays there as well: it would take as much memory to know where it is.
+    pub least: u64,
 }
 
 /// Wall-clock time. The shell's only source of it.

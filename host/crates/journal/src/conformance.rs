@@ -35,6 +35,7 @@ pub async fn check_all(open: Open<'_>) -> Vec<Violation> {
     note("order", order(open).await);
     note("every kind", every_kind(open).await);
     note("reload", reload(open).await);
+    note("one at a time", one_at_a_time(open).await);
     note("fence", fence(open).await);
     note("fence of a new run", fence_of_a_new_run(open).await);
     note("all or nothing", all_or_nothing(open).await);
@@ -291,6 +292,40 @@ async fn reload(open: Open<'_>) -> Result<(), String> {
     let loaded = journal.load(&run).map_err(|error| error.to_string())?;
     append(&*journal, &self::run("copy"), &loaded).await?;
     expect_events(&*journal, &self::run("copy"), &events)
+}
+
+async fn one_at_a_time(open: Open<'_>) -> Result<(), String> {
+    let (journal, events) = (open("one at a time"), run_of(30));
+    let runs: Vec<RunId> = (0..20).map(|number| run(&format!("r{number}"))).collect();
+    // Events of one run that stand together, and those of many that stand between each other.
+    append(&*journal, &run("alone"), &events).await?;
+    for event in &events {
+        for run in &runs {
+            append(&*journal, run, std::slice::from_ref(event)).await?;
+        }
+    }
+    for run in runs.iter().chain([&run("alone")]) {
+        let mut read = Vec::new();
+        let all = journal.read(run, &mut |event| {
+            read.push(event);
+            true
+        });
+        all.map_err(|error| format!("read: {error}"))?;
+        let loaded = journal.load(run).map_err(|error| format!("load: {error}"))?;
+        if read != loaded {
+            return Err(format!("read {} events and loaded {} others", read.len(), loaded.len()));
+        }
+        let mut taken = 0;
+        let some = journal.read(run, &mut |event| {
+            taken = event.seq;
+            taken < 7
+        });
+        some.map_err(|error| format!("read: {error}"))?;
+        if taken != 7 {
+            return Err(format!("the reader wanted 7 events and was given {taken}"));
+        }
+    }
+    expect_events(&*journal, &run("r7"), &events)
 }
 
 async fn fence(open: Open<'_>) -> Result<(), String> {

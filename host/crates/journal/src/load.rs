@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::chain::{Hash, Link, Verifier};
 use crate::problem::{from_sqlite, is_corruption};
-use crate::wire::{WireError, decode};
+use crate::wire::{WireError, decode, kind};
 
 /// Events that are read in one read transaction; a longer one would hold up checkpoints.
 const CHUNK: usize = 2048;
@@ -51,7 +51,7 @@ pub(crate) fn find(connection: &Connection, path: &Path, run: &RunId) -> Result<
 
 /// The ids of the run's events after the position `after`, in order.
 pub(crate) fn ids(connection: &Connection, place: Place, after: Seq) -> rusqlite::Result<Vec<i64>> {
-    if let Some(ids) = follow(connection, place, after)? {
+    if let Some(ids) = follow(connection, place, after, |_| true)? {
         return Ok(ids);
     }
     // A link is broken: everything that says that it belongs to the run is looked at.
@@ -60,20 +60,72 @@ pub(crate) fn ids(connection: &Connection, place: Place, after: Seq) -> rusqlite
     rows.collect()
 }
 
-/// From the head back to the event after `after`; none when a link does not hold.
-fn follow(connection: &Connection, place: Place, after: Seq) -> rusqlite::Result<Option<Vec<i64>>> {
+/// So many rows of other runs are passed over before the next event is looked up by its id: a run that has the store for
+/// itself is read from end to beginning, one among many from event to event.
+const PASSED: u32 = 16;
+
+/// From the head back to the event after `after`: the ids of the events whose kind is wanted. None when a link does not hold.
+fn follow(
+    connection: &Connection,
+    place: Place,
+    after: Seq,
+    wanted: impl Fn(&str) -> bool,
+) -> rusqlite::Result<Option<Vec<i64>>> {
     let Some((mut event, mut seq)) = place.head else { return Ok(None) };
     let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached("SELECT prev FROM events WHERE id = ?1 AND run = ?2 AND seq = ?3")?;
+    let sql = "SELECT id, run, seq, prev, kind FROM events WHERE id <= ?1 ORDER BY id DESC";
+    let mut statement = connection.prepare_cached(sql)?;
     let mut ids = Vec::new();
     while seq > after {
-        let Some(prev) = statement.query_row((event, place.no, seq), |row| row.get(0)).optional()? else { return Ok(None) };
-        ids.push(event);
-        event = prev;
-        seq -= 1;
+        let (mut passed, mut taken) = (0, 0);
+        let mut rows = statement.query([event])?;
+        while seq > after && passed <= PASSED && taken < CHUNK {
+            let Some(row) = rows.next()? else { return Ok(None) };
+            let id: i64 = row.get(0)?;
+            if id > event {
+                passed += 1;
+                continue;
+            }
+            let found = (id, row.get(1).ok(), row.get(2).ok());
+            if found != (event, Some(place.no), Some(seq)) {
+                return Ok(None);
+            }
+            if row.get_ref(4)?.as_str().is_ok_and(&wanted) {
+                ids.push(id);
+            }
+            event = row.get(3)?;
+            (passed, taken, seq) = (0, taken + 1, seq - 1);
+        }
     }
     ids.reverse();
     Ok((after > 0 || event == 0).then_some(ids))
+}
+
+/// The events of a run that say which programs it has had and how it ended. They are not checked, except that they can be read.
+pub(crate) fn outline(connection: &Connection, path: &Path, run: &RunId) -> Result<Vec<Event>, JournalError> {
+    let place = find(connection, path, run)?;
+    let sqlite = |error| from_sqlite(path, &error);
+    let wanted = |name: &str| [kind::RUN_STARTED, kind::MIGRATED, kind::RUN_ENDED].contains(&name);
+    let Some(ids) = follow(connection, place, 0, wanted).map_err(sqlite)? else {
+        let Prefix { events, damage } = load(connection, path, run)?;
+        return damage.map_or(Ok(events), Err);
+    };
+    let mut events = Vec::new();
+    let mut problem = None;
+    each(connection, &ids, |row| {
+        let mut blob = |digest| read_blob(connection, path, digest).map_err(|error| error.to_string());
+        let seq = row.get::<_, i64>(0).ok().and_then(|seq| Seq::try_from(seq).ok());
+        let Some((link, _)) = seq.and_then(|seq| link(seq, row)) else { return };
+        match decode(link.kind, link.path, link.body, &mut blob) {
+            Ok(body) => events.push(Event { seq: link.seq, at: Timestamp(link.at), body }),
+            Err(error) => problem = problem.take().or(Some((link.seq, error))),
+        }
+    })
+    .map_err(sqlite)?;
+    match problem {
+        Some((seq, error)) => Err(undecodable(run, seq, &error)),
+        None => Ok(events),
+    }
 }
 
 /// Reads the events with these ids, a part at a time.
@@ -174,18 +226,19 @@ impl Loader<'_> {
             }
             Err(error) => {
                 self.whole = false;
-                self.stop = Some(self.undecodable(seq, &error));
+                self.stop = Some(undecodable(self.run, seq, &error));
             }
         }
     }
+}
 
-    fn undecodable(&self, seq: Seq, error: &WireError) -> JournalError {
-        match error {
-            WireError::UnknownKind(_) | WireError::UnknownVersion { .. } => {
-                JournalError::Unavailable(format!("run `{}` cannot be read: event {seq}: {error}", self.run))
-            }
-            _ => JournalError::Damaged { run: self.run.clone(), what: format!("event {seq}: {error}") },
+/// Why an event cannot be read though it is there.
+fn undecodable(run: &RunId, seq: Seq, error: &WireError) -> JournalError {
+    match error {
+        WireError::UnknownKind(_) | WireError::UnknownVersion { .. } => {
+            JournalError::Unavailable(format!("run `{run}` cannot be read: event {seq}: {error}"))
         }
+        _ => JournalError::Damaged { run: run.clone(), what: format!("event {seq}: {error}") },
     }
 }
 

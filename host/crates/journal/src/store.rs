@@ -83,6 +83,15 @@ impl SqliteJournal {
         self.readers.with(|connection| load::load(connection, &self.path, run))
     }
 
+    /// The events of a run that say which programs it has had (`run-started`, `migrated`) and how it ended (`run-ended`), out of
+    /// however many. The hash chain is not checked: whoever goes on with the run reads all of it.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRun`], or the store or these events cannot be read.
+    pub fn outline(&self, run: &RunId) -> Result<Vec<Event>, JournalError> {
+        self.readers.with(|connection| load::outline(connection, &self.path, run))
+    }
+
     pub(crate) fn queue(&self) -> Result<&Writer, JournalError> {
         self.writer.as_ref().ok_or_else(|| unavailable(&self.path, "was opened for reading only"))
     }

@@ -1,11 +1,11 @@
-//! Fakes of the engine's ports: an invoker that is a function, a clock that stands still.
+//! Fakes of the engine's ports: an invoker that is a function, a clock that stands still, a vault that takes everything.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use catalog::{FailureKind, Value};
+use catalog::{FailureKind, Held, Hold, Value};
 use engine::event::{Bill, Failure, Timestamp};
-use engine::ports::{Clock, Invocation, Invoker, Outcome};
+use engine::ports::{Bounds, Clock, Invocation, Invoker, Outcome, Vault};
 use futures::future::BoxFuture;
 
 /// Runs steps with a function.
@@ -59,5 +59,39 @@ impl FakeClock {
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A vault that holds each value that is collected, however small. A run must do the same with it and without.
+#[derive(Debug, Default)]
+pub struct EagerVault;
+
+impl Vault for EagerVault {
+    fn put(&self, value: Value) -> Value {
+        Value::Held(Held::new(Arc::new(Kept(value.whole()))))
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds { resident: 0, least: 0 }
+    }
+
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+}
+
+struct Kept(Value);
+
+impl Hold for Kept {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn is_document(&self) -> bool {
+        self.0.is_document()
+    }
+
+    fn open(&self) -> Value {
+        self.0.clone()
     }
 }

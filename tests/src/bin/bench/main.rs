@@ -8,6 +8,7 @@ mod compile;
 mod durable;
 mod floor;
 mod many;
+mod memory;
 mod start;
 mod steps;
 mod table;
@@ -34,6 +35,9 @@ fn main() {
     }
     if wanted("many") {
         runtime.block_on(many::measure(&bytes, &mut table));
+    }
+    if wanted("memory") {
+        memory::measure(&mut table);
     }
     if wanted("compile") {
         compile::measure(&mut table);

@@ -127,7 +127,7 @@ impl ListValue {
 pub(crate) fn list(items: impl Iterator<Item = Value>, ty: &Type) -> Value {
     match ty {
         Type::List(item) if **item == Type::U8 => {
-            Value::Bytes(items.filter_map(|item| if let Value::U8(byte) = item { Some(byte) } else { None }).collect())
+            Value::Bytes(items.filter_map(|item| if let Value::U8(byte) = item.opened() { Some(byte) } else { None }).collect())
         }
         _ => Value::list(items),
     }

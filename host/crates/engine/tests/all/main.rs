@@ -45,6 +45,8 @@ mod shell_mail;
 #[cfg(test)]
 mod shell_plan;
 #[cfg(test)]
+mod shell_vault;
+#[cfg(test)]
 mod trial;
 #[cfg(test)]
 mod trial_crash;

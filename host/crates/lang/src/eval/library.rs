@@ -160,8 +160,8 @@ impl Evaluator<'_> {
     fn sum(&mut self, list: &Value, zero: Option<&Value>) -> Result<Value, EvalError> {
         let items = list::view(list)?;
         self.spend(items.len() as u64)?;
-        let first = items.get(0);
-        let add = |sum: Value, item| arithmetic::apply(Operator::Add, &sum, &item);
+        let first = items.get(0).map(Value::opened);
+        let add = |sum: Value, item: Value| arithmetic::apply(Operator::Add, &sum, &item.opened());
         match first.as_ref().or(zero).unwrap_or(&Value::S64(0)) {
             Value::F32(_) => items.iter().try_fold(Value::F32(0.0), add),
             Value::F64(_) => items.iter().try_fold(Value::F64(0.0), add),
@@ -169,7 +169,7 @@ impl Evaluator<'_> {
             sample => {
                 let not_a_number = || EvalError::internal("`sum` got something else than numbers");
                 let (_, ty) = sample.as_integer().ok_or_else(not_a_number)?;
-                let numbers: Option<Vec<i128>> = items.iter().map(|item| item.as_integer().map(|(x, _)| x)).collect();
+                let numbers: Option<Vec<i128>> = items.iter().map(|item| item.opened().as_integer().map(|(x, _)| x)).collect();
                 // Fewer than 2^63 integers of 64 bits: the sum fits.
                 let sum: i128 = numbers.ok_or_else(not_a_number)?.into_iter().sum();
                 Value::integer(sum, &ty).ok_or_else(|| arithmetic::overflow(&format!("the sum {sum}"), &ty))
@@ -254,6 +254,7 @@ fn is_nan(value: &Value) -> bool {
     match value {
         Value::F32(x) => x.is_nan(),
         Value::F64(x) => x.is_nan(),
+        Value::Held(held) => is_nan(&held.open()),
         _ => false,
     }
 }

@@ -51,6 +51,7 @@ impl<'a> ListView<'a> {
 fn byte(value: &Value) -> Option<u8> {
     match value {
         Value::U8(byte) => Some(*byte),
+        Value::Held(held) => byte(&held.open()),
         _ => None,
     }
 }

@@ -207,7 +207,7 @@ impl Evaluator<'_> {
     }
 
     fn bool(&mut self, expr: &Expr) -> Result<bool, EvalError> {
-        match self.eval(expr)? {
+        match self.opened(expr)? {
             Value::Bool(x) => Ok(x),
             _ => Err(EvalError::internal("a condition is not a `bool`")),
         }
@@ -228,7 +228,7 @@ impl Evaluator<'_> {
     }
 
     fn index(&mut self, list: &Expr, index: &Expr) -> Result<Value, EvalError> {
-        let (list, index) = (self.opened(list)?, self.eval(index)?);
+        let (list, index) = (self.opened(list)?, self.opened(index)?);
         let items = list::view(&list)?;
         let (position, _) = index.as_integer().ok_or_else(|| EvalError::internal("an index is not an integer"))?;
         let item = usize::try_from(position).ok().and_then(|position| items.get(position));
@@ -243,7 +243,7 @@ impl Evaluator<'_> {
     }
 
     fn neg(&mut self, x: &Expr) -> Result<Value, EvalError> {
-        arithmetic::negate(&self.eval(x)?)
+        arithmetic::negate(&self.opened(x)?)
     }
 
     fn binary(&mut self, operator: Operator, left: &Expr, right: &Expr) -> Result<Value, EvalError> {

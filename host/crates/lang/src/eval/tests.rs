@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{EvalError, eval, fold, of_nothing};
 use crate::plan::{Expr, LibraryFunction as F, Operator as Op, Pattern, Slot};
 
+mod held;
 mod limits;
 mod patterns;
 mod random;
@@ -72,11 +73,17 @@ impl From<Expr> for Operand {
 }
 
 fn value(expr: &Expr) -> Value {
-    eval(expr, &[]).unwrap_or_else(|error| panic!("{expr:?}: {error}"))
+    let value = eval(expr, &[]).unwrap_or_else(|error| panic!("{expr:?}: {error}"));
+    // Unlike `==` of numbers, that of texts takes a NaN for a NaN.
+    let away = eval(&held::over_held(expr), &[]).map(Value::whole);
+    assert_eq!(format!("{away:?}"), format!("{:?}", Ok::<_, EvalError>(&value)), "{expr:?} over held values");
+    value
 }
 
 fn error(expr: &Expr) -> EvalError {
-    eval(expr, &[]).expect_err("an error")
+    let error = eval(expr, &[]).expect_err("an error");
+    assert_eq!(eval(&held::over_held(expr), &[]), Err(error.clone()), "{expr:?} over held values");
+    error
 }
 
 /// Each expression has its value, before folding and after.

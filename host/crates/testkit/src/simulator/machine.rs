@@ -12,6 +12,7 @@ use lang::plan::SEMANTICS_VERSION;
 use super::outside::Outside;
 use super::rules;
 use super::steps::{Behaviour, behave};
+use crate::fake::EagerVault;
 
 /// A run of more events than this does not come to an end.
 const MOST_EVENTS: usize = 30_000;
@@ -75,6 +76,8 @@ impl Machine {
         if let Some(bug) = outside.bug {
             run.plant(bug);
         }
+        // What is put away there is compared with a replay that puts nothing away.
+        run.hold_in(Arc::new(EagerVault));
         let mut random = random;
         let total = if random.bool() { Some(random.u32(1..6)) } else { None };
         run.set_capacity(Capacity { total, ..Capacity::default() });

@@ -8,6 +8,7 @@ use lang::plan::{Child, NodeKind};
 use super::State;
 use super::model::{ActivityId, Form, Role, TreeForm};
 use super::region::RegionResult;
+use super::vault::Resident;
 use crate::core::bugs::Bug;
 use crate::core::values::{ListValue, evaluate_u32, failure, failure_value, list, ok};
 use crate::event::Failure;
@@ -278,5 +279,5 @@ pub(super) fn tree_form(leaves: usize) -> Form {
         length = length.div_ceil(2);
         levels.push(vec![None; length]);
     }
-    Form::Tree(Box::new(TreeForm { levels, ready: VecDeque::new(), resident: 0 }))
+    Form::Tree(Box::new(TreeForm { levels, ready: VecDeque::new(), resident: Resident::default() }))
 }

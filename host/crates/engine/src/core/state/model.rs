@@ -15,6 +15,7 @@ use crate::ports::{GrantedCapability, Message};
 
 use super::mail::Address;
 use super::planned::Planned;
+use super::vault::Resident;
 
 pub(crate) type InstanceId = Id<Instance>;
 pub(crate) type ActivityId = Id<Activity>;
@@ -241,8 +242,7 @@ pub(crate) struct MapForm {
     pub(crate) next: usize,
     pub(crate) done: usize,
     pub(crate) collect: bool,
-    /// The size of those results that are in memory.
-    pub(crate) resident: u64,
+    pub(super) resident: Resident,
 }
 
 #[derive(Debug)]
@@ -254,8 +254,7 @@ pub(crate) struct FoldForm {
 #[derive(Debug)]
 pub(crate) struct TreeForm {
     pub(crate) levels: Vec<Vec<Option<Value>>>,
-    /// The size of those values that were put there in memory.
-    pub(crate) resident: u64,
+    pub(super) resident: Resident,
     /// Pairs whose two values exist, by the level and index of what they give.
     pub(crate) ready: VecDeque<(u32, u32)>,
 }

@@ -7,6 +7,7 @@ use lang::plan::{Arm, Expr, FlowId, NodeId, NodeKind, RegionId};
 use super::State;
 use super::budget::Bounds;
 use super::model::{ActivityId, Cause, FoldForm, Form, InstanceId, LoopForm, MapForm, Role};
+use super::vault::Resident;
 use crate::core::values::{
     ListValue, evaluate, evaluate_bool, evaluate_duration, evaluate_held, evaluate_u32, failure, failure_of,
 };
@@ -143,7 +144,7 @@ impl State {
 
     fn begin_map(&mut self, id: InstanceId, node: NodeId, list: &Expr, collect: bool) -> Result<(), Failure> {
         let items = ListValue::evaluate(list, self.frame(id))?;
-        let form = MapForm { results: vec![None; items.len()], items, next: 0, done: 0, collect, resident: 0 };
+        let form = MapForm { results: vec![None; items.len()], items, next: 0, done: 0, collect, resident: Resident::default() };
         if let Some(activity) = self.begin_form(id, node, Form::Map(Box::new(form)))? {
             self.map_begin(activity)?;
         }

@@ -10,11 +10,15 @@ use catalog::Value;
 
 use crate::ports::Vault;
 
-/// So many bytes of results stay in memory for each node that collects some.
-const RESIDENT: u64 = 256 << 10;
+/// The size of the results that a node has collected and that are in memory; left out of what is compared.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Resident(u64);
 
-/// A smaller value takes about as much memory when it is held elsewhere.
-const SMALL: u64 = 256;
+impl fmt::Debug for Resident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("-")
+    }
+}
 
 /// The vault, left out of what is compared.
 #[derive(Clone, Default)]
@@ -31,20 +35,19 @@ impl Shelf {
         Self(Some(vault))
     }
 
-    /// A result as it is collected, where so many bytes of others are in memory.
-    pub(super) fn collect(&self, value: Value, resident: &mut u64) -> Value {
-        let size = value.size();
-        if size < SMALL || matches!(value, Value::Held(_)) {
+    /// A result as it is collected, beside others that are in memory.
+    pub(super) fn collect(&self, value: Value, resident: &mut Resident) -> Value {
+        let Some(vault) = &self.0 else { return value };
+        let (size, bounds) = (value.size(), vault.bounds());
+        // Folders are what a grant is for: they stay in sight.
+        if size < bounds.least || matches!(value, Value::Held(_) | Value::Dir(_)) {
             return value;
         }
-        if resident.saturating_add(size) <= RESIDENT {
-            *resident += size;
+        if resident.0.saturating_add(size) <= bounds.resident {
+            resident.0 += size;
             return value;
         }
-        match &self.0 {
-            Some(vault) => vault.put(value),
-            None => value,
-        }
+        vault.put(value)
     }
 
     /// Why values that were put away cannot be had back.

@@ -6,6 +6,7 @@ use catalog::{FailureKind, Type, Value};
 use serde_json::json;
 
 use super::boxed;
+use super::held::{held, over_held};
 use crate::eval::{Budget, EvalError, eval_with, fold};
 use crate::plan::{Expr, LibraryFunction as F, Operator as Op, Pattern, Slot};
 
@@ -146,6 +147,12 @@ fn folding_changes_no_outcome() {
         fold(&mut folded);
         let (before, after) = (outcome(&expr, &frame), outcome(&folded, &frame));
         assert_eq!(format!("{before:?}"), format!("{after:?}"), "{expr:?}\nwas folded to\n{folded:?}");
+        let away = outcome(&over_held(&expr), &frame.map(|value| value.as_ref().map(held))).map(Value::whole);
+        let damaged = |found: &Result<Value, EvalError>| found.as_ref().is_err_and(|error| error.kind == FailureKind::Internal);
+        assert_eq!(damaged(&before), damaged(&away), "{expr:?} over held values");
+        if !damaged(&before) {
+            assert_eq!(format!("{before:?}"), format!("{away:?}"), "{expr:?} over held values");
+        }
         match before {
             Ok(_) => values += 1,
             Err(error) if error.kind != FailureKind::Internal => failures += 1,
