@@ -23,6 +23,8 @@ const RUNS: u32 = 200;
 const STEPS: u32 = 10;
 /// Runs one after the other in each of the places, in one round.
 const EACH: u32 = 20;
+/// Rounds on a new store, and as many on one with history.
+const TURNS: u32 = 5;
 /// Runs that append at the same time, and what each of them appends.
 const WRITERS: u64 = 64;
 const APPENDS: u64 = 500;
@@ -48,13 +50,19 @@ pub(crate) async fn measure(bytes: &[u8], table: &mut Table) {
         }
         table.figure(&format!("a durable step of these, p50, {name}"), "us", first.percentile(50));
         table.figure(&format!("a durable step of these, p99, {name}"), "us", first.percentile(99));
-        let (mut earlier, mut later) = (first.steps(), None);
+        let mut earlier = first.steps();
         while earlier < 100_000 {
-            let round = round(&engine, program, &flow, &format!("after{earlier}")).await;
-            earlier += round.steps();
-            later = Some(round.rate);
+            earlier += round(&engine, program, &flow, &format!("after{earlier}")).await.steps();
         }
-        let change = later.unwrap_or(first.rate) / first.rate;
+        // The disk is not equally fast all the time: both kinds take turns.
+        let (mut fresh, mut aged) = (Vec::new(), Vec::new());
+        for turn in 0..TURNS {
+            fresh.push(fresh_round(&folder.path().join(format!("{name}{turn}.db")), durability, bytes, &flow).await.rate);
+            let round = round(&engine, program, &flow, &format!("turn{turn}")).await;
+            earlier += round.steps();
+            aged.push(round.rate);
+        }
+        let change = median(aged) / median(fresh);
         table.bounded(&format!("the same after 100,000 earlier steps, {name}"), "x", change, Bound::Least(0.9));
         drop((engine, journal));
         let size = std::fs::metadata(&path).unwrap().len();
@@ -65,6 +73,13 @@ pub(crate) async fn measure(bytes: &[u8], table: &mut Table) {
 
 fn open(path: &Path, durability: Durability) -> Arc<SqliteJournal> {
     Arc::new(SqliteJournal::open(path, &Options { durability, ..Options::default() }).unwrap())
+}
+
+/// A round on a store in which nothing has happened yet.
+async fn fresh_round(path: &Path, durability: Durability, bytes: &[u8], flow: &Arc<Plan>) -> Round {
+    let journal = open(path, durability);
+    let (engine, program) = (engine(bytes, journal.clone()), program(&*journal));
+    round(&engine, program, flow, "fresh").await
 }
 
 /// What a round of runs took.
