@@ -1,5 +1,6 @@
 //! The configuration file, and what the command line changes of it.
 
+mod gates;
 mod recovery;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use crate::cli::{Durability, Global};
 use crate::escalation::Target;
 use crate::exit::{Exit, Problem};
+pub(crate) use gates::{BreakersConfig, HostConfig, read as read_gates};
 pub(crate) use recovery::{EscalationConfig, RowConfig};
 
 /// `flowhost.toml`. Every key may be left out; an unknown one is an error.
@@ -21,6 +23,10 @@ pub(crate) struct Config {
     pub(crate) store: StoreConfig,
     pub(crate) policy: PolicyConfig,
     pub(crate) limits: LimitsConfig,
+    /// What all attempts that run at once may take together.
+    pub(crate) host: HostConfig,
+    /// Breakers over all runs.
+    pub(crate) breakers: BreakersConfig,
     /// Classes by name; they cap what flows declare for a class of the same name.
     pub(crate) classes: BTreeMap<String, ClassConfig>,
     /// Agents by the role that they answer for.
@@ -106,6 +112,12 @@ pub(crate) struct ClassConfig {
     pub(crate) fuel: Option<u64>,
     pub(crate) memory: Option<String>,
     pub(crate) timeout: Option<String>,
+    /// So many attempts may wait for a place.
+    pub(crate) queue: Option<u32>,
+    /// The class that stands in then.
+    pub(crate) fallback: Option<String>,
+    /// Units of `[host] cpu` that an attempt takes.
+    pub(crate) cpu: Option<u32>,
 }
 
 /// `[roles.NAME]`
@@ -184,4 +196,9 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, Problem> {
     catalog::duration::parse(text)
         .map(Duration::from_nanos)
         .map_err(|error| Problem::usage(format!("`{text}` is not a length of time: {error}")))
+}
+
+/// A number that must not be 0.
+pub(crate) fn positive(key: &str, value: u32) -> Result<u32, Problem> {
+    if value == 0 { Err(Problem::usage(format!("`{key}` must be at least 1"))) } else { Ok(value) }
 }

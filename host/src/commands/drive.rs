@@ -105,6 +105,7 @@ impl From<EngineError> for Problem {
         let message = error.to_string();
         match error {
             EngineError::Input(_) => Self::new(Exit::Input, message),
+            EngineError::NeverFits(_) => Self::usage(message).help("let the step ask for less, or give `[host]` more"),
             EngineError::Journal(_) | EngineError::Replay(_) => Self::new(Exit::Store, message),
             EngineError::OtherPlan { .. } => {
                 Self::new(Exit::Store, message).help("resume it with the version of `host` that started it")

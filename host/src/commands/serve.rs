@@ -61,7 +61,7 @@ fn text(status: &Value) -> String {
         other => other.map(Value::to_string).unwrap_or_default(),
     };
     let runs = |name: &str| status.get("runs").and_then(|runs| runs.get(name)).map(Value::to_string).unwrap_or_default();
-    format!(
+    let head = format!(
         "state    {}\nprocess  {}\nstore    {}\nsince    {}\nruns     {} in memory, {} of them waiting; {} waiting in the store; {} in line\nended    {}, {} of them without success\n",
         field("state"),
         field("process"),
@@ -73,5 +73,36 @@ fn text(status: &Value) -> String {
         runs("queued"),
         field("ended"),
         field("failed"),
-    )
+    );
+    let lines = listed(status, "held_back", held_back).into_iter().chain(listed(status, "breakers", breaker));
+    head + &lines.collect::<String>()
+}
+
+fn listed(status: &Value, name: &str, line: impl Fn(&Value) -> String) -> Vec<String> {
+    status.get(name).and_then(Value::as_array).into_iter().flatten().map(line).collect()
+}
+
+/// A line about what held attempts back.
+fn held_back(held: &Value) -> String {
+    let number = |name: &str| held.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let time = catalog::duration::display(number("ms").saturating_mul(1_000_000));
+    format!("held up  {time} by {}, {} times\n", text_of(held, "what"), number("times"))
+}
+
+fn breaker(breaker: &Value) -> String {
+    let of = text_of(breaker, "of");
+    match breaker.get("open_ms").and_then(Value::as_u64) {
+        Some(0) => format!("breaker  of {of}: a trial decides\n"),
+        Some(left) => {
+            format!("breaker  of {of}: open for another {}\n", catalog::duration::display(left.saturating_mul(1_000_000)))
+        }
+        None => format!(
+            "breaker  of {of}: closed, {} failures count\n",
+            breaker.get("failures").map(Value::to_string).unwrap_or_default()
+        ),
+    }
+}
+
+fn text_of<'a>(of: &'a Value, name: &str) -> &'a str {
+    of.get(name).and_then(Value::as_str).unwrap_or_default()
 }

@@ -12,7 +12,7 @@ use journal::{Options, Reader, SqliteJournal};
 use sandbox::{Origin, Sandbox, SandboxConfig};
 
 use crate::cli::Durability;
-use crate::config::{ClassConfig, Config, parse_duration, parse_size};
+use crate::config::{self, ClassConfig, Config, parse_duration, parse_size, positive};
 use crate::escalation::Courier;
 use crate::exit::{Exit, Problem};
 use crate::owner::Owner;
@@ -121,6 +121,7 @@ pub(crate) fn engine_config(config: &Config, parallel: Option<u32>) -> Result<En
     for (name, class) in &config.classes {
         engine.classes.insert(name.as_str().into(), class_limits(class)?);
     }
+    config::read_gates(config, &mut engine)?;
     Ok(engine)
 }
 
@@ -130,9 +131,8 @@ fn class_limits(class: &ClassConfig) -> Result<ClassLimits, Problem> {
         fuel: class.fuel,
         memory: class.memory.as_deref().map(parse_size).transpose()?,
         timeout: class.timeout.as_deref().map(parse_duration).transpose()?,
+        queue: class.queue,
+        fallback: class.fallback.as_deref().map(Into::into),
+        cpu: class.cpu,
     })
-}
-
-fn positive(key: &str, value: u32) -> Result<u32, Problem> {
-    if value == 0 { Err(Problem::usage(format!("`{key}` must be at least 1"))) } else { Ok(value) }
 }

@@ -11,7 +11,7 @@ mod words;
 
 use engine::core::{Explained, Lineage, Run};
 use engine::event::{Event, EventBody, Timestamp};
-use engine::ports::{Clock, JournalError, SystemClock};
+use engine::ports::{Clock, JournalError, Live, SystemClock};
 use journal::{Options, Reader, RunRow, RunStatus, SqliteJournal};
 
 use crate::cli::{Global, WhyArgs};
@@ -34,7 +34,7 @@ pub(crate) struct Known {
     driven: bool,
     now: Timestamp,
     /// What its owner noted that is not in the journal.
-    live: Vec<(String, String)>,
+    live: Vec<Live>,
 }
 
 /// Prints what a run waits for.

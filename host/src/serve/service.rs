@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use engine::event::{RunId, RunOutcome, Timestamp};
 use engine::ports::{Clock, JournalError, SystemClock};
-use engine::shell::{RunEnd, RunHandle, RunReport, Update};
+use engine::shell::{BreakerState, GateReport, RunEnd, RunHandle, RunReport, Update};
 use journal::RunStatus;
 use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -295,7 +295,7 @@ impl Service {
     }
 
     fn status(&self) -> Value {
-        let counts = self.runs.counts();
+        let (counts, gates) = (self.runs.counts(), self.parts.engine.gates());
         json!({
             "process": std::process::id(),
             "since": crate::output::time(self.since),
@@ -304,8 +304,25 @@ impl Service {
             "runs": { "active": counts.active, "idle": counts.idle, "parked": counts.parked, "queued": counts.queued },
             "ended": self.ended,
             "failed": self.failed,
+            "held_back": held_back(&gates),
+            "breakers": breakers(&gates),
         })
     }
+}
+
+/// What held attempts back, the longest first.
+fn held_back(gates: &GateReport) -> Value {
+    let told = |(what, times, time): &(String, u64, Duration)| json!({ "what": what, "times": times, "ms": milliseconds(*time) });
+    gates.held_back.iter().map(told).collect()
+}
+
+fn breakers(gates: &GateReport) -> Value {
+    let told = |breaker: &BreakerState| json!({ "of": breaker.name, "failures": breaker.failures, "open_ms": breaker.open_for.map(milliseconds) });
+    gates.breakers.iter().map(told).collect()
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Sleeps for so long, or for ever.

@@ -31,10 +31,10 @@ mod values;
 mod view;
 
 pub use action::{
-    Action, Awaited, Blocked, BlockedBy, CacheUse, ChildRun, Idle, Input, Progress, ReplayError, StartAttempt, Totals, Waiting,
-    Wishes,
+    Action, Awaited, Blocked, BlockedBy, CacheUse, ChildRun, Idle, Input, Progress, ReplayError, Shared, StartAttempt, Totals,
+    Waiting, Wishes,
 };
-pub use attempts::Capacity;
+pub use attempts::{Admission, Capacity};
 #[cfg(feature = "planted-bugs")]
 pub use bugs::Bug;
 pub use driver::Run;

@@ -6,6 +6,7 @@
 mod change;
 mod migrated;
 mod origin;
+mod refusal;
 
 use std::sync::Arc;
 

@@ -10,7 +10,9 @@ use catalog::{Digest, Name, Type, Value};
 use futures::future::BoxFuture;
 use lang::plan::FolderAccess;
 
-pub use bus::{Bus, Callable, Control, Letter, Mail, MailStore, MailWrite, Message, NoBus, Order, Question, Signal, WaitingNote};
+pub use bus::{
+    Bus, Callable, Control, Letter, Live, Mail, MailStore, MailWrite, Message, NoBus, Order, Question, Signal, WaitingNote,
+};
 pub use compiler::{CompiledPlan, Compiler, NoCompiler, PlanError, PlanSource};
 
 use crate::event::{Bill, CacheNote, Denial, Event, Failure, RunId, Seq, Timestamp};

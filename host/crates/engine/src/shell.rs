@@ -4,7 +4,7 @@
 //!
 //! 1. [`Engine::start`] makes a run durable, [`Engine::resume`] makes one out of its journal.
 //! 2. One task per run (`task`) takes outcomes, commits, timers and requests as they come, and performs what the core asks.
-//! 3. Attempts are tasks of their own, which wait for places (`places`) that all runs share.
+//! 3. Attempts are tasks of their own, which pass gates (`gates`) that all runs share.
 //! 4. The run of a plan (`child`) is a run of its own, held to what its step allows (`allowed`).
 //! 5. A [`RunHandle`] steers the run and gives its updates and report.
 
@@ -13,13 +13,14 @@ mod attempt;
 mod cache;
 mod child;
 mod config;
+mod gates;
 mod handle;
 mod inbox;
 mod notice;
-mod places;
 mod replay;
 mod task;
 mod timers;
+mod valve;
 
 use std::sync::Arc;
 
@@ -27,14 +28,15 @@ use catalog::{Digest, Value};
 use lang::plan::{Plan, SEMANTICS_VERSION};
 
 pub use crate::core::{Awaited, Blocked, BlockedBy, Waiting};
-pub use config::{ClassLimits, EngineConfig, RecoveryRules};
+pub use config::{Breakers, ClassLimits, EngineConfig, HostBudget, RecoveryRules};
+pub use gates::{BreakerState, GateReport};
 pub use handle::{RunEnd, RunHandle, RunReport, Update};
 
 use crate::core::{Lineage, ReplayError, Run};
 use crate::event::{Origin, Payload, RunId, RunStarted, Within};
 use crate::ports::{Bus, Clock, Compiler, Control, Invoker, Journal, JournalError, NoBus, NoCompiler};
+use gates::Gates;
 use handle::Inlets;
-use places::Places;
 use task::RunTask;
 
 /// Runs flows.
@@ -51,7 +53,7 @@ struct Parts {
     bus: Arc<dyn Bus>,
     compiler: Arc<dyn Compiler>,
     config: EngineConfig,
-    places: Arc<Places>,
+    gates: Arc<Gates>,
 }
 
 /// A run that is to be started.
@@ -104,6 +106,9 @@ pub enum EngineError {
     /// The input, or what is permitted, does not fit.
     #[error("{0}")]
     Input(String),
+    /// Every run of the flow comes to a step that needs more than the host has.
+    #[error("{0}")]
+    NeverFits(String),
 }
 
 impl Engine {
@@ -135,14 +140,14 @@ impl Engine {
         compiler: Arc<dyn Compiler>,
         config: EngineConfig,
     ) -> Self {
-        let places = Arc::new(Places::new(&config));
-        Self { parts: Arc::new(Parts { invoker, journal, clock, bus, compiler, config, places }) }
+        let gates = Arc::new(Gates::new(&config));
+        Self { parts: Arc::new(Parts { invoker, journal, clock, bus, compiler, config, gates }) }
     }
 
-    /// The same engine on another bus: its runs share the places of this one's.
+    /// The same engine on another bus: its runs pass the gates of this one's.
     #[must_use]
     pub fn on_bus(&self, bus: Arc<dyn Bus>) -> Self {
-        let Parts { invoker, journal, clock, compiler, config, places, .. } = &*self.parts;
+        let Parts { invoker, journal, clock, compiler, config, gates, .. } = &*self.parts;
         Self {
             parts: Arc::new(Parts {
                 invoker: Arc::clone(invoker),
@@ -151,9 +156,15 @@ impl Engine {
                 bus,
                 compiler: Arc::clone(compiler),
                 config: config.clone(),
-                places: Arc::clone(places),
+                gates: Arc::clone(gates),
             }),
         }
+    }
+
+    /// How that stands which all runs of this engine share.
+    #[must_use]
+    pub fn gates(&self) -> GateReport {
+        self.parts.gates.report()
     }
 
     /// Makes a run durable that goes on when it is adopted.
@@ -236,6 +247,9 @@ impl Engine {
         }
         for text in &new.permitted {
             crate::permit::parse(text).map_err(|error| EngineError::Input(error.to_string()))?;
+        }
+        if let Some(why) = self.parts.gates.never_fits(&self.parts.config, &new.plan) {
+            return Err(EngineError::NeverFits(why));
         }
         Ok(RunStarted {
             flow: flow.name.to_string(),

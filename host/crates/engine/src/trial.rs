@@ -278,6 +278,11 @@ impl<'c> Trial<'c> {
         match action {
             Action::Append(events) => self.append(&events),
             Action::Invoke(start) => self.invoke(*start),
+            // Runs of a test share nothing, so they ask for nothing.
+            Action::Admit(start) => {
+                let StartAttempt { task, number, .. } = *start;
+                self.run.handle(Input::Admitted { task, number }, self.agenda.now(), &mut self.actions);
+            }
             Action::Stop { task, number } => self.stop(task, number),
             Action::SetTimer { timer, at } => self.agenda.set_timer(timer, at),
             Action::ClearTimer { timer } => self.agenda.clear_timer(timer),

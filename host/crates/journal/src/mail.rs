@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use engine::core::mail::MAX_KEPT;
-use engine::event::RunId;
-use engine::ports::{Control, JournalError, Letter, Mail, MailStore, MailWrite, Message, Signal};
+use engine::event::{RunId, Timestamp};
+use engine::ports::{Control, JournalError, Letter, Live, Mail, MailStore, MailWrite, Message, Signal};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -80,8 +80,8 @@ pub(crate) fn write(connection: &Connection, write: &MailWrite, now: i64) -> rus
         MailWrite::Waiting(run, Some(note)) => {
             let sql = "INSERT INTO waiting (run, what, live, at) VALUES (?1, ?2, ?3, ?4) \
                        ON CONFLICT (run) DO UPDATE SET what = ?2, live = ?3, at = ?4";
-            let pairs: Vec<[&str; 2]> = note.live.iter().map(|(path, what)| [&**path, what.as_str()]).collect();
-            let live = (!pairs.is_empty()).then(|| serde_json::json!(pairs).to_string());
+            let live: Vec<Vec<String>> = note.live.iter().map(stored_live).collect();
+            let live = (!live.is_empty()).then(|| serde_json::json!(live).to_string());
             connection.prepare_cached(sql)?.execute(params![&*run.0, note.what, live, now])?;
         }
         MailWrite::Waiting(run, None) => {
@@ -117,14 +117,28 @@ pub(crate) fn waiting(connection: &Connection, run: &RunId) -> rusqlite::Result<
 }
 
 /// The steps of a run that wait for something which its events do not tell, as its owner last noted.
-pub(crate) fn live(connection: &Connection, run: &RunId) -> rusqlite::Result<Vec<(String, String)>> {
+pub(crate) fn live(connection: &Connection, run: &RunId) -> rusqlite::Result<Vec<Live>> {
     if schema::version(connection)? < 4 {
         return Ok(Vec::new());
     }
     let mut ask = connection.prepare_cached("SELECT live FROM waiting WHERE run = ?1")?;
     let text: Option<String> = ask.query_row([&*run.0], |row| row.get(0)).optional()?.flatten();
     // It is only for people: what cannot be read says nothing.
-    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    let stored: Option<Vec<Vec<String>>> = text.and_then(|text| serde_json::from_str(&text).ok());
+    Ok(stored.unwrap_or_default().into_iter().filter_map(read_live).collect())
+}
+
+/// Path, what for, and where it is known, until when in milliseconds.
+fn stored_live(live: &Live) -> Vec<String> {
+    let Live { path, what, until } = live;
+    [path.to_string(), what.clone()].into_iter().chain(until.map(|until| until.0.to_string())).collect()
+}
+
+fn read_live(stored: Vec<String>) -> Option<Live> {
+    let mut stored = stored.into_iter();
+    let (path, what) = (stored.next()?.into(), stored.next()?);
+    let until = stored.next().and_then(|until| until.parse().ok()).map(Timestamp);
+    Some(Live { path, what, until })
 }
 
 /// Whether the store is of version 1, which has no inboxes, and was only opened for reading.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::event::{EventBody, RunId, Seq, Timestamp};
-use engine::ports::JournalError;
+use engine::ports::{JournalError, Live};
 use rusqlite::{Connection, params_from_iter};
 
 use crate::load::{self, Prefix};
@@ -190,7 +190,7 @@ impl Reader {
     ///
     /// # Errors
     /// Whatever is wrong with the store.
-    pub fn live(&self, run: &RunId) -> Result<Vec<(String, String)>, JournalError> {
+    pub fn live(&self, run: &RunId) -> Result<Vec<Live>, JournalError> {
         self.query(|connection| mail::live(connection, run))
     }
 

@@ -1,5 +1,7 @@
 //! `host why RUN --times`: where the time went, the steps that took longest first.
 
+use std::collections::BTreeMap;
+
 use engine::core::{Timing, timings};
 use serde_json::{Value, json};
 
@@ -29,6 +31,8 @@ fn document(timing: &Timing, began: u64) -> Value {
     let spent = &timing.spent;
     json!({
         "path": &*timing.path,
+        "class": timing.class.as_deref(),
+        "key": timing.key.as_deref(),
         "ready": output::time(timing.ready),
         "ended": timing.ended.map(output::time),
         "attempts": timing.attempts,
@@ -73,7 +77,29 @@ fn table(all: &[Timing], began: u64) -> String {
     if all.len() > SHOWN {
         text.push_str(&format!("and {} more\n", all.len() - SHOWN));
     }
+    if let Some((what, (steps, time))) = held_back(all).into_iter().max_by_key(|(_, (_, time))| *time) {
+        text.push_str(&format!(
+            "held back most by {what}: {} in {steps} step{}\n",
+            length(time),
+            if steps == 1 { "" } else { "s" }
+        ));
+    }
     text
+}
+
+/// What steps waited for that others had, with so many steps and milliseconds. What waited for its host, waited for its class
+/// where it has one.
+fn held_back(all: &[Timing]) -> BTreeMap<String, (usize, u64)> {
+    let mut sums: BTreeMap<String, (usize, u64)> = BTreeMap::new();
+    for timing in all {
+        let key = timing.key.as_ref().map(|key| (format!("the key `{key}`"), timing.spent.key));
+        let host = timing.class.as_ref().map_or_else(|| "the host".to_owned(), |class| format!("class `{class}`"));
+        for (what, time) in key.into_iter().chain([(host, for_places(timing))]).filter(|(_, time)| *time > 0) {
+            let sum = sums.entry(what).or_default();
+            *sum = (sum.0 + 1, sum.1.saturating_add(time));
+        }
+    }
+    sums
 }
 
 fn length(milliseconds: u64) -> String {

@@ -74,8 +74,9 @@ fn inside(form: &str, progress: Option<(usize, usize)>) -> String {
 }
 
 fn running(known: &Known, path: &str, number: u32) -> String {
-    if let Some((_, what)) = known.live.iter().find(|(live, _)| live == path) {
-        return what.clone();
+    if let Some(live) = known.live.iter().find(|live| *live.path == *path) {
+        let next = live.until.map_or_else(String::new, |until| format!("; it may go on {}", when(known, until)));
+        return format!("{}{next}", live.what);
     }
     let since = known.history.of_step(path).filter(|last| last.number == number && matches!(last.end, End::Open));
     let since = since.and_then(|last| last.started).map_or_else(String::new, |at| format!(", since {}", ago(known, at)));

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use catalog::{Digest, FailureKind, Name, Type, Value};
+use lang::plan::{Breaker, Rate};
 
 use crate::event::{
     Bill, CacheNote, Change, Decision, Denial, Event, EventBody, Failure, RunId, RunOutcome, RunStarted, Seq, TaskId, TimerId,
@@ -27,6 +28,13 @@ pub enum Input {
     },
     /// An attempt ended because of [`Action::Stop`].
     Stopped {
+        /// Which step.
+        task: TaskId,
+        /// Which attempt.
+        number: u32,
+    },
+    /// The shell has all that an [`Action::Admit`] asked for.
+    Admitted {
         /// Which step.
         task: TaskId,
         /// Which attempt.
@@ -80,6 +88,9 @@ pub enum Input {
 pub enum Action {
     /// Make these events durable, all or none, after those appended before, then say [`Input::Committed`].
     Append(Arc<[Event]>),
+    /// An attempt that is not pure is to be run. Get all that it has to wait for, then say [`Input::Admitted`]; or say
+    /// [`Input::Outcome`] with a failure where it cannot be run. See [`Admission`](crate::core::Admission).
+    Admit(Box<StartAttempt>),
     /// Run an attempt, then say [`Input::Outcome`].
     Invoke(Box<StartAttempt>),
     /// Stop an attempt, then say [`Input::Stopped`].
@@ -153,6 +164,8 @@ pub struct StartAttempt {
     pub cache: Option<CacheUse>,
     /// Its class.
     pub class: Option<Name>,
+    /// What it asks of that which all runs of a process share.
+    pub shared: Option<Box<Shared>>,
     /// The run and the path.
     pub idempotency_key: Arc<str>,
     /// Why the attempt before it failed.
@@ -174,6 +187,17 @@ pub struct ChildRun {
     pub program: Digest,
     /// What the operator permitted the parent.
     pub permitted: Vec<String>,
+}
+
+/// What a step asks of that which all runs of a process share. At least one of them is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// Of the attempts with an equal key one runs at a time.
+    pub key: Option<Arc<str>>,
+    /// How often what it calls is started.
+    pub rate: Option<Rate>,
+    /// When what it calls is not called any more for a while.
+    pub breaker: Option<Breaker>,
 }
 
 /// How an attempt may use the cache.

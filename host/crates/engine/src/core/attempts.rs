@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::Name;
+use lang::plan::Target;
 
 use super::action::{Action, CacheUse, Progress, StartAttempt};
 use super::bugs::Bug;
@@ -27,10 +28,24 @@ pub struct Capacity {
     pub classes: BTreeMap<Name, u32>,
 }
 
+/// Which attempts that are not pure begin only when the shell has all that they wait for. Whoever carries out the actions
+/// of a run and says nothing is never asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Admission {
+    /// None: they begin as the [`Capacity`] lets them.
+    #[default]
+    Nobody,
+    /// Those of steps with a key, a rate or a breaker.
+    Shared,
+    /// All of them.
+    All,
+}
+
 /// The attempts that are not pure: what has begun, and what waits for room, by class.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
     capacity: Capacity,
+    admission: Admission,
     begun: u32,
     classes: BTreeMap<Option<Name>, Class>,
 }
@@ -44,6 +59,20 @@ struct Class {
 impl Effects {
     pub(super) fn bound(&mut self, capacity: Capacity) {
         self.capacity = capacity;
+    }
+
+    pub(super) fn admit(&mut self, admission: Admission) {
+        self.admission = admission;
+    }
+
+    /// Whether the shell is asked before an attempt of this step begins. The run of a plan holds nothing that others wait for.
+    fn asks(&self, of: &Task) -> bool {
+        let asks = match self.admission {
+            Admission::Nobody => false,
+            Admission::Shared => of.shared().is_some(),
+            Admission::All => true,
+        };
+        asks && !matches!(of.target, Target::Plan(_))
     }
 
     /// Takes the next one for which there is room.
@@ -92,6 +121,8 @@ pub(super) struct Flight {
 enum Phase {
     /// It is not pure, and there is no room to begin it.
     Waiting,
+    /// It is not pure, and the shell was asked for what it needs.
+    Asking,
     /// Its `attempt-started` is not durable.
     Starting,
     /// It was handed out.
@@ -114,6 +145,11 @@ impl Run {
         self.flights.get(&task).is_some_and(runs)
     }
 
+    /// Whether an attempt is about to be invoked: its `attempt-started` is not durable yet.
+    pub(crate) fn is_starting(&self, task: TaskId, number: u32) -> bool {
+        self.flights.get(&task).is_some_and(|flight| flight.number == number && flight.phase == Phase::Starting)
+    }
+
     /// An attempt goes on that began under another owner.
     pub(super) fn fly(&mut self, task: TaskId, number: u32, out: &mut Vec<Action>) {
         let Some(class) = self.state.tasks().get(&task).map(|task| task.class.clone()) else { return };
@@ -125,7 +161,7 @@ impl Run {
     /// Marks a flight as over when an outcome of it is still awaited.
     pub(super) fn land(&mut self, task: TaskId, number: u32) -> Option<Attempt> {
         let flight = self.flights.get_mut(&task)?;
-        if flight.number != number || !matches!(flight.phase, Phase::Running | Phase::Stopping) {
+        if flight.number != number || !matches!(flight.phase, Phase::Asking | Phase::Running | Phase::Stopping) {
             return None;
         }
         flight.phase = Phase::Over;
@@ -149,6 +185,13 @@ impl Run {
             self.invoke(task, out);
             if self.has_bug(Bug::DoubleStart) {
                 self.invoke(task, out);
+            }
+            return;
+        }
+        if self.effects.asks(of) {
+            self.flights.insert(task, Flight { number, phase: Phase::Asking, counted: false });
+            if let Some(start) = self.attempt_to_start(task, out) {
+                out.push(Action::Admit(Box::new(start)));
             }
             return;
         }
@@ -180,6 +223,21 @@ impl Run {
                 // It was stopped meanwhile.
                 _ => self.effects.ended(class.as_ref()),
             }
+        }
+    }
+
+    /// The shell has what an attempt needs. One that nobody wants any more is over.
+    pub(super) fn admitted(&mut self, task: TaskId, number: u32, now: Timestamp, out: &mut Vec<Action>) {
+        let Some(flight) = self.flights.get_mut(&task).filter(|flight| flight.number == number) else { return };
+        match flight.phase {
+            Phase::Asking => {
+                (flight.phase, flight.counted) = (Phase::Starting, true);
+                let class = self.state.tasks().get(&task).and_then(|task| task.class.clone());
+                self.effects.began(class);
+                self.begin_effect(task, number, now, out);
+            }
+            Phase::Stopping => self.withdraw(task, number, now),
+            Phase::Waiting | Phase::Starting | Phase::Running | Phase::Over => {}
         }
     }
 
@@ -240,7 +298,7 @@ impl Run {
         let Some(flight) = self.flights.get_mut(&task) else { return };
         match flight.phase {
             Phase::Waiting | Phase::Starting => self.withdraw(task, number, now),
-            Phase::Running => {
+            Phase::Asking | Phase::Running => {
                 flight.phase = Phase::Stopping;
                 out.push(Action::Stop { task, number });
             }
@@ -256,16 +314,22 @@ impl Run {
     }
 
     fn invoke(&self, task: TaskId, out: &mut Vec<Action>) {
-        let Some(of) = self.state.tasks().get(&task) else { return };
+        let Some(start) = self.attempt_to_start(task, out) else { return };
+        out.push(Action::Progress(Progress::Started { task, path: Arc::clone(&start.path), number: start.number }));
+        out.push(Action::Invoke(Box::new(start)));
+    }
+
+    /// The attempt of a step that is to be run now.
+    fn attempt_to_start(&self, task: TaskId, out: &mut Vec<Action>) -> Option<StartAttempt> {
+        let of = self.state.tasks().get(&task)?;
         let Some(target) = self.callees.get(&of.target) else {
             out.push(Action::Broken(format!("the plan has no component for `{}`", of.path)));
-            return;
+            return None;
         };
         let path = Arc::clone(&of.path);
         let output = self.state.plan().output_of(of.target).cloned();
         let cache = of.cache().zip(output).map(|(ttl, output)| CacheUse { ttl, output });
-        out.push(Action::Progress(Progress::Started { task, path: Arc::clone(&path), number: of.number }));
-        out.push(Action::Invoke(Box::new(StartAttempt {
+        Some(StartAttempt {
             task,
             number: of.number,
             target: target.clone(),
@@ -276,11 +340,12 @@ impl Run {
             rank: self.rank_of(task),
             cache,
             class: of.class.clone(),
+            shared: of.shared(),
             idempotency_key: [&*self.id.0, "/", &path].concat().into(),
             previous_failure: of.previous.clone(),
             child: self.child_of(task),
             path,
-        })));
+        })
     }
 
     /// What a step is granted, and what it is denied before it begins.

@@ -7,7 +7,7 @@ use catalog::Value;
 use lang::plan::{Plan, Target};
 
 use super::action::{Action, Blocked, Idle, Input, Progress, Totals};
-use super::attempts::{Capacity, Effects, Flight};
+use super::attempts::{Admission, Capacity, Effects, Flight};
 use super::bugs::{Bug, Bugs};
 use super::control::Asked;
 use super::state::{Command, State, Status};
@@ -118,6 +118,11 @@ impl Run {
         self.effects.bound(capacity);
     }
 
+    /// Says which attempts with effects are asked for before they begin.
+    pub fn set_admission(&mut self, admission: Admission) {
+        self.effects.admit(admission);
+    }
+
     pub(super) fn has_bug(&self, bug: Bug) -> bool {
         self.bugs.has(bug)
     }
@@ -225,6 +230,7 @@ impl Run {
             }
             Input::Outcome { task, number, outcome } => self.outcome(task, number, *outcome, now),
             Input::Stopped { task, number } => self.stopped(task, number, now),
+            Input::Admitted { task, number } => self.admitted(task, number, now, out),
             Input::Committed { through } => self.committed(through, now, out),
             Input::TimerDue(timer) => self.timer_due(timer, now, out),
             Input::Pause { reason } => self.ask_for(Order::Pause { reason }, now),

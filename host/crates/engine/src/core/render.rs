@@ -13,6 +13,7 @@ pub fn render_action(action: &Action) -> String {
         Action::Append(events) => {
             format!("append {}", events.iter().map(render_event).collect::<Vec<_>>().join("; "))
         }
+        Action::Admit(start) => format!("admit {}#{}", start.path, start.number),
         Action::Invoke(start) => {
             let args: Vec<String> = start.args.iter().map(json).collect();
             let grants: String = start.grants.iter().map(|grant| format!(" {grant:?}")).collect();

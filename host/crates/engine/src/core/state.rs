@@ -359,7 +359,7 @@ impl State {
             EventBody::AttemptFailed { attempt, failure, bill } => {
                 self.running(attempt)?;
                 self.bill(attempt.task, bill);
-                self.judge(attempt.task, Verdict::of(failure.kind));
+                self.judge(attempt.task, Verdict::of(failure, bill));
                 self.attempt_failed(attempt.task, failure.clone());
             }
             EventBody::AttemptCancelled { attempt } => {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use catalog::Name;
+
 use super::action::ReplayError;
 use super::driver::Run;
 use super::lineage::Lineage;
@@ -58,6 +60,10 @@ impl Spent {
 pub struct Timing {
     /// Its path.
     pub path: Arc<str>,
+    /// Its class.
+    pub class: Option<Name>,
+    /// Its key.
+    pub key: Option<Arc<str>>,
     /// When it had all that it waits for.
     pub ready: Timestamp,
     /// When it was over; none while it is not.
@@ -103,6 +109,8 @@ impl Watch {
             let open = self.open.entry(*id).or_insert_with(|| Open {
                 timing: Timing {
                     path: Arc::clone(&task.path),
+                    class: task.class.clone(),
+                    key: task.key().cloned(),
                     ready: now,
                     ended: None,
                     attempts: 0,

@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, pending, ready};
 use lang::plan::{PLAN_SOURCE, PlanRef, RoleRef};
 
 use super::{Callee, JournalError, Limits, Outcome};
-use crate::event::{Bill, Decision, Failure, RunId, TaskId};
+use crate::event::{Bill, Decision, Failure, RunId, TaskId, Timestamp};
 
 /// A message for all runs that wait on its topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +100,18 @@ pub struct WaitingNote {
     /// In a line.
     pub what: String,
     /// Steps that wait for something which the run's events do not tell: their paths, and for what.
-    pub live: Vec<(Arc<str>, String)>,
+    pub live: Vec<Live>,
+}
+
+/// What a step waits for that its run's events do not tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// Its path.
+    pub path: Arc<str>,
+    /// For people, such as “waits for the key …”.
+    pub what: String,
+    /// When it goes on at the earliest, where that is known.
+    pub until: Option<Timestamp>,
 }
 
 impl From<&str> for WaitingNote {

@@ -1,57 +1,95 @@
 //! An attempt from its place to its outcome.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use futures::future::BoxFuture;
+use std::sync::Arc;
 
 use super::Parts;
 use super::cache::Cache;
-use super::places::Queues;
+use super::gates::{Line, Permit};
+use super::valve::Valve;
 use crate::core::StartAttempt;
 use crate::event::{Bill, Failure};
-use crate::ports::{Callable, Invocation, JournalError, Outcome, Question};
+use crate::ports::{Callable, Invocation, JournalError, Limits, Outcome, Question};
 
 /// How an attempt's own task ended.
 pub(super) enum Done {
     Outcome(Box<Outcome>),
+    /// It has all that it needs to begin.
+    Admitted(Permit),
     /// The store does not go on with the run that it stands for.
     Lost(JournalError),
-    /// It got a place when nothing was to start any more.
+    /// It did not begin: nothing was to start any more.
     NotBegun,
 }
 
-/// An attempt that waits for its places.
+/// What an attempt needs before it begins.
+pub(super) enum Entry {
+    /// It waits for it.
+    Line(Line),
+    /// It has it.
+    Permit(Permit),
+}
+
+/// An attempt that is about to begin.
 pub(super) struct Ready {
     pub(super) work: Work,
     pub(super) cache: Option<Cache>,
-    pub(super) queues: Queues,
+    pub(super) entry: Entry,
     /// Shut: it does not begin.
-    pub(super) gate: Arc<AtomicBool>,
+    pub(super) valve: Arc<Valve>,
 }
 
 impl Ready {
-    /// Asks the cache, else waits for the places and does the work.
+    /// Asks the cache, else waits for what it needs and does the work.
     pub(super) async fn run(self, parts: &Parts) -> Done {
         let said = match &self.cache {
-            Some(_) if self.gate.load(Ordering::Relaxed) => return Done::NotBegun,
+            Some(_) if self.valve.is_shut() => return Done::NotBegun,
             Some(cache) => match cache.look_up().await {
                 Ok(outcome) => return Done::Outcome(Box::new(outcome)),
                 Err(why) => Some(why),
             },
             None => None,
         };
-        let Some(place) = self.queues.wait().await else { return Done::NotBegun };
-        if self.gate.load(Ordering::Relaxed) {
+        let permit = match self.entry {
+            Entry::Permit(permit) => permit,
+            Entry::Line(line) => match enter(line, &self.valve, parts).await {
+                Ok(permit) => permit,
+                Err(done) => return done,
+            },
+        };
+        if self.valve.is_shut() {
             return Done::NotBegun;
         }
-        let mut outcome = self.work.run(parts).await;
-        drop(place);
+        let mut outcome = self.work.run(parts, permit.limits.clone()).await;
+        permit.end(&outcome);
         if let Some(cache) = self.cache {
             outcome.cache = said;
             cache.keep(&outcome);
         }
         Done::Outcome(Box::new(outcome))
+    }
+}
+
+/// Waits for what an attempt needs that begins when it has it.
+pub(super) async fn admit(line: Line, valve: &Valve, parts: &Parts) -> Done {
+    match enter(line, valve, parts).await {
+        Ok(_) if valve.is_shut() => Done::NotBegun,
+        Ok(permit) => Done::Admitted(permit),
+        Err(done) => done,
+    }
+}
+
+/// Waits in a line, at most until the valve is shut.
+async fn enter(line: Line, valve: &Valve, parts: &Parts) -> Result<Permit, Done> {
+    let passed = tokio::select! {
+        biased;
+        passed = line.wait(parts) => passed,
+        () = valve.closes() => return Err(Done::NotBegun),
+    };
+    match passed {
+        Ok(Some(permit)) => Ok(permit),
+        Ok(None) => Err(Done::NotBegun),
+        Err(failure) => Err(Done::Outcome(Box::new(refused(failure)))),
     }
 }
 
@@ -65,8 +103,9 @@ pub(super) enum Work {
 
 impl Work {
     /// None for the run of a plan, which is no attempt of its own.
-    pub(super) fn of(parts: &Parts, start: StartAttempt) -> Option<Self> {
-        let limits = parts.config.limits_of(start.wishes, start.class.as_ref());
+    pub(super) fn of(start: StartAttempt) -> Option<Self> {
+        // What bounds it is known when it begins.
+        let limits = Limits::default();
         let StartAttempt { args, grants, idempotency_key, number, previous_failure, .. } = start;
         Some(match start.target {
             Callable::Function(function) => {
@@ -79,10 +118,10 @@ impl Work {
         })
     }
 
-    fn run(self, parts: &Parts) -> BoxFuture<'static, Outcome> {
+    fn run(self, parts: &Parts, limits: Limits) -> BoxFuture<'static, Outcome> {
         match self {
-            Self::Step(invocation) => parts.invoker.invoke(*invocation),
-            Self::Question(question) => parts.bus.ask(*question),
+            Self::Step(invocation) => parts.invoker.invoke(Invocation { limits, ..*invocation }),
+            Self::Question(question) => parts.bus.ask(Question { limits, ..*question }),
         }
     }
 }
@@ -90,6 +129,10 @@ impl Work {
 /// What an attempt gives whose task panicked.
 pub(super) fn host_failed() -> Outcome {
     let message = "the host failed while it ran the step".to_owned();
-    let failure = Failure { kind: catalog::FailureKind::Internal, message, details: None, retry_after: None };
+    refused(Failure { kind: catalog::FailureKind::Internal, message, details: None, retry_after: None })
+}
+
+/// What an attempt gives that was not run.
+fn refused(failure: Failure) -> Outcome {
     Outcome { result: Err(failure), bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None }
 }

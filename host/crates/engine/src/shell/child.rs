@@ -140,6 +140,9 @@ impl Child {
                 Err(EngineError::Input(message)) => {
                     return over(Err(failure(FailureKind::InvalidInput, message)), Bill::default());
                 }
+                Err(EngineError::NeverFits(message)) => {
+                    return over(Err(failure(FailureKind::Resource, message)), Bill::default());
+                }
                 Err(EngineError::Journal(error)) => return Done::Lost(error),
                 Err(error) => return Done::Lost(JournalError::Unavailable(error.to_string())),
             };

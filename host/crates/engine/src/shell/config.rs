@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::{FailureKind, Name};
-use lang::plan::Class;
+use lang::plan::{Breaker, Class};
 
-use crate::core::{Capacity, Wishes};
+use crate::core::{Admission, Capacity, Wishes};
 use crate::event::Amounts;
 use crate::ports::Limits;
 use crate::recovery::{Bounds, Recovery, Row, default_rows};
@@ -25,6 +25,10 @@ pub struct EngineConfig {
     pub ceilings: Limits,
     /// Classes by name. They bound classes of the same name that flows declare.
     pub classes: BTreeMap<Name, ClassLimits>,
+    /// What all attempts that run at once may take together.
+    pub budget: HostBudget,
+    /// Breakers of what flows say nothing about, over all runs.
+    pub breakers: Breakers,
     /// What is done about failures that a flow does not take; none: its run fails with them. Runs keep the one that they
     /// were started with.
     pub recovery: Option<RecoveryRules>,
@@ -48,6 +52,33 @@ impl Default for RecoveryRules {
     }
 }
 
+/// What all attempts that run at once may take together. What an attempt takes it is given before it begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostBudget {
+    /// Bytes of memory, by the limits of the attempts; none: no bound.
+    pub memory: Option<u64>,
+    /// Units of cpu, by the classes of the attempts; none: no bound.
+    pub cpu: Option<u32>,
+}
+
+/// Breakers over all runs of a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Breakers {
+    /// Of each function of a step without a `breaker` of its own.
+    pub function: Option<Breaker>,
+    /// Of each component.
+    pub plugin: Option<Breaker>,
+    /// Of each host that a step is granted.
+    pub destination: Option<Breaker>,
+}
+
+impl Breakers {
+    /// Whether there is one.
+    pub(super) const fn any(&self) -> bool {
+        self.function.is_some() || self.plugin.is_some() || self.destination.is_some()
+    }
+}
+
 /// What the steps of a class get.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClassLimits {
@@ -59,6 +90,13 @@ pub struct ClassLimits {
     pub memory: Option<u64>,
     /// Longest attempt.
     pub timeout: Option<Duration>,
+    /// So many attempts may wait for a place; further ones go to the fallback, or fail with kind `resource`. None: any
+    /// number, or where there is a fallback, none at all.
+    pub queue: Option<u32>,
+    /// The class that stands in when the line is as long as it may be.
+    pub fallback: Option<Name>,
+    /// Units of the host's cpu that an attempt takes; none: one.
+    pub cpu: Option<u32>,
 }
 
 impl Default for EngineConfig {
@@ -70,7 +108,16 @@ impl Default for EngineConfig {
             result_size: 1 << 30,
             ..Limits::default()
         };
-        Self { host: "host".into(), parallel: 64, limits: Limits::default(), ceilings, classes: BTreeMap::new(), recovery: None }
+        Self {
+            host: "host".into(),
+            parallel: 64,
+            limits: Limits::default(),
+            ceilings,
+            classes: BTreeMap::new(),
+            budget: HostBudget::default(),
+            breakers: Breakers::default(),
+            recovery: None,
+        }
     }
 }
 
@@ -91,10 +138,23 @@ impl EngineConfig {
             rows: rules.rows.iter().filter(|(_, row)| !row.is_empty()).map(|(kind, row)| (*kind, row.clone())).collect(),
             bounds: Bounds {
                 defaults: amounts(&self.limits),
-                ceilings: amounts(&self.ceilings),
+                ceilings: Amounts { memory: Some(self.most_memory()), ..amounts(&self.ceilings) },
                 classes: self.classes.iter().map(|(name, limits)| (Arc::clone(name), class(limits))).collect(),
             },
         }))
+    }
+
+    /// What the memory of an attempt may be raised to: more than the host has would never be there.
+    fn most_memory(&self) -> u64 {
+        self.ceilings.memory.min(self.budget.memory.unwrap_or(u64::MAX))
+    }
+
+    /// Which attempts with effects wait for what they need before they begin: one that only waits has not begun, so a
+    /// crash leaves no doubt about it.
+    pub(super) fn admission(&self) -> Admission {
+        let bounded = self.budget != HostBudget::default() || self.breakers.any();
+        let all = bounded || self.classes.values().any(|class| class.queue.is_some() || class.fallback.is_some());
+        if all { Admission::All } else { Admission::Shared }
     }
 
     /// So many attempts of a run can run at once, altogether and of each class.

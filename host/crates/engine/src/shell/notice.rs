@@ -1,12 +1,11 @@
 //! What is told of a run that stands still: what it waits for, once it has waited for a while, and that it goes on.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::core::{Condition, Explained, Run};
-use crate::ports::WaitingNote;
+use crate::ports::{Live, WaitingNote};
 
 /// A run that has stood still for so long says why; it says what is new no more often.
 const AFTER: Duration = Duration::from_millis(900);
@@ -47,9 +46,9 @@ impl Notice {
 }
 
 /// What a run waits for: `live` are the steps of which only this process knows that they wait.
-pub(super) fn note(run: &Run, live: Vec<(Arc<str>, String)>) -> Option<WaitingNote> {
+pub(super) fn note(run: &Run, live: Vec<Live>) -> Option<WaitingNote> {
     let standing = run.explain();
-    let waits = |path: &str| live.iter().find(|(known, _)| **known == *path).map(|(_, what)| what.as_str());
+    let waits = |path: &str| live.iter().find(|known| *known.path == *path).map(|known| known.what.as_str());
     let runs = |cause: &Explained| match cause.condition {
         Condition::Running { .. } => waits(&cause.path).is_none(),
         Condition::Starting | Condition::Sending { .. } => true,

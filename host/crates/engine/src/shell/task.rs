@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -12,18 +11,19 @@ use lang::plan::Plan;
 use std::task::Poll;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
-use super::attempt::{Done, Ready, Work, host_failed};
+use super::attempt::{self, Done, Entry, Ready, Work, host_failed};
 use super::cache::Cache;
 use super::child::{Children, Word};
+use super::gates::{Line, Permit, Stage};
 use super::handle::{Inlets, Outlets, Request, RunEnd, RunReport, Update, channels};
 use super::inbox::{Errand, Inbox};
 use super::notice::{self, Notice};
-use super::places::{Asker, Stage};
 use super::timers::Timers;
+use super::valve::Valve;
 use super::{EngineError, Parts, TakeOver};
 use crate::core::{Action, Blocked, Idle, Input, Run, StartAttempt};
 use crate::event::{Decision, Event, RunId, RunStarted, Seq, TaskId};
-use crate::ports::{Control, JournalError, Mail, Order};
+use crate::ports::{Control, JournalError, Live, Mail, Order};
 
 /// So many appends are on their way at most; what happens meanwhile goes into the next one.
 const APPENDS: usize = 16;
@@ -41,6 +41,8 @@ pub(super) struct RunTask {
     run: Run,
     attempts: JoinSet<(TaskId, u32, Done)>,
     running: BTreeMap<TaskId, (u32, AbortHandle, Arc<str>, Stage)>,
+    /// What attempts have that begin as soon as that is durable.
+    admitted: BTreeMap<(TaskId, u32), Permit>,
     appends: FuturesOrdered<BoxFuture<'static, Appended>>,
     timers: Timers,
     inbox: Inbox,
@@ -48,7 +50,7 @@ pub(super) struct RunTask {
     outlets: Outlets,
     listening: bool,
     /// Shut: what was handed out and has not begun does not begin.
-    gate: Arc<AtomicBool>,
+    valve: Arc<Valve>,
     /// The task is to end when nothing of the run goes on.
     parking: bool,
     decisions: Vec<(TaskId, Decision)>,
@@ -66,6 +68,7 @@ pub(super) struct RunTask {
 impl RunTask {
     pub(super) fn new(parts: Arc<Parts>, plan: Arc<Plan>, mut run: Run) -> (Self, Inlets) {
         run.set_capacity(parts.config.capacity(&plan.classes));
+        run.set_admission(parts.config.admission());
         if let Some(vault) = parts.journal.vault() {
             run.hold_in(vault);
         }
@@ -77,13 +80,14 @@ impl RunTask {
             run,
             attempts: JoinSet::new(),
             running: BTreeMap::new(),
+            admitted: BTreeMap::new(),
             appends: FuturesOrdered::new(),
             timers: Timers::default(),
             inbox,
             children: Children::new(),
             outlets,
             listening: true,
-            gate: Arc::default(),
+            valve: Arc::default(),
             parking: false,
             decisions: Vec::new(),
             early: Vec::new(),
@@ -192,6 +196,8 @@ impl RunTask {
                 self.run.flush(&mut self.actions);
             }
             if self.actions.is_empty() || self.end.is_some() {
+                // Some were stopped before they began.
+                self.admitted.retain(|(task, number), _| self.run.is_starting(*task, *number));
                 return self.children.follow(self.run.is_paused());
             }
             for action in std::mem::take(&mut self.actions) {
@@ -203,6 +209,7 @@ impl RunTask {
     async fn act(&mut self, action: Action) {
         match action {
             Action::Append(events) => self.append(events).await,
+            Action::Admit(start) => self.admit(&start),
             Action::Invoke(start) => self.invoke(*start),
             // The run of a plan takes back what it did before it ends.
             Action::Stop { task, number } if self.children.cancel(task, number) => {}
@@ -255,7 +262,7 @@ impl RunTask {
         }
     }
 
-    /// Hands an attempt to a task of its own, which waits for its places. The run of a plan has none: its steps need them.
+    /// Hands an attempt to a task of its own, which waits for what it needs. The run of a plan needs nothing: its steps do.
     fn invoke(&mut self, start: StartAttempt) {
         let (task, number, path) = (start.task, start.number, Arc::clone(&start.path));
         let mut start = match self.children.begin(&self.parts, start) {
@@ -266,19 +273,39 @@ impl RunTask {
             }
             Err(start) => *start,
         };
-        let asker = Asker { priority: start.priority, rank: start.rank, key: Arc::clone(&start.idempotency_key) };
-        let queues = self.parts.places.queues(start.class.as_ref(), &self.plan.classes, asker);
-        let stage = queues.stage();
         let used = start.cache.take();
-        let (parts, gate) = (Arc::clone(&self.parts), Arc::clone(&self.gate));
-        let Some(work) = Work::of(&parts, start) else { return };
+        let (entry, stage) = match self.admitted.remove(&(task, number)) {
+            Some(permit) => (Entry::Permit(permit), Stage::default()),
+            None => {
+                let line = self.line(&start);
+                let stage = line.stage();
+                (Entry::Line(line), stage)
+            }
+        };
+        let (parts, valve) = (Arc::clone(&self.parts), Arc::clone(&self.valve));
+        let Some(work) = Work::of(start) else { return };
         let cache = match &work {
             Work::Step(invocation) => used.map(|used| Cache::new(&parts, used, invocation)),
             Work::Question(_) => None,
         };
-        let ready = Ready { work, cache, queues, gate };
+        let ready = Ready { work, cache, entry, valve };
         let abort = self.attempts.spawn(async move { (task, number, ready.run(&parts).await) });
         self.running.insert(task, (number, abort, path, stage));
+    }
+
+    /// Lets an attempt wait for what it needs before it begins.
+    fn admit(&mut self, start: &StartAttempt) {
+        let (task, number, path) = (start.task, start.number, Arc::clone(&start.path));
+        let line = self.line(start);
+        let stage = line.stage();
+        let (parts, valve) = (Arc::clone(&self.parts), Arc::clone(&self.valve));
+        let abort = self.attempts.spawn(async move { (task, number, attempt::admit(line, &valve, &parts).await) });
+        self.running.insert(task, (number, abort, path, stage));
+    }
+
+    /// The line in which an attempt waits.
+    fn line(&self, start: &StartAttempt) -> Line {
+        self.parts.gates.stand(&self.parts.config, start, &self.plan)
     }
 
     /// Waits for something to happen, then takes all that is at hand.
@@ -322,10 +349,15 @@ impl RunTask {
 
     /// Nothing has happened for a while: says what the run waits for.
     fn look(&mut self) {
-        let waits = |(_, _, path, stage): &(u32, AbortHandle, Arc<str>, Stage)| Some((Arc::clone(path), stage.waits_for()?));
-        let mut live: Vec<(Arc<str>, String)> = self.running.values().filter_map(waits).take(notice::MOST_NOTED).collect();
+        let now = self.parts.clock.now();
+        let waits = |(_, _, path, stage): &(u32, AbortHandle, Arc<str>, Stage)| stage.waits_for(path, now);
+        let mut live: Vec<Live> = self.running.values().filter_map(waits).take(notice::MOST_NOTED).collect();
         let no_room = "waits for a place: as many steps that may change the world have begun as there are places";
-        live.extend(self.run.without_room(notice::MOST_NOTED).into_iter().map(|path| (path, no_room.to_owned())));
+        live.extend(self.run.without_room(notice::MOST_NOTED).into_iter().map(|path| Live {
+            path,
+            what: no_room.to_owned(),
+            until: None,
+        }));
         self.notice.looked(!live.is_empty());
         // What waits for a place goes on by itself soon.
         if let Some(what) = self.inbox.note(notice::note(&self.run, live))
@@ -373,6 +405,7 @@ impl RunTask {
         let (task, number, outcome) = match done {
             Ok((task, number, Done::Outcome(outcome))) => (task, number, Some(outcome)),
             Ok((task, number, Done::NotBegun)) => (task, number, None),
+            Ok((task, number, Done::Admitted(permit))) => return self.has_all(task, number, permit),
             Ok((_, _, Done::Lost(error))) => {
                 self.end.get_or_insert(RunEnd::StoreFailed(error));
                 return;
@@ -396,6 +429,13 @@ impl RunTask {
         self.input(Input::Outcome { task, number, outcome });
     }
 
+    /// An attempt has what it needs. If nobody wants it any more, others get that.
+    fn has_all(&mut self, task: TaskId, number: u32, permit: Permit) {
+        self.running.remove(&task);
+        self.admitted.insert((task, number), permit);
+        self.input(Input::Admitted { task, number });
+    }
+
     /// The run of a plan told something.
     fn heard(&mut self, word: Word) {
         match word {
@@ -413,7 +453,7 @@ impl RunTask {
         match request {
             None => self.listening = false,
             Some(Request::Pause(reason)) => {
-                self.gate.store(true, Ordering::Relaxed);
+                self.valve.shut();
                 self.input(Input::Pause { reason });
             }
             Some(Request::Resume) => self.resume(),
@@ -429,7 +469,7 @@ impl RunTask {
     }
 
     fn resume(&mut self) {
-        self.gate.store(false, Ordering::Relaxed);
+        self.valve.open();
         self.input(Input::Resume);
     }
 
@@ -452,11 +492,11 @@ impl RunTask {
                 return;
             }
             _ if !fits || self.run.has_taken(&control.id) => {}
-            Order::Pause { .. } => self.gate.store(true, Ordering::Relaxed),
-            Order::Resume => self.gate.store(false, Ordering::Relaxed),
-            // What takes effects back, and what may start in a pause, goes through another gate.
-            Order::Cancel { .. } => std::mem::take(&mut self.gate).store(true, Ordering::Relaxed),
-            Order::Advance { .. } => self.gate = Arc::default(),
+            Order::Pause { .. } => self.valve.shut(),
+            Order::Resume => self.valve.open(),
+            // What takes effects back, and what may start in a pause, goes through another valve.
+            Order::Cancel { .. } => std::mem::take(&mut self.valve).shut(),
+            Order::Advance { .. } => self.valve = Arc::default(),
             Order::Decide { .. } => {}
         }
         self.input(Input::Mail(Mail::Control(control)));

@@ -41,6 +41,8 @@ mod shell_ask;
 #[cfg(test)]
 mod shell_control;
 #[cfg(test)]
+mod shell_gates;
+#[cfg(test)]
 mod shell_mail;
 #[cfg(test)]
 mod shell_plan;

@@ -36,7 +36,8 @@ pub struct Class {
     pub timeout: Option<u64>,
 }
 
-/// What a step is told beside its limits. All of it holds within one run, except the cache, which all runs of a store share.
+/// What a step is told beside its limits. All of it holds within one run, except the cache, which all runs of a store share;
+/// key, rate and breaker hold in addition between the runs of a process.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     /// Which of the steps that wait for the same goes first: the highest; `s32`, 0 when nothing is said.

@@ -1,10 +1,10 @@
 //! One process that owns the run until it crashes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use catalog::{Digest, Value};
-use engine::core::{Action, Blocked, BlockedBy, Capacity, Idle, Input, Progress, Run, StartAttempt};
+use engine::core::{Action, Admission, Blocked, BlockedBy, Capacity, Idle, Input, Progress, Run, StartAttempt};
 use engine::event::{Amounts, Decision, Event, Payload, RunId, RunStarted, TaskId, TimerId, Timestamp};
 use engine::ports::{Control, Mail, Order, Outcome};
 use lang::plan::SEMANTICS_VERSION;
@@ -29,6 +29,8 @@ enum Tick {
     Begin,
     Ends(TaskId, u32, Box<Outcome>),
     Stopped(TaskId, u32),
+    /// What an attempt needs before it begins is there.
+    Admitted(TaskId, u32),
     /// What was appended reaches the disk.
     Durable,
     /// The process hears of it.
@@ -55,6 +57,8 @@ pub(super) struct Machine {
     ticks: u64,
     queue: BTreeMap<(u64, u64), Tick>,
     order: u64,
+    /// Attempts that wait for what they need before they begin.
+    asked: BTreeSet<(TaskId, u32)>,
     in_flight: BTreeMap<(TaskId, u32), Arc<str>>,
     appended: VecDeque<Arc<[Event]>>,
     writing: bool,
@@ -81,6 +85,9 @@ impl Machine {
         let mut random = random;
         let total = if random.bool() { Some(random.u32(1..6)) } else { None };
         run.set_capacity(Capacity { total, ..Capacity::default() });
+        if total.is_some_and(|total| total % 2 == 1) {
+            run.set_admission(Admission::All);
+        }
         let now = outside.durable.last().map_or(1, |event| event.at.0 + 5);
         let mut machine = Self {
             run,
@@ -89,6 +96,7 @@ impl Machine {
             ticks: 0,
             queue: BTreeMap::new(),
             order: 0,
+            asked: BTreeSet::new(),
             in_flight: BTreeMap::new(),
             appended: VecDeque::new(),
             writing: false,
@@ -199,8 +207,14 @@ impl Machine {
                 }
                 Input::Outcome { task, number, outcome }
             }
+            Tick::Admitted(task, number) => {
+                if !self.asked.remove(&(task, number)) {
+                    return Ok(());
+                }
+                Input::Admitted { task, number }
+            }
             Tick::Stopped(task, number) => {
-                if self.in_flight.remove(&(task, number)).is_none() {
+                if !self.asked.remove(&(task, number)) && self.in_flight.remove(&(task, number)).is_none() {
                     return Ok(());
                 }
                 Input::Stopped { task, number }
@@ -291,6 +305,11 @@ impl Machine {
                 }
             }
             Action::Invoke(start) => self.invoke(&start, outside)?,
+            Action::Admit(start) => {
+                self.asked.insert((start.task, start.number));
+                let delay = self.random.u64(..40);
+                self.at(delay, Tick::Admitted(start.task, start.number));
+            }
             Action::Stop { task, number } => {
                 let delay = self.random.u64(..10);
                 self.at(delay, Tick::Stopped(task, number));

@@ -12,7 +12,7 @@ use super::model::{Status, Work};
 use super::{Command, State};
 use crate::core::line::Line;
 use crate::core::values::{failure, milliseconds};
-use crate::event::{Failure, TaskId, Timestamp};
+use crate::event::{Bill, Failure, TaskId, Timestamp};
 
 /// What tells breakers apart.
 pub(super) type FuseId = (Target, Breaker);
@@ -41,9 +41,13 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
-    /// Of a failure: what lies in the arguments, the flow or its permissions says that the function answers.
-    pub(super) const fn of(kind: FailureKind) -> Self {
-        match kind {
+    /// Of a failure, and of what its attempt used. What lies in the arguments, the flow or its permissions says that the
+    /// function answers; what the host refused before it began says nothing.
+    pub(super) fn of(failure: &Failure, bill: &Bill) -> Self {
+        if *bill == Bill::default() && failure.refused_by().is_some() {
+            return Self::Unknown;
+        }
+        match failure.kind {
             FailureKind::InvalidInput | FailureKind::Calculation | FailureKind::Logic | FailureKind::Permission => Self::Works,
             FailureKind::Resource
             | FailureKind::Timeout

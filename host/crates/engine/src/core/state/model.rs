@@ -7,6 +7,7 @@ use catalog::{Name, Value};
 use lang::plan::{Breaker, NodeId, Rate, RegionId, Target};
 
 use super::budget::Budget;
+use crate::core::action::Shared;
 use crate::core::line::{Line, Ticket};
 use crate::core::slab::Id;
 use crate::core::values::ListValue;
@@ -397,6 +398,13 @@ impl Task {
 
     pub(crate) fn breaker(&self) -> Option<(Target, Breaker)> {
         Some((self.target, self.rules.as_ref()?.breaker?))
+    }
+
+    /// What it asks of that which all runs of a process share.
+    pub(crate) fn shared(&self) -> Option<Box<Shared>> {
+        let rules = self.rules.as_ref()?;
+        let shared = Shared { key: rules.key.clone(), rate: rules.rate, breaker: rules.breaker };
+        (shared.key.is_some() || shared.rate.is_some() || shared.breaker.is_some()).then(|| Box::new(shared))
     }
 
     /// Whether its result may come out of the cache, and how old it may be in nanoseconds.

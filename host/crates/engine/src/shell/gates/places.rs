@@ -1,0 +1,142 @@
+//! Places for attempts, shared by all runs: of each class, of the process, and of the host's memory and cpu.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use catalog::{FailureKind, Name};
+use lang::plan::Class;
+
+use super::pool::{Kind, Pool, Ticket, Units};
+use super::{Asker, Want, lock};
+use crate::event::Failure;
+use crate::ports::Limits;
+use crate::shell::{ClassLimits, EngineConfig};
+
+/// The places.
+pub(super) struct Places {
+    process: Arc<Pool>,
+    classes: BTreeMap<Name, Configured>,
+    /// Of classes that only flows declare, by name and number: two flows may declare the same name differently.
+    declared: Mutex<BTreeMap<(Name, u32), Arc<Pool>>>,
+    pub(super) host: Option<Arc<Pool>>,
+}
+
+/// A class of the configuration.
+struct Configured {
+    pool: Option<Arc<Pool>>,
+    /// Longest line; none: of any length.
+    queue: Option<u32>,
+    fallback: Option<Name>,
+    cpu: u32,
+}
+
+/// Where an attempt has to wait for a place. It waits in the first line already.
+pub(super) struct Queue {
+    pub(super) first: Ticket,
+    pub(super) rest: Vec<(Arc<Pool>, Units)>,
+    /// What the attempt is bounded by, in the class that took it.
+    pub(super) limits: Limits,
+}
+
+const fn places(places: u32) -> Units {
+    Units { places: if places == 0 { 1 } else { places }, memory: 0, cpu: 0 }
+}
+
+impl Places {
+    pub(super) fn new(config: &EngineConfig) -> Self {
+        let class = |(name, class): (&Name, &ClassLimits)| {
+            let pool = class.parallel.map(|parallel| Pool::new(Kind::Class(Arc::clone(name)), places(parallel)));
+            // Without a word about the line, whoever finds no place goes to the class that stands in at once.
+            let queue = class.queue.or_else(|| class.fallback.as_ref().map(|_| 0));
+            let configured = Configured { pool, queue, fallback: class.fallback.clone(), cpu: class.cpu.unwrap_or(1) };
+            (Arc::clone(name), configured)
+        };
+        let (memory, cpu) = (config.budget.memory, config.budget.cpu);
+        let total = Units { places: 0, memory: memory.unwrap_or(0), cpu: u64::from(cpu.unwrap_or(0)) };
+        let bounded = memory.is_some() || cpu.is_some();
+        Self {
+            process: Pool::new(Kind::Process, places(config.parallel)),
+            classes: config.classes.iter().map(class).collect(),
+            declared: Mutex::default(),
+            host: bounded.then(|| Pool::new(Kind::Host { memory: memory.is_some(), cpu: cpu.is_some() }, total)),
+        }
+    }
+
+    /// Stands in line for all places that an attempt needs: those of its class first, the host's memory last.
+    pub(super) fn stand(&self, config: &EngineConfig, want: &Want, who: &Asker) -> Result<Queue, Failure> {
+        let (class, ticket) = match &want.class {
+            Some(class) => self.enter(class, who)?,
+            None => (None, None),
+        };
+        let mut rest = Vec::new();
+        if let Some(name) = class {
+            rest.extend(self.declared(name, &want.plan.classes).map(|pool| (pool, Units::PLACE)));
+        }
+        rest.push((Arc::clone(&self.process), Units::PLACE));
+        let limits = config.limits_of(want.wishes, class);
+        if let Some(host) = &self.host {
+            let units = self.share(limits.memory, class);
+            if !host.can_ever(units) {
+                return Err(Failure::refused(FailureKind::Resource, "host", never(host, units)));
+            }
+            rest.push((Arc::clone(host), units));
+        }
+        let first = ticket.unwrap_or_else(|| {
+            let (pool, units) = rest.remove(0);
+            pool.ask(units, who)
+        });
+        Ok(Queue { first, rest, limits })
+    }
+
+    /// Stands in the line of a class, or where that is as long as it may be in that of the class that stands in for it.
+    /// Gives the class that took the attempt.
+    fn enter<'a>(&'a self, wanted: &'a Name, who: &Asker) -> Result<(Option<&'a Name>, Option<Ticket>), Failure> {
+        let mut name = wanted;
+        // A chain of fallbacks is no longer than there are classes, also when it is a circle.
+        for _ in 0..=self.classes.len() {
+            let Some(class) = self.classes.get(name) else { return Ok((Some(name), None)) };
+            let Some(pool) = &class.pool else { return Ok((Some(name), None)) };
+            let ticket = match class.queue {
+                Some(longest) => pool.ask_if_short(Units::PLACE, who, longest),
+                None => Some(pool.ask(Units::PLACE, who)),
+            };
+            if ticket.is_some() {
+                return Ok((Some(name), ticket));
+            }
+            match &class.fallback {
+                Some(fallback) => name = fallback,
+                None => break,
+            }
+        }
+        let full = self.classes.get(wanted).and_then(|class| Some((class.pool.as_ref()?, class.queue.unwrap_or(0))));
+        let (places, queue) = full.map_or((0, 0), |(pool, queue)| (pool.total().places, queue));
+        let message = format!("class `{wanted}` is full: its places ({places}) are taken, and its queue ({queue}) is full");
+        Err(Failure::refused(FailureKind::Resource, "class", message))
+    }
+
+    fn declared(&self, name: &Name, declared: &[Class]) -> Option<Arc<Pool>> {
+        let parallel = declared.iter().find(|class| class.name == *name)?.parallel?;
+        let mut known = lock(&self.declared);
+        let pool = || Pool::new(Kind::Class(Arc::clone(name)), places(parallel));
+        Some(Arc::clone(known.entry((Arc::clone(name), parallel)).or_insert_with(pool)))
+    }
+
+    /// What an attempt takes of the host.
+    fn share(&self, memory: u64, class: Option<&Name>) -> Units {
+        let cpu = class.and_then(|name| self.classes.get(name)).map_or(1, |class| class.cpu);
+        let total = self.host.as_ref().map_or(Units::default(), |host| host.total());
+        let bounded = |total: u64, wanted: u64| if total == 0 { 0 } else { wanted };
+        Units { places: 0, memory: bounded(total.memory, memory), cpu: bounded(total.cpu, u64::from(cpu)) }
+    }
+
+    /// Why an attempt with so much memory in this class can never run here.
+    pub(super) fn never_fits(&self, memory: u64, class: Option<&Name>) -> Option<String> {
+        let (host, units) = (self.host.as_ref()?, self.share(memory, class));
+        (!host.can_ever(units)).then(|| never(host, units))
+    }
+}
+
+fn never(host: &Pool, units: Units) -> String {
+    let (wanted, all) = (host.amount(units), host.amount(host.total()));
+    format!("it needs {wanted}, and this host has {all} for all steps together")
+}
