@@ -31,6 +31,9 @@ const APPENDS: usize = 16;
 /// So many inputs are taken before the core's actions are performed.
 const INPUTS: usize = 512;
 
+/// A run that waits for a time looks at the clock so often at least: it may be set, or the machine may have slept.
+const CLOCK: Duration = Duration::from_secs(1);
+
 /// What became of an append: the last event of it.
 type Appended = Result<Seq, JournalError>;
 
@@ -573,10 +576,10 @@ fn last_seq(events: &[Event]) -> Seq {
     events.last().map_or(0, |event| event.seq)
 }
 
-/// Sleeps for so many milliseconds, or for ever.
+/// Sleeps for so many milliseconds, or until the clock is to be looked at, or for ever.
 async fn sleep_for(milliseconds: Option<u64>) {
     match milliseconds {
-        Some(milliseconds) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
+        Some(milliseconds) => tokio::time::sleep(Duration::from_millis(milliseconds).min(CLOCK)).await,
         None => std::future::pending().await,
     }
 }

@@ -39,6 +39,8 @@ mod shell;
 #[cfg(test)]
 mod shell_ask;
 #[cfg(test)]
+mod shell_clock;
+#[cfg(test)]
 mod shell_control;
 #[cfg(test)]
 mod shell_gates;
