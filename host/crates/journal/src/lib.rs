@@ -17,6 +17,7 @@ pub mod chain;
 pub mod conformance;
 mod deploy;
 mod escalations;
+mod home;
 mod load;
 mod mail;
 mod marks;

@@ -1,5 +1,7 @@
 //! Opens connections: the tables, the checks that a file is a store, and the durability pragmas.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -260,13 +262,15 @@ fn try_reader(path: &Path, lock_timeout: Duration, immutable: bool) -> Result<Co
     Ok(connection)
 }
 
-/// Whether the file's folder cannot be written and there is nothing in a WAL beside it.
+/// Whether the file's folder, or its whole file system, cannot be written and there is nothing in a WAL beside it.
 fn is_sealed(path: &Path) -> bool {
     let mut wal = path.as_os_str().to_owned();
     wal.push("-wal");
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let on_sealed_disk =
+        || File::options().write(true).open(path).is_err_and(|error| error.kind() == ErrorKind::ReadOnlyFilesystem);
     !std::fs::metadata(&wal).is_ok_and(|wal| wal.len() > 0)
-        && std::fs::metadata(folder).is_ok_and(|folder| folder.permissions().readonly())
+        && (std::fs::metadata(folder).is_ok_and(|folder| folder.permissions().readonly()) || on_sealed_disk())
 }
 
 fn refuse_folder(path: &Path) -> Result<(), JournalError> {

@@ -14,6 +14,7 @@ use futures::future::BoxFuture;
 use rusqlite::OptionalExtension;
 use sha2::{Digest as _, Sha256};
 
+use crate::home::Home;
 use crate::load::{self, Prefix};
 use crate::options::Options;
 use crate::problem::{from_sqlite, unavailable};
@@ -37,6 +38,7 @@ pub struct SqliteJournal {
 
 pub(crate) struct Writer {
     pub(crate) queue: Arc<Queue>,
+    home: Arc<Home>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -61,18 +63,27 @@ impl SqliteJournal {
         }
         let connection = open_writer(path, options)?;
         let queue = Arc::new(Queue::new(options));
-        let (served, file, outbox) = (Arc::clone(&queue), path.to_owned(), options.outbox);
+        let home = Arc::new(Home::new(path));
+        let (served, place, file, outbox) = (Arc::clone(&queue), Arc::clone(&home), path.to_owned(), options.outbox);
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || writer::run(connection, file, &served, outbox))
+            .spawn(move || writer::run(connection, file, &place, &served, outbox))
             .map_err(|error| unavailable(path, format_args!("cannot be used: its thread does not start: {error}")))?;
-        Ok(Self { path: path.to_owned(), readers, segments, writer: Some(Writer { queue, thread: Some(thread) }) })
+        Ok(Self { path: path.to_owned(), readers, segments, writer: Some(Writer { queue, home, thread: Some(thread) }) })
     }
 
     /// The read side of the same store.
     #[must_use]
     pub fn reader(&self) -> Reader {
         Reader::over(Arc::clone(&self.readers))
+    }
+
+    /// Fails when the store is not where it was opened any more: it was deleted, moved or replaced. Asks the file system only.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`]: so it is, and nothing can be written.
+    pub fn check_place(&self) -> Result<(), JournalError> {
+        self.writer.as_ref().map_or(Ok(()), |writer| writer.home.check())
     }
 
     /// The events of a run up to the first damage.

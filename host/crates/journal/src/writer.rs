@@ -17,6 +17,7 @@ use rusqlite::{Connection, OptionalExtension, Statement, params};
 use crate::chain::{self, Hash, Link};
 use crate::deploy;
 use crate::escalations;
+use crate::home::Home;
 use crate::mail;
 use crate::problem::{from_sqlite, unavailable};
 use crate::queue::{Answer, Job, Queue, Work};
@@ -27,9 +28,9 @@ const REMEMBERED_RUNS: usize = 16_384;
 
 /// Writes until the queue is closed. The connection is closed at the end.
 #[expect(clippy::needless_pass_by_value, reason = "the thread owns its connection")]
-pub(crate) fn run(connection: Connection, path: PathBuf, queue: &Queue, outbox: bool) {
+pub(crate) fn run(connection: Connection, path: PathBuf, home: &Home, queue: &Queue, outbox: bool) {
     let _abandon = Abandon(queue);
-    match Writer::new(&connection, path, outbox) {
+    match Writer::new(&connection, path, home, outbox) {
         Ok(mut writer) => writer.serve(queue),
         Err(error) => refuse_all(queue, &error),
     }
@@ -56,6 +57,7 @@ fn refuse_all(queue: &Queue, error: &JournalError) {
 struct Writer<'c> {
     connection: &'c Connection,
     path: PathBuf,
+    home: &'c Home,
     /// Whether reports of escalations are to be sent.
     outbox: bool,
     statements: Statements<'c>,
@@ -134,9 +136,9 @@ impl<'c> Statements<'c> {
 }
 
 impl<'c> Writer<'c> {
-    fn new(connection: &'c Connection, path: PathBuf, outbox: bool) -> Result<Self, JournalError> {
+    fn new(connection: &'c Connection, path: PathBuf, home: &'c Home, outbox: bool) -> Result<Self, JournalError> {
         match Statements::new(connection) {
-            Ok(statements) => Ok(Self { connection, path, outbox, statements, data_version: -1, runs: BTreeMap::new() }),
+            Ok(statements) => Ok(Self { connection, path, home, outbox, statements, data_version: -1, runs: BTreeMap::new() }),
             Err(error) => Err(from_sqlite(&path, &error)),
         }
     }
@@ -162,6 +164,10 @@ impl<'c> Writer<'c> {
     /// Writes jobs in one transaction. When it fails, each is tried by itself, so that one that is too
     /// large for the store does not take the others with it.
     fn write(&mut self, group: &[Job]) -> Vec<Answer> {
+        // A commit that nobody finds again is none.
+        if let Err(gone) = self.home.check() {
+            return group.iter().map(|_| Err(gone.clone())).collect();
+        }
         match self.transaction(group) {
             Ok(answers) => answers,
             Err(error) if group.len() <= 1 => vec![Err(from_sqlite(&self.path, &error))],

@@ -359,3 +359,28 @@ async fn visit(path: &Path) -> Result<Vec<Event>, String> {
     let _ = journal.put_blob(b"bytes");
     events.map_err(text)
 }
+
+/// Who has a file open keeps it when it is deleted: what is committed then, nobody finds again.
+#[tokio::test]
+async fn what_is_deleted_or_replaced_takes_no_commit() {
+    for what in ["store.db", "store.db-wal"] {
+        for replaced in [false, true] {
+            let store = store(3).await;
+            let journal = SqliteJournal::open(&store.path, &options()).unwrap();
+            journal.append(&run(), vec![step(4, "kept")].into()).await.unwrap();
+            journal.check_place().unwrap();
+            let path = store.path.with_file_name(what);
+            let bytes = std::fs::read(&path).unwrap();
+            std::fs::remove_file(&path).unwrap();
+            if replaced {
+                // The number of the file that was deleted is not given again while somebody has it open.
+                std::fs::write(&path, bytes).unwrap();
+            }
+            let error = journal.append(&run(), vec![step(5, "lost")].into()).await.unwrap_err();
+            assert!(error.to_string().contains("while it was open"), "{what}: {error}");
+            assert_eq!(journal.check_place(), Err(error));
+            let blob = journal.put_blob(b"bytes").unwrap_err();
+            assert!(matches!(blob, JournalError::Unavailable(_)), "{blob}");
+        }
+    }
+}
