@@ -70,22 +70,23 @@ pub fn engine_config(config: &SandboxConfig, concurrent: bool) -> Config {
         .max_wasm_stack(MAX_WASM_STACK)
         .async_stack_size(ASYNC_STACK)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(8))
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config, concurrent)));
     if concurrent {
         engine.wasm_component_model_async(true);
     }
     engine
 }
 
-fn pool(config: &SandboxConfig) -> PoolingAllocationConfig {
+fn pool(config: &SandboxConfig, concurrent: bool) -> PoolingAllocationConfig {
     let places = config.pool_instances.max(1);
+    // A guest with async functions may have a stack for each of its tasks. All of them are made ready at once, with a guard each.
+    let stacks = if concurrent { places.saturating_mul(4) } else { places };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(places)
         .total_core_instances(places.saturating_mul(MAX_CORE_INSTANCES))
         .total_memories(places)
         .total_tables(places.saturating_mul(TABLES_PER_PLACE))
-        // A guest with async functions may have a stack for each of its tasks.
-        .total_stacks(places.saturating_mul(4))
+        .total_stacks(stacks)
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)
         .max_memories_per_module(MAX_MEMORIES)

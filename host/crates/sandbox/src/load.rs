@@ -27,8 +27,8 @@ pub(crate) struct Shared {
     pub(crate) config: SandboxConfig,
     cache: Option<Cache>,
     /// For components without async features: their calls cost a third less.
-    plain: Runtime,
-    /// For the others; made when the first of them is loaded.
+    plain: OnceLock<Runtime>,
+    /// For the others. Each is made when the first component for it is loaded: it reserves address space for all its guests.
     concurrent: OnceLock<Runtime>,
     components: RwLock<HashMap<Digest, Arc<Ready>>>,
     /// One component is loaded at a time: compiling one uses all processors already.
@@ -90,17 +90,16 @@ impl fmt::Debug for Sandbox {
 }
 
 impl Sandbox {
-    /// Starts the runtime.
+    /// A sandbox without components. Costs little before the first is loaded.
     ///
     /// # Errors
-    /// [`SandboxError::Engine`] or [`SandboxError::Cache`].
+    /// [`SandboxError::Cache`].
     pub fn new(config: SandboxConfig) -> Result<Self, SandboxError> {
         let cache = config::cache(&config)?;
-        let plain = Runtime::new(&config, cache.clone(), false)?;
         Ok(Self(Arc::new(Shared {
             config,
             cache,
-            plain,
+            plain: OnceLock::new(),
             concurrent: OnceLock::new(),
             components: RwLock::default(),
             loading: Mutex::default(),
@@ -143,22 +142,24 @@ impl Shared {
 
     fn compile(&self, bytes: &[u8]) -> Result<Ready, SandboxError> {
         // Whoever uses async features does not validate in the plain engine, long before it would be compiled.
-        match Component::new(&self.plain.engine, bytes) {
-            Ok(component) => return self.plain.link(&component, &self.config),
+        let plain = self.runtime(&self.plain, false)?;
+        match Component::new(&plain.engine, bytes) {
+            Ok(component) => return plain.link(&component, &self.config),
             Err(error) => too_large(&error)?,
         }
-        let runtime = self.concurrent()?;
+        let runtime = self.runtime(&self.concurrent, true)?;
         let component =
             Component::new(&runtime.engine, bytes).map_err(|error| SandboxError::Compile(error.root_cause().to_string()))?;
         runtime.link(&component, &self.config)
     }
 
-    fn concurrent(&self) -> Result<&Runtime, SandboxError> {
-        if let Some(runtime) = self.concurrent.get() {
+    /// The runtime of a kind, made when it is first asked for. Components are loaded one at a time, so two never make it at once.
+    fn runtime<'a>(&self, made: &'a OnceLock<Runtime>, concurrent: bool) -> Result<&'a Runtime, SandboxError> {
+        if let Some(runtime) = made.get() {
             return Ok(runtime);
         }
-        let runtime = Runtime::new(&self.config, self.cache.clone(), true)?;
-        Ok(self.concurrent.get_or_init(|| runtime))
+        let runtime = Runtime::new(&self.config, self.cache.clone(), concurrent)?;
+        Ok(made.get_or_init(|| runtime))
     }
 }
 
