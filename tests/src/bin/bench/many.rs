@@ -181,9 +181,8 @@ fn succeeded(seq: u64) -> Event {
     Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }
 }
 
-/// A flow that does some steps and then waits for its operator.
-fn waiting(steps: u32) -> String {
-    let text = chain(steps);
+/// The flow of a chain, which waits for its operator before its end.
+pub(crate) fn waiting(text: &str) -> String {
     let cut = text.rfind("    x").unwrap_or(text.len());
     let (head, tail) = text.split_at(cut);
     format!("{head}    wait signal go\n{tail}")
@@ -192,7 +191,7 @@ fn waiting(steps: u32) -> String {
 /// Takes over many runs that wait, each with some events behind it.
 async fn recovery(folder: &Path, bytes: &[u8], table: &mut Table) {
     let journal = open(&folder.join("open.db"), Durability::Full);
-    let flow = plan(waiting(LENGTH - 2));
+    let flow = plan(waiting(&chain(LENGTH - 2)));
     let program = program(&*journal);
     let template = RunId("open".into());
     let new = engine::shell::NewRun {
