@@ -78,8 +78,8 @@ pub(crate) struct LimitsConfig {
     pub(crate) timeout: Option<String>,
 }
 
-/// `[retention]`: what `host gc` keeps; without a key for ever.
-#[derive(Debug, Default, Deserialize)]
+/// `[retention]`: what `host gc` and the service keep; without a key for ever.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RetentionConfig {
     /// How long after their end runs are kept, such as `30d`, by how they ended.
@@ -100,6 +100,8 @@ pub(crate) struct RetentionConfig {
     pub(crate) cache_size: Option<String>,
     /// How long what nothing names is kept, such as `24h`; at least two hours.
     pub(crate) grace: Option<String>,
+    /// How often `host serve` cleans up, such as `1h`.
+    pub(crate) every: Option<String>,
     /// A folder, relative to the configuration file: what is deleted goes there before.
     pub(crate) archive: Option<PathBuf>,
 }

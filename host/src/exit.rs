@@ -48,11 +48,13 @@ pub(crate) struct Problem {
     pub(crate) exit: Exit,
     pub(crate) message: String,
     pub(crate) help: Option<String>,
+    /// It may be gone when the same is tried again: the store is locked, full, out of reach.
+    pub(crate) passes: bool,
 }
 
 impl Problem {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), help: None }
+        Self { exit, message: message.into(), help: None, passes: false }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -73,12 +75,16 @@ impl fmt::Display for Problem {
 
 impl From<FindError> for Problem {
     fn from(error: FindError) -> Self {
-        Self::new(Exit::Store, error.to_string())
+        match error {
+            FindError::Journal(error) => error.into(),
+            FindError::Ambiguous { .. } => Self::new(Exit::Store, error.to_string()),
+        }
     }
 }
 
 impl From<JournalError> for Problem {
     fn from(error: JournalError) -> Self {
-        Self::new(Exit::Store, error.to_string())
+        let passes = matches!(error, JournalError::Unavailable(_));
+        Self { passes, ..Self::new(Exit::Store, error.to_string()) }
     }
 }

@@ -14,6 +14,7 @@ mod program;
 mod progress;
 mod roles;
 mod serve;
+mod signals;
 mod stored;
 mod verdict;
 mod world;

@@ -68,6 +68,8 @@ pub(crate) enum StatsBy {
     Flow,
     /// A node of a flow: its attempts
     Node,
+    /// The store: its size, its runs, and the last clean-up
+    Store,
 }
 
 #[derive(Debug, Args)]

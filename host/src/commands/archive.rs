@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use engine::event::RunId;
 use engine::ports::{Clock, SystemClock};
-use journal::retention::Janitor;
+use journal::retention::{Janitor, Pace};
 use journal::{Copied, Reader, RunRow};
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ pub(crate) fn archive(output: Output, global: &Global, args: &ArchiveArgs) -> Re
 fn delete(config: &Config, runs: &[RunId]) -> Result<u64, Problem> {
     // What goes is counted before.
     session::open_reader(config)?.stats(&journal::stats::StatsFilter::default())?;
-    let mut janitor = Janitor::open(&config.store.path)?;
+    let mut janitor = Janitor::open(&config.store.path, Pace::Fast)?;
     let mut deleted = 0;
     for run in runs {
         deleted += u64::from(janitor.delete(run)?);

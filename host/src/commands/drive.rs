@@ -5,7 +5,6 @@ use engine::event::{Decision, Failure, RunId, RunOutcome, TaskId};
 use engine::ports::Signal;
 use engine::shell::{Awaited, Blocked, BlockedBy, EngineError, NewRun, RunEnd, RunHandle, RunReport, TakeOver, Waiting};
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::commands::documents;
 use crate::commands::session::Session;
@@ -13,6 +12,7 @@ use crate::commands::signal as signal_command;
 use crate::exit::{Exit, Problem};
 use crate::output::{self, Output};
 use crate::progress::{Mode, Progress};
+use crate::signals::Stops;
 
 /// How a run begins here.
 pub(crate) enum Begin {
@@ -52,8 +52,7 @@ pub(crate) fn carry(output: Output, session: &Session, begin: Begin) -> Result<(
 }
 
 async fn follow(output: Output, session: &Session, begin: Begin) -> Result<(RunReport, bool), Problem> {
-    let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| no_signals(&error))?;
-    let mut terminations = signal(SignalKind::terminate()).map_err(|error| no_signals(&error))?;
+    let mut stops = Stops::listen()?;
     let mut handle = start(session, begin).await?;
     let mut progress = Progress::new(Mode::choose(output));
     let mut stopping = false;
@@ -66,8 +65,7 @@ async fn follow(output: Output, session: &Session, begin: Begin) -> Result<(RunR
                 }
                 None => break,
             },
-            _ = interrupts.recv() => "interrupted",
-            _ = terminations.recv() => "terminated",
+            signalled = stops.next() => signalled,
         };
         if stopping {
             // The second signal: the journal is whole at any moment.
@@ -96,17 +94,14 @@ async fn start(session: &Session, begin: Begin) -> Result<RunHandle, Problem> {
     }
 }
 
-fn no_signals(error: &std::io::Error) -> Problem {
-    Problem::new(Exit::Store, format!("signals cannot be received: {error}"))
-}
-
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         let message = error.to_string();
         match error {
             EngineError::Input(_) => Self::new(Exit::Input, message),
             EngineError::NeverFits(_) => Self::usage(message).help("let the step ask for less, or give `[host]` more"),
-            EngineError::Journal(_) | EngineError::Replay(_) => Self::new(Exit::Store, message),
+            EngineError::Journal(error) => error.into(),
+            EngineError::Replay(_) => Self::new(Exit::Store, message),
             EngineError::OtherPlan { .. } => {
                 Self::new(Exit::Store, message).help("resume it with the version of `host` that started it")
             }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use engine::event::{RunId, Timestamp};
 use engine::ports::{Clock, SystemClock};
-use journal::retention::{Candidate, Janitor, LEAST_GRACE, Retention, Space, Swept};
+use journal::retention::{Candidate, Janitor, LEAST_GRACE, Pace, Retention, Space, Swept};
 use journal::stats::StatsFilter;
 use serde_json::{Value, json};
 
@@ -20,8 +20,8 @@ const SHOWN: usize = 50;
 /// Runs that go into one archive.
 const ARCHIVED: usize = 1_000;
 
-/// What was done.
-struct Report {
+/// What was done, or would be.
+pub(crate) struct Report {
     runs: Vec<Candidate>,
     archives: Vec<String>,
     swept: Swept,
@@ -33,25 +33,57 @@ struct Report {
 pub(crate) fn run(output: Output, global: &Global, args: &GcArgs) -> Result<Exit, Problem> {
     let config = Config::load(global)?;
     let retention = retention(&config.retention)?;
-    let reader = session::open_reader(&config)?;
-    let now = SystemClock.now();
-    let before = reader.space()?;
-    let runs = reader.expired(&retention, now)?;
     let report = if args.dry_run {
-        let swept = reader.sweepable(&retention, now)?;
+        let (reader, now) = (session::open_reader(&config)?, SystemClock.now());
+        let (before, runs, swept) = (reader.space()?, reader.expired(&retention, now)?, reader.sweepable(&retention, now)?);
         Report { runs, archives: Vec::new(), swept, before, after: before }
     } else {
-        // What goes is counted before.
-        reader.stats(&StatsFilter::default())?;
-        let mut janitor = Janitor::open(&config.store.path)?;
-        janitor.finish_deletions()?;
-        let archives = delete(&config, &mut janitor, &runs, now)?;
-        let swept = janitor.sweep(&retention, now)?;
-        let after = if args.compact { janitor.compact()? } else { janitor.give_back()? };
-        Report { runs, archives, swept, before, after }
+        clean_up(&config, &retention, Pace::Fast, args.compact)?
     };
     output.document(&document(&report, args.dry_run), || text(&report, args.dry_run));
     Ok(Exit::Done)
+}
+
+/// Deletes what is not kept, gives space back, and notes in the store that it was done.
+pub(crate) fn clean_up(config: &Config, retention: &Retention, pace: Pace, compact: bool) -> Result<Report, Problem> {
+    let (reader, now) = (session::open_reader(config)?, SystemClock.now());
+    let mut janitor = Janitor::open(&config.store.path, pace)?;
+    let (before, runs) = (reader.space()?, reader.expired(retention, now)?);
+    // What goes is counted before.
+    reader.stats(&StatsFilter::default())?;
+    janitor.finish_deletions()?;
+    let archives = delete(config, &mut janitor, &runs, now)?;
+    let swept = janitor.sweep(retention, now)?;
+    let after = if compact { janitor.compact()? } else { janitor.give_back()? };
+    let report = Report { runs, archives, swept, before, after };
+    janitor.note(&report.noted(now).to_string())?;
+    Ok(report)
+}
+
+impl Report {
+    /// What stays in the store of it.
+    fn noted(&self, at: Timestamp) -> Value {
+        let mut noted = document(self, false);
+        if let Value::Object(fields) = &mut noted {
+            fields.remove("dry_run");
+            fields.insert("at".to_owned(), output::time(at).into());
+            fields.insert("runs".to_owned(), self.runs.len().into());
+        }
+        noted
+    }
+
+    /// For a log: names and numbers.
+    pub(crate) fn counts(&self) -> [(&'static str, u64); 5] {
+        let Swept { blobs, blob_bytes, cached, cached_bytes } = self.swept;
+        let bytes = blob_bytes.saturating_add(cached_bytes);
+        [
+            ("runs", self.runs.len() as u64),
+            ("blobs", blobs),
+            ("cached", cached),
+            ("swept-bytes", bytes),
+            ("file-bytes", self.after.file),
+        ]
+    }
 }
 
 /// Deletes runs, after they are in an archive where the configuration asks for that; the files that were written.

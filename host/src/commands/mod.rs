@@ -17,7 +17,7 @@ mod explain;
 mod export;
 mod follow;
 mod format;
-mod gc;
+pub(crate) mod gc;
 pub(crate) mod list;
 mod migrate;
 pub(crate) mod plan;

@@ -15,6 +15,9 @@ const PERCENTILES: [(&str, u64); 3] = [("p50", 50), ("p90", 90), ("p99", 99)];
 /// Prints sums by flow or by node.
 pub(crate) fn run(output: Output, global: &Global, args: &StatsArgs) -> Result<Exit, Problem> {
     let config = Config::load(global)?;
+    if args.by == StatsBy::Store {
+        return of_store(output, &config);
+    }
     let filter = StatsFilter {
         flow: args.flow.clone(),
         since: args.since.as_deref().map(selection::time).transpose()?,
@@ -24,15 +27,44 @@ pub(crate) fn run(output: Output, global: &Global, args: &StatsArgs) -> Result<E
         Some(reader) => reader.stats(&filter)?,
         None => Stats::default(),
     };
-    let document: Value = match args.by {
-        StatsBy::Flow => stats.flows.iter().map(|(name, flow)| flow_document(name, flow)).collect(),
-        StatsBy::Node => stats.nodes.iter().map(|((flow, node), tally)| node_document(flow, node, tally)).collect(),
+    let by_node = args.by == StatsBy::Node;
+    let document: Value = if by_node {
+        stats.nodes.iter().map(|((flow, node), tally)| node_document(flow, node, tally)).collect()
+    } else {
+        stats.flows.iter().map(|(name, flow)| flow_document(name, flow)).collect()
     };
-    output.document(&document, || match args.by {
-        StatsBy::Flow => flow_table(&stats),
-        StatsBy::Node => node_table(&stats),
+    output.document(&document, || if by_node { node_table(&stats) } else { flow_table(&stats) });
+    Ok(Exit::Done)
+}
+
+/// Prints how large the store is, and how it was last cleaned up.
+fn of_store(output: Output, config: &Config) -> Result<Exit, Problem> {
+    let Some(reader) = selection::store(config)? else {
+        output.document(&json!({}), || "no store".to_owned());
+        return Ok(Exit::Done);
+    };
+    let (space, (runs, ended)) = (reader.space()?, reader.run_counts()?);
+    let cleaned: Value = reader.cleaned_up()?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let document = json!({
+        "file_bytes": space.file,
+        "free_bytes": space.free,
+        "runs": runs,
+        "open": runs - ended.min(runs),
+        "cleaned_up": cleaned,
+    });
+    output.document(&document, || {
+        let size = format!("{} KiB, of which {} KiB are free", space.file >> 10, space.free >> 10);
+        let open = format!("{runs}, {} of them have not ended", runs - ended.min(runs));
+        format!("size        {size}\nruns        {open}\ncleaned up  {}", last_clean_up(&cleaned))
     });
     Ok(Exit::Done)
+}
+
+/// A clean-up for people.
+fn last_clean_up(noted: &Value) -> String {
+    let Some(at) = noted.get("at").and_then(Value::as_str) else { return "never".to_owned() };
+    let count = |name: &str| noted.get(name).and_then(Value::as_u64).unwrap_or_default();
+    format!("{at}: {} runs, {} blobs, {} results of the cache deleted", count("runs"), count("blobs"), count("cached"))
 }
 
 fn flow_document(name: &str, flow: &FlowStats) -> Value {

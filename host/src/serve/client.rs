@@ -12,8 +12,14 @@ use super::socket;
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 
-/// How long the service may take for an answer: it may have to compile components first.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long the service may take for an answer where it may have to compile components first.
+const LONG: Duration = Duration::from_secs(600);
+
+/// How long it may take to say how it is.
+const SHORT: Duration = Duration::from_secs(10);
+
+/// How long somebody waits who only wakes it: it looks by itself within a second.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// A connection to the service of a store.
 pub(crate) struct Client {
@@ -34,14 +40,21 @@ impl Client {
         let path = socket_path(config, named);
         socket::check_path(&path)?;
         let stream = UnixStream::connect(&path).map_err(|error| absent(config, &path, &error))?;
-        stream.set_read_timeout(Some(PATIENCE)).map_err(|error| absent(config, &path, &error))?;
         Ok(Self { stream: BufReader::new(stream) })
     }
 
-    /// Asks something and waits for the answer.
+    /// Asks something and waits for the answer, as long as one to this question may take.
     pub(crate) fn ask(&mut self, request: &Request) -> Result<Value, Problem> {
         let line = protocol::request_line(request)?;
-        self.stream.get_mut().write_all(line.as_bytes()).map_err(|error| gone(&error))?;
+        let patience = match request {
+            Request::Submit(_) => LONG,
+            Request::Status | Request::Stop | Request::Follow { .. } => SHORT,
+            Request::Wake => MOMENT,
+        };
+        let stream = self.stream.get_mut();
+        stream.set_read_timeout(Some(patience)).map_err(|error| gone(&error))?;
+        stream.set_write_timeout(Some(patience)).map_err(|error| gone(&error))?;
+        stream.write_all(line.as_bytes()).map_err(|error| gone(&error))?;
         match self.next()? {
             Reply::Ok(value) => Ok(value),
             Reply::Update(_) | Reply::End(_) => {
@@ -81,6 +94,10 @@ fn absent(config: &Config, path: &Path, error: &std::io::Error) -> Problem {
 }
 
 fn gone(error: &std::io::Error) -> Problem {
+    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
+        return Problem::new(Exit::Store, "the service does not answer: its process is stopped, or has more to do than it can")
+            .help("`ps` or `top` show its process; what it acknowledged is in the store");
+    }
     Problem::new(Exit::Store, format!("the service went away: {error}"))
         .help("what it acknowledged is in the store; `host ps` shows it, and the next `host serve` goes on with it")
 }
@@ -88,7 +105,6 @@ fn gone(error: &std::io::Error) -> Problem {
 /// Tells the service of a store, if there is one, to look again.
 pub(crate) fn wake(config: &Config, named: Option<&Path>) {
     if let Ok(mut client) = Client::connect(config, named) {
-        // It looks by itself within a second.
         drop(client.ask(&Request::Wake));
     }
 }

@@ -7,11 +7,14 @@
 //! 3. `driver` takes one run from its journal to its end, or to where nothing goes on.
 //! 4. `programs` makes the program of each run ready, once for all runs of it.
 //! 5. `mail` notices letters to runs, whether they are in memory or not.
-//! 6. `submit` starts a run, durably and once; `socket` takes submissions and questions, in the form of `protocol`.
+//! 6. `submit` starts a run, durably and once; `socket` takes submissions and questions, in the form of `protocol`. `accept` takes its
+//!    connections and those of `webhook`.
 //! 7. `triggers` starts the runs of deployments: by `schedule`, by message, and, over `webhook`, by HTTP.
-//! 8. `client` is the other end of the socket, for the commands.
+//! 8. `cleanup` deletes what is not kept any more.
+//! 9. `client` is the other end of the socket, for the commands.
 
 mod accept;
+mod cleanup;
 pub(crate) mod client;
 pub(crate) mod deployment;
 mod driver;
@@ -81,6 +84,10 @@ struct Parts {
     programs: Programs,
     /// For runs in memory.
     places: Arc<Semaphore>,
+    /// For clients that follow runs.
+    followers: Semaphore,
+    /// When it cleans up; never without.
+    cleanup: Option<cleanup::Plan>,
     events: mpsc::UnboundedSender<Event>,
     /// There may be new mail, or a message for a trigger.
     published: Arc<Notify>,
@@ -136,6 +143,7 @@ fn parts(
     events: mpsc::UnboundedSender<Event>,
 ) -> Result<Parts, Problem> {
     let engine_config = EngineConfig { host: owner.name(), ..session::engine_config(&config, settings.parallel)? };
+    let cleanup = cleanup::Plan::of(&config)?;
     let sandbox = session::open_sandbox()?;
     let published = Arc::new(Notify::new());
     let bus = LocalBus::watched(Arc::clone(&journal) as Arc<dyn MailStore>, Arc::clone(&published));
@@ -153,6 +161,8 @@ fn parts(
         bus,
         programs: Programs::default(),
         places: Arc::new(Semaphore::new(usize::try_from(settings.keep).unwrap_or(Semaphore::MAX_PERMITS))),
+        followers: Semaphore::new(socket::FOLLOWERS),
+        cleanup,
         events,
         published,
         deployed: Notify::new(),

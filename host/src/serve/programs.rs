@@ -35,7 +35,7 @@ pub(super) struct Programs {
 
 impl Programs {
     /// The program with this digest. Who asks while it is being made ready waits for it; one that cannot be made ready
-    /// is not tried again as long as it is kept.
+    /// is not tried again as long as it is kept, unless the reason may pass.
     pub(super) async fn get(&self, parts: &Arc<Parts>, digest: Digest) -> Result<Arc<Loaded>, Problem> {
         let slot = self.slot(digest);
         let shared = Arc::clone(parts);
@@ -43,7 +43,19 @@ impl Programs {
             let made = tokio::task::spawn_blocking(move || load(&shared, digest)).await;
             made.unwrap_or_else(|error| Err(Problem::new(Exit::Plugin, format!("the program was not made ready: {error}"))))
         };
-        slot.get_or_init(load).await.clone()
+        let made = slot.get_or_init(load).await.clone();
+        if made.as_ref().is_err_and(|problem| problem.passes) {
+            self.forget(digest, &slot);
+        }
+        made
+    }
+
+    fn forget(&self, digest: Digest, failed: &Slot) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody may try again already.
+        if known.get(&digest).is_some_and(|slot| Arc::ptr_eq(slot, failed)) {
+            known.remove(&digest);
+        }
     }
 
     fn slot(&self, digest: Digest) -> Slot {

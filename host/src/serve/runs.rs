@@ -51,6 +51,11 @@ impl Runs {
         self.active.contains_key(run) || self.parked.contains_key(run) || self.queued.contains(run)
     }
 
+    /// Whether it waits for something outside of memory.
+    pub(super) fn is_parked(&self, run: &RunId) -> bool {
+        self.parked.contains_key(run)
+    }
+
     /// A run comes into memory. Gives what it is asked through.
     pub(super) fn enter(&mut self, run: RunId) -> mpsc::UnboundedReceiver<Ask> {
         let (asks, receiver) = mpsc::unbounded_channel();

@@ -1,5 +1,6 @@
 //! The loop that owns the runs: everything that happens comes here and is answered at once.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,16 +9,17 @@ use engine::ports::{Clock, JournalError, SystemClock};
 use engine::shell::{BreakerState, GateReport, RunEnd, RunHandle, RunReport, Update};
 use journal::RunStatus;
 use serde_json::{Value, json};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use super::driver::{self, Ask, Begin, Over};
 use super::runs::Runs;
-use super::{Parts, Settings, mail, socket, triggers, webhook};
+use super::{Parts, Settings, cleanup, mail, socket, triggers, webhook};
 use crate::commands::list;
 use crate::exit::{Exit, Problem};
 use crate::owner;
+use crate::signals::Stops;
 
 /// Why a run is paused that the next service resumes.
 pub(crate) const DRAINED: &str = "the service was stopped; the next one goes on with it";
@@ -28,8 +30,11 @@ const MOST_NESTED: u32 = 16;
 /// So many runs are taken out of their journals at the same time.
 const TAKEN_UP: usize = 8;
 
-/// When a run is tried again whose store failed.
-const STORE_PATIENCE: u64 = 10_000;
+/// When a run is tried again whose store failed. By no clock that may be set.
+const STORE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often the clock and the place of the store are looked at whatever happens.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Something that happened.
 pub(super) enum Event {
@@ -53,8 +58,7 @@ pub(super) enum Event {
 
 /// Runs the service until it is told to stop and has drained.
 pub(super) async fn run(parts: Arc<Parts>, settings: &Settings, inbox: mpsc::UnboundedReceiver<Event>) -> Result<Exit, Problem> {
-    let signals = |kind| signal(kind).map_err(|error| Problem::new(Exit::Store, format!("signals cannot be received: {error}")));
-    let (interrupts, terminations) = (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
+    let stops = Stops::listen()?;
     let mut background = JoinSet::new();
     let listener = socket::bind(&settings.socket)?;
     let webhooks = match settings.listen {
@@ -65,6 +69,7 @@ pub(super) async fn run(parts: Arc<Parts>, settings: &Settings, inbox: mpsc::Unb
     service.recover()?;
     background.spawn(mail::watch(Arc::clone(&parts)));
     background.spawn(triggers::watch(Arc::clone(&parts)));
+    background.spawn(cleanup::watch(Arc::clone(&parts)));
     background.spawn(socket::listen(Arc::clone(&parts), listener));
     if let Some((listener, address)) = webhooks {
         parts.log.note("listening", &[("http", &address.to_string())]);
@@ -74,11 +79,11 @@ pub(super) async fn run(parts: Arc<Parts>, settings: &Settings, inbox: mpsc::Unb
         "serving",
         &[("store", &parts.config.store.path.display().to_string()), ("socket", &settings.socket.display().to_string())],
     );
-    service.serve(inbox, interrupts, terminations, &mut background).await;
+    let end = service.serve(inbox, stops, &mut background).await;
     background.shutdown().await;
     drop(std::fs::remove_file(&settings.socket));
     parts.log.note("stopped", &[]);
-    Ok(Exit::Done)
+    end.map(|()| Exit::Done)
 }
 
 /// The runs and who drives them.
@@ -90,6 +95,8 @@ struct Service {
     drivers: JoinSet<Over>,
     /// Runs that are being taken out of their journals.
     taking_up: usize,
+    /// Parked runs whose store failed, in the order in which they are tried again.
+    failing: VecDeque<(Instant, RunId)>,
     /// When it gives up to wait for what runs.
     deadline: Option<Instant>,
     ended: u64,
@@ -105,6 +112,7 @@ impl Service {
             runs: Runs::default(),
             drivers: JoinSet::new(),
             taking_up: 0,
+            failing: VecDeque::new(),
             deadline: None,
             ended: 0,
             failed: 0,
@@ -133,13 +141,15 @@ impl Service {
         Ok(())
     }
 
+    /// Ends when it has drained; fails when there is no store any more.
     async fn serve(
         &mut self,
         mut inbox: mpsc::UnboundedReceiver<Event>,
-        mut interrupts: Signal,
-        mut terminations: Signal,
+        mut stops: Stops,
         background: &mut JoinSet<()>,
-    ) {
+    ) -> Result<(), Problem> {
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let now = SystemClock.now();
             let due = self.runs.next_due().map(|at| Duration::from_millis(at.0.saturating_sub(now.0)));
@@ -148,21 +158,21 @@ impl Service {
                 Some(over) = self.drivers.join_next(), if !self.drivers.is_empty() => self.over(over.ok()),
                 Some(_) = background.join_next(), if self.deadline.is_none() => {
                     self.parts.log.problem("part-failed", &[("why", "a part of the service ended; it stops to be started again")]);
-                    self.stop();
+                    self.stop("a part failed");
                 }
-                _ = interrupts.recv() => self.stop(),
-                _ = terminations.recv() => self.stop(),
+                signalled = stops.next() => self.stop(signalled),
+                _ = looks.tick() => self.parts.journal.check_place()?,
                 () = sleep(due), if self.deadline.is_none() => {}
                 () = sleep(self.deadline.map(|at| at.saturating_duration_since(Instant::now()))) => {
                     let left = self.runs.counts().active.to_string();
                     self.parts.log.problem("drained-in-part", &[("left", &left)]);
-                    return;
+                    return Ok(());
                 }
             }
             self.wake_due();
             self.fill();
             if self.deadline.is_some() && self.drivers.is_empty() && inbox.is_empty() {
-                return;
+                return Ok(());
             }
         }
     }
@@ -183,7 +193,7 @@ impl Service {
             Event::Mail(runs) => runs.iter().for_each(|run| self.mail(run)),
             Event::Follow(run, follower, answer) => drop(answer.send(self.runs.ask(&run, Ask::Follow(follower)))),
             Event::Status(answer) => drop(answer.send(self.status())),
-            Event::Stop => self.stop(),
+            Event::Stop => self.stop("asked to"),
         }
     }
 
@@ -210,10 +220,12 @@ impl Service {
         run
     }
 
-    /// Whether nobody drives a run that has not ended.
+    /// Whether nobody drives a run that has not ended. Where the store cannot tell now, it may be so: who takes it up sees.
     fn is_abandoned(&self, run: &RunId) -> bool {
-        let row = self.parts.reader.find(&run.0);
-        row.is_ok_and(|row| row.id == *run && !row.status.is_end() && !owner::is_alive(&self.parts.config.store.path, &row.owner))
+        match self.parts.reader.find(&run.0) {
+            Ok(row) => row.id == *run && !row.status.is_end() && !owner::is_alive(&self.parts.config.store.path, &row.owner),
+            Err(error) => Problem::from(error).passes,
+        }
     }
 
     fn wake_due(&mut self) {
@@ -222,6 +234,13 @@ impl Service {
             && let Some(run) = self.runs.take_due(now)
         {
             self.runs.enqueue(run);
+        }
+        while self.deadline.is_none()
+            && let Some((_, run)) = self.failing.pop_front_if(|(at, _)| *at <= Instant::now())
+        {
+            if self.runs.is_parked(&run) {
+                self.runs.enqueue(run);
+            }
         }
     }
 
@@ -253,8 +272,16 @@ impl Service {
         self.parts.bus.release(&id);
         match end {
             Ok(report) => self.report(id, report, has_mail),
+            Err(problem) if problem.passes => self.try_later(id, &problem.message),
             Err(problem) => self.parts.log.problem("run-skipped", &[("run", &id.0), ("why", &problem.message)]),
         }
+    }
+
+    /// The store fails, which may pass.
+    fn try_later(&mut self, id: RunId, why: &str) {
+        self.parts.log.problem("store-failed", &[("run", &id.0), ("why", why)]);
+        self.runs.park(id.clone(), None);
+        self.failing.push_back((Instant::now() + STORE_PATIENCE, id));
     }
 
     fn report(&mut self, id: RunId, report: RunReport, has_mail: bool) {
@@ -274,23 +301,20 @@ impl Service {
             }
             RunEnd::Paused { .. } if has_mail && self.deadline.is_none() => self.runs.enqueue(id),
             RunEnd::Paused { .. } => self.runs.park(id, report.timer),
-            RunEnd::StoreFailed(JournalError::Unavailable(why)) => {
-                log.problem("store-failed", &[("run", &id.0), ("why", &why)]);
-                self.runs.park(id, Some(Timestamp(SystemClock.now().0.saturating_add(STORE_PATIENCE))));
-            }
+            RunEnd::StoreFailed(JournalError::Unavailable(why)) => self.try_later(id, &why),
             RunEnd::StoreFailed(error) => log.problem("run-lost", &[("run", &id.0), ("why", &error.to_string())]),
         }
     }
 
     /// Starts nothing new from now on. Whoever asks again does not want to wait.
-    fn stop(&mut self) {
+    fn stop(&mut self, why: &str) {
         if self.deadline.is_some() {
             self.parts.log.problem("stopped-at-once", &[]);
             std::process::exit(i32::from(Exit::Interrupted.code()));
         }
         self.deadline = Some(Instant::now() + self.drain);
         self.parts.stopping.send_replace(true);
-        self.parts.log.note("draining", &[("runs", &self.runs.counts().active.to_string())]);
+        self.parts.log.note("draining", &[("why", why), ("runs", &self.runs.counts().active.to_string())]);
         self.runs.drain();
     }
 

@@ -29,6 +29,9 @@ const CONNECTIONS: usize = 128;
 /// How long a peer may take for a whole line, in either direction.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Connections that follow runs at the same time: the others are for questions.
+pub(super) const FOLLOWERS: usize = 64;
+
 /// Updates that wait for a follower; one that falls behind further is let go.
 const FOLLOWED: usize = 4096;
 
@@ -157,6 +160,11 @@ async fn status(parts: &Parts) -> Result<Value, Problem> {
 
 /// Streams what happens to a run that is in memory.
 async fn follow(parts: &Parts, run: &str, writer: &mut OwnedWriteHalf) -> bool {
+    let Ok(_place) = parts.followers.try_acquire() else {
+        let problem = Problem::new(Exit::Store, format!("{FOLLOWERS} clients follow runs of the service already"))
+            .help("`host wait` waits for the end of a run without following it");
+        return write(writer, &protocol::answer(&Err(problem))).await;
+    };
     let (follower, mut updates) = mpsc::channel(FOLLOWED);
     let (sender, known) = oneshot::channel();
     parts.tell(Event::Follow(RunId(run.into()), follower, sender));

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::event::{RunId, Timestamp};
 use engine::ports::{Clock, SystemClock};
@@ -22,8 +22,8 @@ use crate::{inputs, output};
 /// How often deployments and their messages are looked for.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// When a trigger is tried again that the store did not take.
-const PATIENCE: u64 = 5_000;
+/// When a trigger is tried again that the store did not take. By no clock that may be set.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Messages that are taken at once for a trigger.
 const MESSAGES: u32 = 64;
@@ -94,7 +94,7 @@ pub(super) async fn watch(parts: Arc<Parts>) {
     loop {
         if let Err(error) = watcher.look().await {
             parts.log.problem("triggers-failed", &[("why", &error.message)]);
-            tokio::time::sleep(Duration::from_millis(PATIENCE)).await;
+            tokio::time::sleep(PATIENCE).await;
         }
         let now = SystemClock.now();
         let next = watcher.next().map_or(LOOK, |at| Duration::from_millis(at.0.saturating_sub(now.0)).min(LOOK));
@@ -122,7 +122,7 @@ struct Live {
     /// The last run that it started.
     last: Option<RunId>,
     /// After a failure it is left alone for a while.
-    not_before: Timestamp,
+    not_before: Option<Instant>,
     next: Option<Timestamp>,
 }
 
@@ -132,7 +132,7 @@ impl Watcher {
         for (_, live) in self.known.values_mut() {
             for trigger in live {
                 let now = SystemClock.now();
-                if now < trigger.not_before || self.parts.is_stopping() {
+                if trigger.not_before.is_some_and(|at| Instant::now() < at) || self.parts.is_stopping() {
                     continue;
                 }
                 match trigger.fire(&self.parts, now).await {
@@ -140,7 +140,7 @@ impl Watcher {
                     Err(problem) => {
                         let why = ("why", problem.message.as_str());
                         self.parts.log.problem("trigger-failed", &[("trigger", &trigger.trigger.item), why]);
-                        trigger.not_before = Timestamp(now.0.saturating_add(PATIENCE));
+                        trigger.not_before = Some(Instant::now() + PATIENCE);
                     }
                 }
             }
@@ -196,7 +196,7 @@ fn live(parts: &Parts, stored: &Deployment, current: Current) -> Result<Vec<Live
         let (mark, last) = mark.map_or((stored.at, None), |mark| (mark.mark, mark.run));
         let (deployment, trigger) = (Arc::clone(&deployment), trigger.clone());
         let next = schedule.as_ref().and_then(|schedule| schedule.next_after(mark));
-        all.push(Live { deployment, trigger, schedule, mark, last, not_before: Timestamp(0), next });
+        all.push(Live { deployment, trigger, schedule, mark, last, not_before: None, next });
     }
     Ok(all)
 }

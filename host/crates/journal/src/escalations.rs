@@ -101,12 +101,15 @@ fn close(connection: &Connection, condition: &str, values: impl Params) -> rusql
     Ok(())
 }
 
+/// A report is never put off so far, in milliseconds: one that is due later was put off by a clock that was set back since.
+const FAR: i64 = 3_600_000;
+
 /// Writes inside of a transaction.
 pub(crate) fn write(connection: &Connection, write: &OutboxWrite) -> rusqlite::Result<()> {
     match write {
         OutboxWrite::Claim(key, until) => connection
-            .prepare_cached("UPDATE outbox SET due = ?2 WHERE event = ?1 AND due < ?2")?
-            .execute((key, until.cast_signed())),
+            .prepare_cached("UPDATE outbox SET due = ?2 WHERE event = ?1 AND (due < ?2 OR due > ?2 + ?3)")?
+            .execute((key, until.cast_signed(), FAR)),
         OutboxWrite::Sent(key, at) => {
             connection.prepare_cached("UPDATE outbox SET sent = ?2 WHERE event = ?1")?.execute((key, at.cast_signed()))?;
             let sql = "DELETE FROM outbox WHERE event = ?1 AND event NOT IN (SELECT event FROM escalations)";
@@ -190,8 +193,8 @@ impl SqliteJournal {
     /// # Errors
     /// Whatever is wrong with the store.
     pub fn due_reports(&self, now: Timestamp, limit: u32) -> Result<Vec<EscalationRow>, JournalError> {
-        let from = format!("{OUTBOX} AND outbox.due <= ?1 ORDER BY outbox.due LIMIT ?2");
-        let values = (now.0.cast_signed(), limit);
+        let from = format!("{OUTBOX} AND (outbox.due <= ?1 OR outbox.due > ?1 + ?3) ORDER BY outbox.due LIMIT ?2");
+        let values = (now.0.cast_signed(), limit, FAR);
         self.readers.with(|connection| rows(connection, &from, values).map_err(|error| from_sqlite(&self.path, &error)))
     }
 

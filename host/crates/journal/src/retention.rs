@@ -4,17 +4,19 @@
 //! transaction; its events follow in parts, from the last to the first, and a deletion that was interrupted is finished by the
 //! next one (`purge` says where it is).
 
+mod pace;
 mod select;
 mod sweep;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::event::{RunId, Timestamp};
 use engine::ports::JournalError;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+pub use pace::Pace;
 pub use select::{Because, Candidate};
 pub use sweep::Swept;
 
@@ -22,11 +24,11 @@ use crate::backup::{beside, file_problem};
 use crate::options::Options;
 use crate::problem::from_sqlite;
 use crate::read::Reader;
-use crate::schema::open_writer;
+use crate::schema::{open_writer, version};
 use crate::stats::{counted, set_counted};
 
-/// Events that are deleted in one transaction.
-const PART: usize = 2_048;
+/// Under which `about` says how the last clean-up went.
+const CLEANED_UP: &str = "cleaned_up";
 
 /// The least grace of a blob: one that was needed within an hour is taken for kept by who needs it again.
 pub const LEAST_GRACE: Duration = Duration::from_secs(2 * 3600);
@@ -74,6 +76,35 @@ impl Reader {
         self.with(|connection, path| space(connection).map_err(|error| from_sqlite(path, &error)))
     }
 
+    /// How many runs the store has, and how many of them have ended.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the store.
+    pub fn run_counts(&self) -> Result<(u64, u64), JournalError> {
+        let count = |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(|count| u64::try_from(count).unwrap_or(0));
+        self.with(|connection, path| {
+            let sql = "SELECT count(*), count(ended) FROM runs";
+            let found = connection.query_row(sql, [], |row| Ok((count(row, 0)?, count(row, 1)?)));
+            found.map_err(|error| from_sqlite(path, &error))
+        })
+    }
+
+    /// What was noted of the last clean-up, as [`Janitor::note`] was given it.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the store.
+    pub fn cleaned_up(&self) -> Result<Option<String>, JournalError> {
+        self.with(|connection, path| {
+            let ask = || {
+                if version(connection)? < 4 {
+                    return Ok(None);
+                }
+                connection.query_row("SELECT value FROM about WHERE key = ?1", [CLEANED_UP], |row| row.get(0)).optional()
+            };
+            ask().map_err(|error| from_sqlite(path, &error))
+        })
+    }
+
     /// The ended runs that are not kept, with why, the one that ended first at the front.
     ///
     /// # Errors
@@ -105,6 +136,7 @@ fn space(connection: &Connection) -> rusqlite::Result<Space> {
 pub struct Janitor {
     connection: Connection,
     path: PathBuf,
+    pace: Pace,
     /// Locked as long as this lives.
     _lock: File,
 }
@@ -116,16 +148,16 @@ impl std::fmt::Debug for Janitor {
 }
 
 impl Janitor {
-    /// Opens the store at this path, which must exist.
+    /// Opens the store at this path, which must exist. The pace says how much of it is left to others.
     ///
     /// # Errors
     /// Another process cleans up or imports, or whatever is wrong with the store.
-    pub fn open(store: &Path) -> Result<Self, JournalError> {
+    pub fn open(store: &Path, pace: Pace) -> Result<Self, JournalError> {
         let lock = lock(store)?;
         // Fails for what is no store before anything is written.
         drop(Reader::open(store, Options::default().lock_timeout)?);
         let connection = open_writer(store, &Options::default())?;
-        Ok(Self { connection, path: store.to_owned(), _lock: lock })
+        Ok(Self { connection, path: store.to_owned(), pace, _lock: lock })
     }
 
     /// Deletes a run that has ended, with its events; what had been begun before is finished first. Whether it was there.
@@ -144,7 +176,9 @@ impl Janitor {
     /// Whatever is wrong with the store.
     pub fn finish_deletions(&mut self) -> Result<(), JournalError> {
         loop {
-            let more = purge(&mut self.connection).map_err(|error| from_sqlite(&self.path, &error))?;
+            let began = Instant::now();
+            let more = purge(&mut self.connection, self.pace.events()).map_err(|error| from_sqlite(&self.path, &error))?;
+            self.pace.rest(began);
             if !more {
                 return Ok(());
             }
@@ -156,7 +190,7 @@ impl Janitor {
     /// # Errors
     /// Whatever is wrong with the store.
     pub fn sweep(&mut self, retention: &Retention, now: Timestamp) -> Result<Swept, JournalError> {
-        sweep::sweep(&mut self.connection, retention, now).map_err(|error| from_sqlite(&self.path, &error))
+        sweep::sweep(&mut self.connection, retention, now, self.pace).map_err(|error| from_sqlite(&self.path, &error))
     }
 
     /// Gives free pages back to the disk, in parts; a store that was made by an old version keeps them for itself. How full it
@@ -165,7 +199,17 @@ impl Janitor {
     /// # Errors
     /// Whatever is wrong with the store.
     pub fn give_back(&mut self) -> Result<Space, JournalError> {
-        give_back(&self.connection).map_err(|error| from_sqlite(&self.path, &error))
+        give_back(&self.connection, self.pace).map_err(|error| from_sqlite(&self.path, &error))
+    }
+
+    /// Notes how a clean-up went, for who asks for the last one.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the store.
+    pub fn note(&mut self, text: &str) -> Result<(), JournalError> {
+        let sql = "INSERT INTO about (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+        let noted = self.connection.execute(sql, [CLEANED_UP, text]);
+        noted.map(drop).map_err(|error| from_sqlite(&self.path, &error))
     }
 
     /// Writes the whole file anew. Nobody else can write meanwhile, and as much space is needed again as is in use.
@@ -207,14 +251,14 @@ fn unlist(connection: &mut Connection, run: &RunId) -> rusqlite::Result<bool> {
 }
 
 /// Deletes a part of the events of a run that is off the list; whether there is more to do.
-fn purge(connection: &mut Connection) -> rusqlite::Result<bool> {
+fn purge(connection: &mut Connection, part: usize) -> rusqlite::Result<bool> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let first = "SELECT run, event FROM purge ORDER BY run LIMIT 1";
     let found = transaction.query_row(first, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))).optional()?;
     let Some((run, mut event)) = found else { return Ok(false) };
     let mut before = transaction.prepare_cached("DELETE FROM events WHERE id = ?1 AND run = ?2 RETURNING prev")?;
     let mut deleted = 0;
-    while deleted < PART {
+    while deleted < part {
         let prev = before.query_row([event, run], |row| row.get(0)).optional()?;
         let Some(prev) = prev else { break };
         event = prev;
@@ -239,15 +283,15 @@ fn purge(connection: &mut Connection) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
-fn give_back(connection: &Connection) -> rusqlite::Result<Space> {
-    /// Pages that are given back in one transaction.
-    const PAGES: u32 = 1_024;
+fn give_back(connection: &Connection, pace: Pace) -> rusqlite::Result<Space> {
     let mut left = space(connection)?.free;
     while left > 0 {
-        let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+        let began = Instant::now();
+        let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({})", pace.pages()))?;
         let mut rows = statement.query(params![])?;
         while rows.next()?.is_some() {}
         drop(rows);
+        pace.rest(began);
         let now = space(connection)?.free;
         if now >= left {
             break;
@@ -255,6 +299,6 @@ fn give_back(connection: &Connection) -> rusqlite::Result<Space> {
         left = now;
     }
     // The file becomes shorter when the WAL is moved into it; who reads just now makes that happen later.
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    connection.query_row(&format!("PRAGMA wal_checkpoint({})", pace.checkpoint()), [], |_| Ok(()))?;
     space(connection)
 }

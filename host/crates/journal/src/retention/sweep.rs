@@ -1,17 +1,16 @@
 //! Blobs that nothing names, and results in the cache that are not kept.
 
+use std::time::Instant;
+
 use catalog::Digest;
 use engine::event::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::{LEAST_GRACE, Retention};
+use super::{LEAST_GRACE, Pace, Retention};
 use crate::marks::{self, Marks};
 
 /// Events that one read transaction goes through.
 const EVENTS: i64 = 4_096;
-
-/// Rows that are deleted in one transaction.
-const PART: usize = 256;
 
 /// What was deleted, or would be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,10 +63,11 @@ pub(super) fn find(connection: &Connection, retention: &Retention, now: Timestam
 }
 
 /// Deletes what may go, in parts.
-pub(super) fn sweep(connection: &mut Connection, retention: &Retention, now: Timestamp) -> rusqlite::Result<Swept> {
+pub(super) fn sweep(connection: &mut Connection, retention: &Retention, now: Timestamp, pace: Pace) -> rusqlite::Result<Swept> {
     let found = find(connection, retention, now)?;
     let mut swept = Swept::default();
-    for part in found.blobs.chunks(PART) {
+    for part in found.blobs.chunks(pace.rows()) {
+        let began = Instant::now();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (digest, size) in part {
             // What was needed meanwhile is young again.
@@ -78,8 +78,10 @@ pub(super) fn sweep(connection: &mut Connection, retention: &Retention, now: Tim
             swept.blob_bytes += size * gone as u64;
         }
         transaction.commit()?;
+        pace.rest(began);
     }
-    for part in found.cached.chunks(PART) {
+    for part in found.cached.chunks(pace.rows()) {
+        let began = Instant::now();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (row, at, size) in part {
             let gone = transaction.prepare_cached("DELETE FROM cache WHERE rowid = ?1 AND at = ?2")?.execute([row, at])?;
@@ -87,6 +89,7 @@ pub(super) fn sweep(connection: &mut Connection, retention: &Retention, now: Tim
             swept.cached_bytes += size * gone as u64;
         }
         transaction.commit()?;
+        pace.rest(began);
     }
     Ok(swept)
 }

@@ -8,7 +8,7 @@ use catalog::{FailureKind, Value};
 use engine::event::{Attempt, Bill, Event, EventBody, Failure, Payload, RunId, RunOutcome, TaskId, Timestamp};
 use engine::ports::Journal;
 use journal::conformance::one_of_each;
-use journal::retention::{Janitor, Retention};
+use journal::retention::{Janitor, Pace, Retention};
 use journal::stats::StatsFilter;
 use journal::{Options, Reader, RunFilter, SqliteJournal};
 use rusqlite::Connection;
@@ -36,7 +36,7 @@ impl Site {
     }
 
     fn janitor(&self) -> Janitor {
-        Janitor::open(&self.path()).unwrap()
+        Janitor::open(&self.path(), Pace::Fast).unwrap()
     }
 
     fn runs(&self) -> String {
@@ -255,7 +255,7 @@ async fn those_who_write_meanwhile_lose_nothing() {
     let cleaning = Arc::clone(&site);
     let cleaner = tokio::task::spawn_blocking(move || {
         let mut janitor = cleaning.janitor();
-        assert!(Janitor::open(&cleaning.path()).unwrap_err().to_string().contains("another process cleans up"));
+        assert!(Janitor::open(&cleaning.path(), Pace::Fast).unwrap_err().to_string().contains("another process cleans up"));
         for n in 0..30 {
             assert!(janitor.delete(&RunId(format!("old{n}").into())).unwrap());
             janitor.sweep(&Retention::default(), Timestamp(10 * DAY)).unwrap();
@@ -281,7 +281,7 @@ async fn an_old_store_is_cleaned_up_and_made_smaller_when_asked() {
     drop(journal);
     // As a version before this one made it.
     Connection::open(&path).unwrap().execute_batch("PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM").unwrap();
-    let mut janitor = Janitor::open(&path).unwrap();
+    let mut janitor = Janitor::open(&path, Pace::Gentle).unwrap();
     assert!(janitor.delete(&RunId("a".into())).unwrap());
     let kept = janitor.give_back().unwrap();
     assert!(kept.free > kept.file / 2, "{kept:?}");
