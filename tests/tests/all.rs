@@ -43,6 +43,9 @@ mod hooks;
 #[path = "all/large_results.rs"]
 mod large_results;
 #[cfg(test)]
+#[path = "all/machine.rs"]
+mod machine;
+#[cfg(test)]
 #[path = "all/messages.rs"]
 mod messages;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A service that tests start, stop and kill.
 
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use e2e::{Printed, Site};
@@ -33,10 +33,21 @@ pub(crate) struct Service<'a> {
 impl<'a> Service<'a> {
     /// Starts it and waits until it answers.
     pub(crate) fn start(site: &'a Site, args: &[&str]) -> Self {
+        Self::spawn(site, site.command(["serve", "--json"].iter().chain(args)))
+    }
+
+    /// The same by a command that starts the one that it is given.
+    pub(crate) fn start_by(site: &'a Site, wrap: impl FnOnce(&Command) -> Command) -> Self {
+        let host = site.command(["serve", "--json"]);
+        let mut wrapped = wrap(&host);
+        wrapped.current_dir(site.path()).stdin(Stdio::null()).env_remove("FLOWHOST_STORE").env_remove("FLOWHOST_CONFIG");
+        Self::spawn(site, wrapped)
+    }
+
+    fn spawn(site: &'a Site, mut command: Command) -> Self {
         let number = std::fs::read_dir(site.path()).unwrap().count();
         let log = site.path().join(format!("serve-{number}.log"));
-        let child = site
-            .command(["serve", "--json"].iter().chain(args))
+        let child = command
             .env("LLVM_PROFILE_FILE", site.path().join("killed.profraw"))
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())
@@ -48,6 +59,11 @@ impl<'a> Service<'a> {
             service.log().iter().any(|line| line["event"] == "serving").then_some(())
         });
         service
+    }
+
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     fn text(&self) -> String {
@@ -75,13 +91,19 @@ impl<'a> Service<'a> {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let sent = std::process::Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
     /// Waits until it has ended, and gives its exit code.
     pub(crate) fn ended(mut self) -> i32 {
         eventually("the service ends", || self.child.try_wait().unwrap()).code().unwrap_or(-1)
+    }
+
+    /// The same, with all that it said.
+    pub(crate) fn end(mut self) -> (i32, String) {
+        let status = eventually("the service ends", || self.child.try_wait().unwrap());
+        (status.code().unwrap_or(-1), self.text())
     }
 
     /// Submits and gives the run's id.
