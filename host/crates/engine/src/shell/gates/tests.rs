@@ -1,3 +1,5 @@
+//! Who goes first, and what is said of who has something.
+
 use std::sync::Arc;
 use std::time::Duration;
 
