@@ -34,6 +34,9 @@ mod docs;
 #[path = "all/failures.rs"]
 mod failures;
 #[cfg(test)]
+#[path = "all/gates.rs"]
+mod gates;
+#[cfg(test)]
 #[path = "all/history.rs"]
 mod history;
 #[cfg(test)]

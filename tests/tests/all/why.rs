@@ -119,7 +119,7 @@ fn hide(before: &str, word: &str) -> String {
     let core = word.trim_end_matches(['\n', ' ']).trim_end_matches([',', ')', ';', ':']);
     let rest = &word[core.len()..];
     let is_time = core.len() == 24 && core.ends_with('Z') && core.as_bytes()[10] == b'T';
-    let is_length = ["(in", "since", "took"].contains(&before) && core.starts_with(|c: char| c.is_ascii_digit());
+    let is_length = ["(in", "since", "took", "another"].contains(&before) && core.starts_with(|c: char| c.is_ascii_digit());
     if is_time || is_length { format!("TIME{rest}") } else { word.to_owned() }
 }
 
