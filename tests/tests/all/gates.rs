@@ -71,6 +71,8 @@ fn two_flows_of_a_service_wait_for_the_same_key() {
     assert!(!kinds(&site, &second).iter().any(|kind| kind == "attempt-started"), "what only waits has not begun");
     site.host(["cancel", &first, "--now"]).expect(0);
     assert_eq!(service.wait(&second).expect(0).json()["result"], "other");
+    let times = site.host(["why", &second, "--times"]).expect(0).out;
+    assert!(times.contains("held back most by what all runs share: "), "{times}");
     let held = service.status()["held_back"].as_array().unwrap().clone();
     assert_eq!((&held[0]["what"], &held[0]["times"]), (&json!("key `account`"), &json!(1)));
     assert!(site.host(["serve", "status"]).expect(0).out.contains("by key `account`, 1 times"));
@@ -139,7 +141,8 @@ fn a_breaker_that_one_run_opened_holds_another_one() {
 
 #[test]
 fn a_full_class_hands_over_to_its_fallback_and_then_refuses() {
-    let classes = "[classes.small]\nparallel = 1\nqueue = 0\nfallback = \"large\"\n\n[classes.large]\nparallel = 1\nqueue = 1\n";
+    let classes = "[classes.small]\nparallel = 1\nqueue = 0\nfallback = \"large\"\n\n[classes.large]\nparallel = 1\nqueue = 1\n\n\
+                   [escalation]\nservice = false\n";
     let site = site("class: small", classes);
     let service = Service::start(&site, &[]);
     let (first, second) = (submit(&service, LONG), submit(&service, LONG));
@@ -150,7 +153,10 @@ fn a_full_class_hands_over_to_its_fallback_and_then_refuses() {
     assert!(told.contains(&first) || told.contains(&second), "{told}");
     let end = service.wait(&submit(&service, 1)).expect(1).json();
     assert_eq!(end["failure"]["kind"], "resource");
-    assert_eq!(end["failure"]["message"], "class `small` is full: its places (1) are taken, and its queue (0) is full");
+    let message = end["failure"]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("class `small` is full: `") && message.ends_with("has its only place, and its queue (0) is full")
+    );
     site.host(["cancel", &first, &second, &third, "--now"]).expect(0);
 }
 

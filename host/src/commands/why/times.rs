@@ -88,12 +88,12 @@ fn table(all: &[Timing], began: u64) -> String {
 }
 
 /// What steps waited for that others had, with so many steps and milliseconds. What waited for its host, waited for its class
-/// where it has one.
+/// where it has one; else for that, a key or memory, which the run's events do not tell.
 fn held_back(all: &[Timing]) -> BTreeMap<String, (usize, u64)> {
     let mut sums: BTreeMap<String, (usize, u64)> = BTreeMap::new();
     for timing in all {
         let key = timing.key.as_ref().map(|key| (format!("the key `{key}`"), timing.spent.key));
-        let host = timing.class.as_ref().map_or_else(|| "the host".to_owned(), |class| format!("class `{class}`"));
+        let host = timing.class.as_ref().map_or_else(|| "what all runs share".to_owned(), |class| format!("class `{class}`"));
         for (what, time) in key.into_iter().chain([(host, for_places(timing))]).filter(|(_, time)| *time > 0) {
             let sum = sums.entry(what).or_default();
             *sum = (sum.0 + 1, sum.1.saturating_add(time));

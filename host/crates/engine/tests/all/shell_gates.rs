@@ -352,7 +352,7 @@ async fn a_full_class_sends_to_its_fallback_or_refuses() {
     settle().await;
     let refused = failed(bench.start("third", &plan).await).await;
     assert_eq!(refused.kind, FailureKind::Resource);
-    assert_eq!(refused.message, "class `small` is full: its places (1) are taken, and its queue (1) is full");
+    assert_eq!(refused.message, "class `small` is full: `first/main/work` has its only place, and its queue (1) is full");
     succeeded(&first.wait().await);
     succeeded(&second.wait().await);
 

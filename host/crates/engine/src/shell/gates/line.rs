@@ -111,12 +111,14 @@ impl Line {
                 });
             }
         }
-        let Queue { mut first, rest, limits } = match self.first {
+        let Queue { tickets, rest, limits } = match self.first {
             First::Places(queue) => queue?,
             _ => parts.gates.places.stand(&parts.config, &self.want, &self.who)?,
         };
-        let Some(place) = waits(parts, &self.stage, &mut first).await else { return Ok(None) };
-        held.push(place);
+        for mut ticket in tickets {
+            let Some(place) = waits(parts, &self.stage, &mut ticket).await else { return Ok(None) };
+            held.push(place);
+        }
         for (pool, units) in rest {
             let mut ticket = pool.ask(units, &self.who);
             let Some(place) = waits(parts, &self.stage, &mut ticket).await else { return Ok(None) };

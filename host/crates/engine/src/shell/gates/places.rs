@@ -30,10 +30,11 @@ struct Configured {
     cpu: u32,
 }
 
-/// Where an attempt has to wait for a place. It waits in the first line already.
+/// Where an attempt has to wait for a place. It has what it need not wait for, and waits in the first line already.
 pub(super) struct Queue {
-    pub(super) first: Ticket,
-    pub(super) rest: Vec<(Arc<Pool>, Units)>,
+    /// The last one may have to wait.
+    pub(super) tickets: Vec<Ticket>,
+    pub(super) rest: std::vec::IntoIter<(Arc<Pool>, Units)>,
     /// What the attempt is bounded by, in the class that took it.
     pub(super) limits: Limits,
 }
@@ -81,11 +82,14 @@ impl Places {
             }
             rest.push((Arc::clone(host), units));
         }
-        let first = ticket.unwrap_or_else(|| {
-            let (pool, units) = rest.remove(0);
-            pool.ask(units, who)
-        });
-        Ok(Queue { first, rest, limits })
+        let (mut tickets, mut rest) = (Vec::from_iter(ticket), rest.into_iter());
+        // So attempts get places in the order in which they begin, whichever of their tasks runs first.
+        while tickets.last().is_none_or(Ticket::is_served)
+            && let Some((pool, units)) = rest.next()
+        {
+            tickets.push(pool.ask(units, who));
+        }
+        Ok(Queue { tickets, rest, limits })
     }
 
     /// Stands in the line of a class, or where that is as long as it may be in that of the class that stands in for it.
@@ -109,8 +113,8 @@ impl Places {
             }
         }
         let full = self.classes.get(wanted).and_then(|class| Some((class.pool.as_ref()?, class.queue.unwrap_or(0))));
-        let (places, queue) = full.map_or((0, 0), |(pool, queue)| (pool.total().places, queue));
-        let message = format!("class `{wanted}` is full: its places ({places}) are taken, and its queue ({queue}) is full");
+        let why = full.map(|(pool, queue)| format!("{}, and its queue ({queue}) is full", pool.holders()));
+        let message = format!("class `{wanted}` is full: {}", why.unwrap_or_default());
         Err(Failure::refused(FailureKind::Resource, "class", message))
     }
 

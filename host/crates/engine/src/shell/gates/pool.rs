@@ -187,10 +187,7 @@ impl Pool {
     /// For people: what somebody waits for who wants so much.
     pub(super) fn describe(&self, units: Units) -> String {
         let state = self.lock();
-        let names: Vec<String> = state.held.values().take(MOST_NAMED).map(|(who, units)| self.named(who, *units)).collect();
-        let more = state.held.len().saturating_sub(MOST_NAMED);
-        let others = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let holders = format!("{}{others}", names.join(", "));
+        let holders = self.named_holders(&state);
         let pool = match &self.kind {
             Kind::Key(key) => return format!("waits for the key `{key}`, which {holders} has"),
             Kind::Host { .. } => return self.describe_host(&state, units, &holders),
@@ -201,6 +198,22 @@ impl Pool {
             1 => format!("waits for the only place of {pool}, which {holders} has"),
             places => format!("waits for one of the {places} places of {pool}, which {holders} have"),
         }
+    }
+
+    /// For people: who has the places.
+    pub(super) fn holders(&self) -> String {
+        let holders = self.named_holders(&self.lock());
+        match self.total.places {
+            1 => format!("{holders} has its only place"),
+            places => format!("{holders} have its {places} places"),
+        }
+    }
+
+    fn named_holders(&self, state: &State) -> String {
+        let names: Vec<String> = state.held.values().take(MOST_NAMED).map(|(who, units)| self.named(who, *units)).collect();
+        let more = state.held.len().saturating_sub(MOST_NAMED);
+        let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{}{others}", names.join(", "))
     }
 
     fn describe_host(&self, state: &State, units: Units, holders: &str) -> String {
