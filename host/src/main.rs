@@ -15,6 +15,7 @@ mod progress;
 mod roles;
 mod serve;
 mod signals;
+mod socket;
 mod stored;
 mod verdict;
 mod world;

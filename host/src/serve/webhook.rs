@@ -2,18 +2,14 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::rt::ReadBufCursor;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Parts;
@@ -22,6 +18,7 @@ use super::deployment::When;
 use super::triggers::{self, Current, Firing};
 use crate::commands::run;
 use crate::exit::{Exit, Problem};
+use crate::socket::Socket;
 
 /// The longest body in bytes.
 const MAX_BODY: usize = 1 << 20;
@@ -129,36 +126,4 @@ fn unknown(path: &str) -> (StatusCode, Problem) {
 
 fn bad(what: String) -> (StatusCode, Problem) {
     (StatusCode::BAD_REQUEST, Problem::usage(what))
-}
-
-/// A stream of tokio as hyper wants it.
-struct Socket(TcpStream);
-
-impl hyper::rt::Read for Socket {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut to: ReadBufCursor<'_>) -> Poll<std::io::Result<()>> {
-        // Through a buffer of our own: that of hyper may be uninitialised, which safe code cannot hand on.
-        let mut bytes = [0_u8; 8192];
-        let most = to.remaining().min(bytes.len());
-        let Some(room) = bytes.get_mut(..most) else { return Poll::Ready(Ok(())) };
-        let mut buffer = ReadBuf::new(room);
-        let read = Pin::new(&mut self.0).poll_read(cx, &mut buffer);
-        if let Poll::Ready(Ok(())) = &read {
-            to.put_slice(buffer.filled());
-        }
-        read
-    }
-}
-
-impl hyper::rt::Write for Socket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
 }
