@@ -26,8 +26,8 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 the run failed, files are not formatted, or a run
-does not fit a flow; 2 usage; 3 the flow does not compile; 4 a plugin could not be loaded or built;
+Exit codes: 0 done; 1 the run failed, files are not formatted, a lock file is
+out of date, or a run does not fit a flow; 2 usage; 3 the flow does not compile; 4 a plugin could not be loaded or built;
 5 the store is unreachable, damaged or has no such run; 6 the run is paused or waits for a decision; 7 the input does
 not fit the flow's parameters; 130 interrupted, and the run can be resumed with the printed command.";
 
@@ -88,6 +88,8 @@ pub(crate) enum Command {
     Send(SendArgs),
     /// Checks a flow and everything it imports
     Check(CheckArgs),
+    /// Pins the components of flows to the bytes that they have now, in `flow.lock`
+    Lock(LockArgs),
     /// Runs the tests in flow files: mocked steps, virtual time, nothing outside is touched
     Test(TestArgs),
     /// Writes down what a flow file offers and what it asks for, as Markdown
@@ -438,6 +440,21 @@ pub(crate) struct CheckArgs {
     /// The flow files
     #[arg(required = true)]
     pub(crate) flow_files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LockArgs {
+    /// The flow files; without any all of the current folder
+    pub(crate) flow_files: Vec<PathBuf>,
+    /// Moves what is pinned, within its range or to what its tag has now: all, or what has this name or reference
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
+    pub(crate) update: Option<Option<String>>,
+    /// Pins components that are named by path too
+    #[arg(long)]
+    pub(crate) paths: bool,
+    /// Changes nothing, and exits with 1 when a lock file is out of date
+    #[arg(long, conflicts_with_all = ["update", "paths"])]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! The configuration file, and what the command line changes of it.
 
+mod catalog;
 mod gates;
 mod recovery;
 
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use crate::cli::{Durability, Global};
 use crate::escalation::Target;
 use crate::exit::{Exit, Problem};
+pub(crate) use catalog::CatalogConfig;
 pub(crate) use gates::{BreakersConfig, HostConfig, read as read_gates};
 pub(crate) use recovery::{EscalationConfig, RowConfig};
 
@@ -31,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) classes: BTreeMap<String, ClassConfig>,
     /// Agents by the role that they answer for.
     pub(crate) roles: BTreeMap<String, RoleConfig>,
+    /// Where components are that flows name by name or by OCI reference.
+    pub(crate) catalog: CatalogConfig,
     pub(crate) retention: RetentionConfig,
     /// What is done about failures that flows do not take, by kind.
     pub(crate) recovery: BTreeMap<String, RowConfig>,
@@ -195,7 +199,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, Problem> {
 
 /// A length of time such as `250ms` or `60s`.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, Problem> {
-    catalog::duration::parse(text)
+    ::catalog::duration::parse(text)
         .map(Duration::from_nanos)
         .map_err(|error| Problem::usage(format!("`{text}` is not a length of time: {error}")))
 }

@@ -8,6 +8,7 @@ mod exit;
 mod inputs;
 mod output;
 mod owner;
+mod parts;
 mod planner;
 mod plugin;
 mod program;

@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use catalog::{Component, Digest};
 use lang::{ComponentProblem, LoadedComponent, World};
 
+use crate::config::Config;
+use crate::exit::Problem;
+use crate::output::Output;
+use crate::parts::{Part, Parts, Pin};
+
 /// The most bytes of a source file or component that are read.
 const MAX_FILE: u64 = 256 << 20;
 
-/// Files and components on disk. Keeps what it read, so that the same bytes are checked, stored and run.
-#[derive(Default)]
+/// Files on disk, and the components that they name. Keeps what it read, so that the same bytes are checked, stored and run.
 pub(crate) struct DiskWorld {
+    parts: Parts,
     read: Mutex<ReadFiles>,
 }
 
@@ -26,10 +31,28 @@ pub(crate) struct ReadFiles {
     pub(crate) references: BTreeMap<(String, String), (String, Digest)>,
     /// The bytes of components.
     pub(crate) bytes: BTreeMap<Digest, Arc<[u8]>>,
-    components: BTreeMap<String, Result<Arc<Component>, ComponentProblem>>,
+    /// By what a lock file calls them.
+    parts: BTreeMap<String, Result<Part, ComponentProblem>>,
+}
+
+impl ReadFiles {
+    /// What a lock file would say of the components that were found.
+    pub(crate) fn pins(&self) -> impl Iterator<Item = (&str, &Pin)> {
+        self.parts.iter().filter_map(|(key, part)| Some((key.as_str(), &part.as_ref().ok()?.pin)))
+    }
 }
 
 impl DiskWorld {
+    /// For a root file, whose components are as the configuration and the lock file beside it say.
+    pub(crate) fn open(output: Output, config: &Config, root: &Path) -> Result<Self, Problem> {
+        Ok(Self::with(Parts::open(output, config, root)?))
+    }
+
+    /// With components as these parts find them.
+    pub(crate) fn with(parts: Parts) -> Self {
+        Self { parts, read: Mutex::default() }
+    }
+
     /// The bytes of a component that was read.
     pub(crate) fn bytes(&self, digest: Digest) -> Option<Arc<[u8]>> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner).bytes.get(&digest).cloned()
@@ -50,32 +73,26 @@ impl World for DiskWorld {
     }
 
     fn component(&self, reference: &str, from: &str) -> Result<LoadedComponent, ComponentProblem> {
-        let path = resolve(reference, from);
-        let source = path.to_string_lossy().into_owned();
+        let wanted = self.parts.wanted(reference, from)?;
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = read.components.get(&source).cloned();
-        let component = match known {
-            Some(known) => known,
+        let part = match read.parts.get(&wanted.key) {
+            Some(known) => known.clone()?,
             None => {
-                let loaded = load_component(&path);
-                if let Ok((component, bytes)) = &loaded {
-                    read.bytes.insert(component.digest, bytes.clone());
+                let found = self.parts.find(&wanted);
+                if let Ok(part) = &found {
+                    read.bytes.insert(part.digest(), part.bytes.clone());
                 }
-                let loaded = loaded.map(|(component, _)| component);
-                read.components.insert(source.clone(), loaded.clone());
-                loaded
+                read.parts.insert(wanted.key, found.clone());
+                found?
             }
-        }?;
-        read.references.insert((reference.to_owned(), from.to_owned()), (source.clone(), component.digest));
-        Ok(LoadedComponent { source, component })
+        };
+        let loaded = part.loaded();
+        read.references.insert((reference.to_owned(), from.to_owned()), (loaded.source.clone(), part.digest()));
+        Ok(loaded)
     }
 }
 
-/// A reference is a path relative to the file that it stands in.
-fn resolve(reference: &str, from: &str) -> PathBuf {
-    Path::new(from).parent().unwrap_or(Path::new("")).join(reference)
-}
-
+/// Reads the component in a file.
 pub(crate) fn load_component(path: &Path) -> Result<(Arc<Component>, Arc<[u8]>), ComponentProblem> {
     let bytes = read_file(path)
         .map_err(|reason| ComponentProblem { message: format!("it cannot be read: {reason}"), help: Some(missing_help(path)) })?;
@@ -89,6 +106,12 @@ fn missing_help(path: &Path) -> String {
         "build the shipped plugins with `cargo xtask plugins`".to_owned()
     } else if parent.join("Cargo.toml").is_file() && parent.join("wit").is_dir() {
         format!("its plugin is not built: `host plugin build {}`", parent.display())
+    } else if path.extension().is_none() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        format!(
+            "it was looked for at `{}`; what the catalogue has is named with a range of versions: `use \"{name}@*\"`",
+            path.display()
+        )
     } else {
         format!("it was looked for at `{}`; a path in a `use` is relative to the flow file", path.display())
     }

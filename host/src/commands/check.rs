@@ -2,21 +2,25 @@
 
 use lang::{Compilation, Entry};
 
-use crate::cli::CheckArgs;
-use crate::exit::Exit;
+use crate::cli::{CheckArgs, Global};
+use crate::config::Config;
+use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::world::DiskWorld;
 
 /// Checks each file; several files are one answer.
-pub(crate) fn run(output: Output, args: &CheckArgs) -> Exit {
-    let compilations: Vec<Compilation> =
-        args.flow_files.iter().map(|file| lang::compile(&DiskWorld::default(), &file.to_string_lossy(), Entry::None)).collect();
+pub(crate) fn run(output: Output, global: &Global, args: &CheckArgs) -> Result<Exit, Problem> {
+    let config = Config::load(global)?;
+    let mut compilations: Vec<Compilation> = Vec::new();
+    for file in &args.flow_files {
+        compilations.push(lang::compile(&DiskWorld::open(output, &config, file)?, &file.to_string_lossy(), Entry::None));
+    }
     output.diagnostics(&compilations.iter().collect::<Vec<_>>());
     let exit = compilations.iter().map(failed).fold(Exit::Done, worse);
     if exit == Exit::Done && !output.json() {
         output.note(&format!("{} checked, no errors", files(compilations.len())));
     }
-    exit
+    Ok(exit)
 }
 
 /// The exit code of a compilation: errors in the text win over components that could not be loaded.

@@ -88,7 +88,7 @@ fn deploy(output: Output, config: &Config, args: &DeployArgs, file: &Path) -> Re
     let labels = run::labels(&args.labels)?.into_iter().collect();
     let name = name_of(args, file)?;
     let root = file.to_string_lossy();
-    let world = DiskWorld::default();
+    let world = DiskWorld::open(output, config, file)?;
     let compilation = lang::compile(&world, &root, Entry::None);
     let exit = check::failed(&compilation);
     if exit != Exit::Done || !output.json() {

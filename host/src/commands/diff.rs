@@ -19,13 +19,14 @@ use crate::world::DiskWorld;
 
 /// Prints the differences, and the verdicts that are asked for.
 pub(crate) fn run(output: Output, global: &Global, args: &DiffArgs) -> Result<Exit, Problem> {
-    let new = match compile(output, &args.new, args.flow.as_deref())? {
+    let config = Config::load(global)?;
+    let new = match compile(output, &config, &args.new, args.flow.as_deref())? {
         Ok(plan) => Arc::new(plan),
         Err(exit) => return Ok(exit),
     };
     let mut runs = Vec::new();
     let old = if Path::new(&args.old).exists() {
-        match compile(output, Path::new(&args.old), args.flow.as_deref())? {
+        match compile(output, &config, Path::new(&args.old), args.flow.as_deref())? {
             Ok(plan) => Arc::new(plan),
             Err(exit) => return Ok(exit),
         }
@@ -54,8 +55,8 @@ pub(crate) fn run(output: Output, global: &Global, args: &DiffArgs) -> Result<Ex
 }
 
 /// The plan of a file. With `--json` the document of this command is the only one.
-fn compile(output: Output, path: &Path, flow: Option<&str>) -> Result<Result<Plan, Exit>, Problem> {
-    plan::compile(output, &DiskWorld::default(), &path.to_string_lossy(), plan::entry(flow))
+fn compile(output: Output, config: &Config, path: &Path, flow: Option<&str>) -> Result<Result<Plan, Exit>, Problem> {
+    plan::compile(output, &DiskWorld::open(output, config, path)?, &path.to_string_lossy(), plan::entry(flow))
 }
 
 fn find(global: &Global, name: &str) -> Result<(RunRow, SqliteJournal), Problem> {

@@ -2,16 +2,18 @@
 
 use lang::DocumentOptions;
 
-use crate::cli::DocArgs;
+use crate::cli::{DocArgs, Global};
 use crate::commands::check;
+use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::{self, Output};
 use crate::world::DiskWorld;
 
 /// Writes the document to standard output or to a file.
-pub(crate) fn run(output: Output, args: &DocArgs) -> Result<Exit, Problem> {
+pub(crate) fn run(output: Output, global: &Global, args: &DocArgs) -> Result<Exit, Problem> {
+    let world = DiskWorld::open(output, &Config::load(global)?, &args.flow_file)?;
     let options = DocumentOptions { flow: args.flow.as_deref(), graph: args.graph };
-    let document = match lang::document(&DiskWorld::default(), &args.flow_file.to_string_lossy(), options) {
+    let document = match lang::document(&world, &args.flow_file.to_string_lossy(), options) {
         Ok(document) => document,
         Err(compilation) => {
             output.diagnostics(&[&compilation]);

@@ -33,7 +33,7 @@ struct Target {
 pub(crate) fn run(output: Output, global: &Global, args: &MigrateArgs) -> Result<Exit, Problem> {
     let config = Config::load(global)?;
     let target = match &args.to {
-        Some(path) => match compile(output, path, args.flow.as_deref())? {
+        Some(path) => match compile(output, &config, path, args.flow.as_deref())? {
             Ok(target) => Some(target),
             Err(exit) => return Ok(exit),
         },
@@ -72,8 +72,8 @@ fn driven(id: &RunId, owner: &str) -> Problem {
     Problem::usage(format!("run `{id}` is being driven by `{owner}`")).help("let it pause first: then nobody drives it")
 }
 
-fn compile(output: Output, path: &Path, flow: Option<&str>) -> Result<Result<Target, Exit>, Problem> {
-    let (world, root) = (DiskWorld::default(), path.to_string_lossy().into_owned());
+fn compile(output: Output, config: &Config, path: &Path, flow: Option<&str>) -> Result<Result<Target, Exit>, Problem> {
+    let (world, root) = (DiskWorld::open(output, config, path)?, path.to_string_lossy().into_owned());
     Ok(plan::compile(output, &world, &root, plan::entry(flow))?.map(|plan| Target {
         plan: Arc::new(plan),
         root,

@@ -19,6 +19,7 @@ mod follow;
 mod format;
 pub(crate) mod gc;
 pub(crate) mod list;
+mod lock;
 mod migrate;
 pub(crate) mod plan;
 mod replay;
@@ -67,12 +68,13 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
         Command::Why(args) => why::run(output, &cli.global, args),
         Command::Signal(args) => signal::run(output, &cli.global, args),
         Command::Send(args) => send::run(output, &cli.global, args),
-        Command::Check(args) => Ok(check::run(output, args)),
+        Command::Check(args) => check::run(output, &cli.global, args),
+        Command::Lock(args) => lock::run(output, &cli.global, args),
         Command::Test(args) => test::run(output, &cli.global, args),
-        Command::Doc(args) => doc::run(output, args),
+        Command::Doc(args) => doc::run(output, &cli.global, args),
         Command::Fmt(args) => format::run(output, args),
         Command::Explain(args) => explain::run(output, args),
-        Command::Plan(args) => plan::run(output, args),
+        Command::Plan(args) => plan::run(output, &cli.global, args),
         Command::Ps(args) => list::run(output, &cli.global, args),
         Command::Show { run } => show::run(output, &cli.global, run),
         Command::Escalations => escalations::run(output, &cli.global),

@@ -3,16 +3,18 @@
 use lang::plan::Plan;
 use lang::{Entry, World};
 
-use crate::cli::{PlanArgs, PlanFormat};
+use crate::cli::{Global, PlanArgs, PlanFormat};
 use crate::commands::check;
+use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::{self, Output};
 use crate::world::DiskWorld;
 
 /// Prints the plan; `--json` is `--format json`.
-pub(crate) fn run(output: Output, args: &PlanArgs) -> Result<Exit, Problem> {
+pub(crate) fn run(output: Output, global: &Global, args: &PlanArgs) -> Result<Exit, Problem> {
+    let world = DiskWorld::open(output, &Config::load(global)?, &args.flow_file)?;
     let root = args.flow_file.to_string_lossy();
-    let plan = match compile(output, &DiskWorld::default(), &root, entry(args.flow.as_deref()))? {
+    let plan = match compile(output, &world, &root, entry(args.flow.as_deref()))? {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };

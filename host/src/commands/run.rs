@@ -59,7 +59,7 @@ pub(crate) fn prepare(
 ) -> Result<Result<Prepared, Exit>, Problem> {
     let permitted = permitted(config, &args.allow)?;
     let labels = labels(&args.labels)?;
-    let world = DiskWorld::default();
+    let world = DiskWorld::open(output, config, &args.flow_file)?;
     let root = args.flow_file.to_string_lossy();
     let entry = plan::entry(args.flow.as_deref());
     let plan = match plan::compile(output, &world, &root, entry)? {

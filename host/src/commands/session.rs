@@ -92,7 +92,7 @@ impl Session {
 }
 
 /// Where compiled components are kept between starts.
-fn cache_dir() -> Option<PathBuf> {
+pub(crate) fn cache_dir() -> Option<PathBuf> {
     if let Some(chosen) = std::env::var_os("FLOWHOST_CACHE") {
         return Some(PathBuf::from(chosen));
     }

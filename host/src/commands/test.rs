@@ -16,6 +16,7 @@ mod trace;
 mod verdict;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -79,7 +80,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &TestArgs) -> Result<Ex
     let mut sheet = Sheet::new(output);
     let mut exit = Exit::Done;
     for found in files {
-        let world = DiskWorld::default();
+        let world = DiskWorld::open(output, &config, Path::new(&found.path))?;
         let checked = lang::compile(&world, &found.path, Entry::None);
         // A folder may have flows of all kinds; a file was named for its tests.
         if found.searched && checked.tests.is_empty() {
