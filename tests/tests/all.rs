@@ -55,6 +55,9 @@ mod messages;
 #[path = "all/owners.rs"]
 mod owners;
 #[cfg(test)]
+#[path = "all/parts.rs"]
+mod parts;
+#[cfg(test)]
 #[path = "all/patterns.rs"]
 mod patterns;
 #[cfg(test)]
@@ -66,6 +69,12 @@ mod plugins;
 #[cfg(test)]
 #[path = "all/ports.rs"]
 mod ports;
+#[cfg(test)]
+#[path = "all/pulled.rs"]
+mod pulled;
+#[cfg(test)]
+#[path = "all/registry.rs"]
+mod registry;
 #[cfg(test)]
 #[path = "all/roles.rs"]
 mod roles;
