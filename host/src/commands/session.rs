@@ -52,7 +52,9 @@ pub(crate) fn open_reader(config: &Config) -> Result<Reader, Problem> {
 
 /// A sandbox with the cache of compiled components.
 pub(crate) fn open_sandbox() -> Result<Sandbox, Problem> {
-    Sandbox::new(SandboxConfig { cache_dir: cache_dir(), ..SandboxConfig::default() })
+    // It clears away what it does not know, so that it gets a folder of its own.
+    let cache_dir = cache_dir().map(|folder| folder.join("compiled"));
+    Sandbox::new(SandboxConfig { cache_dir, ..SandboxConfig::default() })
         .map_err(|error| Problem::new(Exit::Plugin, format!("the sandbox cannot be made: {error}")))
 }
 
@@ -91,7 +93,7 @@ impl Session {
     }
 }
 
-/// Where compiled components are kept between starts.
+/// Where components are kept between starts: compiled ones, and those that were pulled.
 pub(crate) fn cache_dir() -> Option<PathBuf> {
     if let Some(chosen) = std::env::var_os("FLOWHOST_CACHE") {
         return Some(PathBuf::from(chosen));

@@ -37,13 +37,19 @@ fn locked(site: &Site) -> Vec<(String, String)> {
     entries.iter().map(|entry| (field(entry, "reference"), field(entry, "version"))).collect()
 }
 
-fn refused(printed: Printed, what: &str, help: &str) {
-    let printed = printed.expect(4);
-    // Reports wrap their lines and have a bar before each.
-    let flat = |text: &str| text.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
-    let text = flat(&printed.err);
-    assert!(text.contains(&flat(what)), "no `{what}` in\n{text}");
-    assert!(text.contains(&flat(help)), "no `{help}` in\n{text}");
+/// What a command with `--json` said is wrong, with its help.
+pub(crate) fn told(printed: &Printed) -> String {
+    let diagnostics = serde_json::from_str(&printed.out).unwrap_or_default();
+    let problems = printed.err.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let all: Vec<Value> = if let Value::Array(all) = diagnostics { all } else { Vec::new() };
+    let texts = |found: Value| ["message", "error", "help"].map(|key| found[key].as_str().unwrap_or_default().to_owned());
+    all.into_iter().chain(problems).flat_map(texts).collect::<Vec<_>>().join("\n")
+}
+
+fn refused(site: &Site, args: &[&str], what: &str, help: &str) {
+    let text = told(&site.host(args.iter().chain(&["--json"])).expect(4));
+    assert!(text.contains(what), "no `{what}` in\n{text}");
+    assert!(text.contains(help), "no `{help}` in\n{text}");
 }
 
 const VERSIONS: [(&str, &str); 4] = [
@@ -81,7 +87,7 @@ fn the_version_of_a_file_without_one_is_that_of_its_interfaces() {
 #[test]
 fn what_the_catalogue_has_not_is_refused() {
     let check = |reference: &str, components: &[(&str, &str)], what: &str, help: &str| {
-        refused(site(reference, components).host(["check", "main.flow"]), what, help);
+        refused(&site(reference, components), &["check", "main.flow"], what, help);
     };
     check("text@^3", &VERSIONS, "no version of `text` fits `^3`", "the catalogue has 2.0.0-rc.1, 1.10.0, 1.9.3, 1.0.0");
     check("texd@^1", &VERSIONS, "the catalogue has no `texd`", "did you mean `text@^1`?");
@@ -100,10 +106,10 @@ fn what_the_catalogue_has_not_is_refused() {
     check("text", &VERSIONS, "there is no such file", "use \"text@*\"");
     let site = site("text@^1", &VERSIONS);
     site.write("flowhost.toml", "");
-    refused(site.host(["check", "main.flow"]), "no catalogue is configured", "[catalog] folders");
+    refused(&site, &["check", "main.flow"], "no catalogue is configured", "[catalog] folders");
     site.write("parts/text@1.11.0.wasm", b"\0asm");
     site.write("flowhost.toml", "[catalog]\nfolders = [\"parts\"]\n");
-    refused(site.host(["check", "main.flow"]), "version 1.11.0 of it", "");
+    refused(&site, &["check", "main.flow"], "version 1.11.0 of it", "");
 }
 
 #[test]
@@ -153,7 +159,7 @@ fn bytes_that_are_not_the_pinned_ones_are_refused() {
         &["lock"],
         &["lock", "--check"],
     ] {
-        refused(site.host(command), "`flow.lock` pins sha256:", "if the change is meant, `host lock --update=text` pins it");
+        refused(&site, command, "`flow.lock` pins sha256:", "if the change is meant, `host lock --update=text` pins it");
     }
     // The right bytes in another folder are as good.
     site.write("old/text@1.0.0.wasm", old);
@@ -163,7 +169,8 @@ fn bytes_that_are_not_the_pinned_ones_are_refused() {
     site.write("flowhost.toml", "[catalog]\nfolders = [\"parts\"]\n");
     std::fs::rename(site.path().join("parts/text@1.0.0.wasm"), site.path().join("parts/text@1.0.1.wasm")).unwrap();
     refused(
-        site.host(["check", "main.flow"]),
+        &site,
+        &["check", "main.flow"],
         "`flow.lock` pins version 1.0.0, which the catalogue does not have",
         "the catalogue has 1.0.1",
     );
@@ -200,7 +207,7 @@ fn a_lock_file_that_cannot_be_read_is_refused() {
     for (text, what) in [("<<<<<<< HEAD\n", "TOML parse error"), ("version = 2\n", "it has version 2, this host reads version 1")]
     {
         site.write("flow.lock", text);
-        refused(site.host(["check", "main.flow"]), what, "let `host lock` write it anew");
+        refused(&site, &["check", "main.flow"], what, "let `host lock` write it anew");
     }
 }
 
@@ -229,8 +236,8 @@ fn paths_are_pinned_when_that_is_asked_for() {
     assert!(text.contains("reference = \"../plugins/text.wasm\""), "{text}");
     lock(&["--check"]).expect(0);
     site.write("plugins/text.wasm", made("acme:text", "two"));
-    refused(site.host(["check", "flows/main.flow"]), "pins sha256:", "`host lock --paths` pins it");
-    refused(lock(&[]), "pins sha256:", "put back what was pinned");
+    refused(&site, &["check", "flows/main.flow"], "pins sha256:", "`host lock --paths` pins it");
+    refused(&site, &["lock", "flows/main.flow"], "pins sha256:", "put back what was pinned");
     lock(&["--paths"]).expect(0);
     site.host(["check", "flows/main.flow"]).expect(0);
 }

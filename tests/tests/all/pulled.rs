@@ -2,7 +2,7 @@
 
 use e2e::{Printed, Site, component, finish};
 
-use crate::parts::made;
+use crate::parts::{made, told};
 use crate::registry::{Answer, CONFIG, LAYER, Registry, digest, manifest};
 
 const NAMED: &str = "Basic bWU6cHc="; // me:pw
@@ -40,8 +40,7 @@ impl Pulling {
     }
 
     fn refused(&self, what: &str, help: &str) {
-        let printed = self.host(&["check", "main.flow"]).expect(4);
-        let text = printed.err.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = told(&self.host(&["check", "main.flow", "--json"]).expect(4));
         assert!(text.contains(what), "no `{what}` in\n{text}");
         assert!(text.contains(help), "no `{help}` in\n{text}");
     }
@@ -196,7 +195,6 @@ fn redirects_are_followed_without_the_password() {
 fn what_a_registry_should_not_answer_is_refused() {
     let pulling = Pulling::new(":1.0");
     let registry = &pulling.registry;
-    pulling.site.write("flowhost.toml", "[catalog]\ntimeout = \"300ms\"\n");
     let bytes = made("acme:text", "one");
     let path = "/v2/team/text/manifests/1.0";
     pulling.refused("has no such image: manifest unknown", "look at the repository and the tag");
@@ -210,10 +208,6 @@ fn what_a_registry_should_not_answer_is_refused() {
     pulling.refused("gave no proper answer", "is it the address of a registry?");
     registry.put(path, Answer::garbage(b""));
     pulling.refused("gave no proper answer", "");
-    registry.put(path, Answer::ok("{").that_hangs());
-    pulling.refused("did not go on with its answer within 300ms", "[catalog] timeout");
-    registry.put(path, Answer::garbage(b"HTTP/1.1 200 OK\r\n").that_hangs());
-    pulling.refused("did not answer within 300ms", "[catalog] timeout");
     registry.put(path, Answer::ok(vec![b' '; (4 << 20) + 1]));
     pulling.refused("gave more than the 4194304 bytes", "");
 
@@ -226,14 +220,28 @@ fn what_a_registry_should_not_answer_is_refused() {
     pulling.refused("the registry gave bytes with sha256:", &digest(&bytes));
     registry.put(&blob, Answer::ok([bytes.as_slice(), b"x"].concat()));
     pulling.refused("bytes that were to come", "");
-    registry.put(&blob, Answer::ok(&bytes[..9]).that_hangs());
-    pulling.refused("did not go on with its answer", "");
     let module = b"\0asm\x01\0\0\0";
     registry.push("team/text", "1.0", module);
-    pulling.refused("core module", "");
+    pulling.refused("it is a core WebAssembly module", "");
     // Nothing of all that is kept.
     registry.push("team/text", "1.0", &bytes);
     pulling.host(&["check", "main.flow"]).expect(0);
+}
+
+/// On a busy machine it may be silent earlier than it is meant to be, which is as good.
+#[test]
+fn a_registry_that_falls_silent_is_not_waited_for() {
+    let pulling = Pulling::new(":1.0");
+    let registry = &pulling.registry;
+    pulling.site.write("flowhost.toml", "[catalog]\ntimeout = \"300ms\"\n");
+    let (bytes, path) = (made("acme:text", "one"), "/v2/team/text/manifests/1.0");
+    registry.put(path, Answer::garbage(b"HTTP/1.1 200 OK\r\n").that_hangs());
+    pulling.refused("within 300ms", "[catalog] timeout");
+    registry.put(path, Answer::ok("{").that_hangs());
+    pulling.refused("within 300ms", "[catalog] timeout");
+    registry.push("team/text", "1.0", &bytes);
+    registry.put(&format!("/v2/team/text/blobs/{}", digest(&bytes)), Answer::ok(&bytes[..9]).that_hangs());
+    pulling.refused("within 300ms", "[catalog] timeout");
 }
 
 #[test]

@@ -184,6 +184,10 @@ impl Client {
             // A machine without certificates of its own, such as a small container.
             roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
+        Self::trusting(roots, bounds)
+    }
+
+    fn trusting(roots: RootCertStore, bounds: Bounds) -> Result<Self, ComponentProblem> {
         let config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| problem(format!("TLS is not possible: {error}"), ""))?;
@@ -301,7 +305,58 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Url;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::pki_types::pem::PemObject;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto};
+
+    use super::{Bounds, Client, Question, Url};
+
+    /// For 127.0.0.1, signed by itself.
+    const CERTIFICATE: &[u8] = include_bytes!("fixtures/certificate.pem");
+    const KEY: &[u8] = include_bytes!("fixtures/key.pem");
+
+    /// Takes one connection, and answers one request when the other side agrees on TLS.
+    async fn answer(listener: &TcpListener) {
+        let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], PrivateKeyDer::from_pem_slice(KEY).unwrap())
+            .unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let Ok(mut stream) = TlsAcceptor::from(Arc::new(config)).accept(stream).await else { return };
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            asked.push(stream.read_u8().await.unwrap());
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").await.unwrap();
+        stream.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_certificate_must_be_trusted() {
+        let bounds = Bounds { silence: Duration::from_secs(60), whole: Duration::from_secs(60) };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let authority = listener.local_addr().unwrap().to_string();
+        let url = Url::of_authority(true, &authority, "/").unwrap();
+        let question = Question::get(&url, 100);
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(CERTIFICATE).unwrap()).unwrap();
+        let trusting = Client::trusting(roots, bounds).unwrap();
+        let (answered, ()) = tokio::join!(trusting.ask(&question), answer(&listener));
+        assert_eq!(answered.unwrap().body, b"hello");
+        let strict = Client::new(bounds).unwrap();
+        let (answered, ()) = tokio::join!(strict.ask(&question), answer(&listener));
+        let message = answered.err().unwrap().message;
+        assert!(message.contains("cannot be reached") && message.contains("certificate"), "{message}");
+    }
 
     fn shown(url: &Url) -> String {
         format!("{}://{}{}", if url.secure { "https" } else { "http" }, url.authority(), url.path)
