@@ -133,15 +133,73 @@ pub(crate) fn time(at: engine::event::Timestamp) -> String {
         .map_or_else(|| format!("{} ms", at.0), |time| format!("{time:.3}"))
 }
 
+/// What is written to standard output part by part, because all of it may be much.
+pub(crate) struct Parts {
+    out: std::io::BufWriter<std::io::StdoutLock<'static>>,
+    items: u64,
+}
+
+impl Parts {
+    pub(crate) fn new() -> Self {
+        Self { out: std::io::BufWriter::new(std::io::stdout().lock()), items: 0 }
+    }
+
+    /// A line of text.
+    pub(crate) fn line(&mut self, text: &str) {
+        // A reader that went away is not an error of ours.
+        let _ = writeln!(self.out, "{text}");
+    }
+
+    /// An item of a JSON list; [`Parts::end_list`] follows the last one. Together they are as one document would be.
+    pub(crate) fn item(&mut self, item: &serde_json::Value) {
+        let before = if self.items == 0 { "[" } else { "," };
+        self.items += 1;
+        let _ = write!(self.out, "{before}\n  {}", format!("{item:#}").replace('\n', "\n  "));
+    }
+
+    /// Ends a JSON list.
+    pub(crate) fn end_list(&mut self) {
+        self.line(if self.items == 0 { "[]" } else { "\n]" });
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        let _ = self.out.flush();
+    }
+}
+
+/// The widths of columns, each as wide as its widest cell.
+pub(crate) struct Widths<const N: usize>([usize; N]);
+
+impl<const N: usize> Widths<N> {
+    /// Wide enough for the heads.
+    pub(crate) fn of(head: [&str; N]) -> Self {
+        Self(head.map(|cell| cell.chars().count()))
+    }
+
+    /// Wide enough for a line as well.
+    pub(crate) fn add(&mut self, line: &[String; N]) {
+        for (width, cell) in self.0.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+
+    /// A line in these columns; the last one is not padded.
+    pub(crate) fn line<S: AsRef<str>>(&self, cells: &[S; N]) -> String {
+        let padded: Vec<String> = cells.iter().zip(self.0).map(|(cell, width)| format!("{:<width$}", cell.as_ref())).collect();
+        padded.join("  ").trim_end().to_owned()
+    }
+}
+
 /// Lines in columns, each as wide as its widest cell; the last one is not padded.
 pub(crate) fn columns<const N: usize>(head: [&str; N], lines: impl Iterator<Item = [String; N]>) -> String {
-    let rows: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(lines).collect();
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let mut text = String::new();
+    let rows: Vec<[String; N]> = lines.collect();
+    let mut widths = Widths::of(head);
+    rows.iter().for_each(|row| widths.add(row));
+    let mut text = widths.line(&head) + "\n";
     for row in &rows {
-        let line: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        text.push_str(line.join("  ").trim_end());
+        text.push_str(&widths.line(row));
         text.push('\n');
     }
     text

@@ -7,29 +7,27 @@ use crate::cli::Global;
 use crate::commands::{documents, session};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
-use crate::output::{self, Output};
+use crate::output::{self, Output, Parts, Widths};
 
-/// Events that one read of the store brings.
-const CHUNK: usize = 4096;
+const HEAD: [&str; 5] = ["SEQ", "AT", "EVENT", "PATH", "BODY"];
 
-/// Prints all events; then fails when the journal is damaged.
+/// Prints all events; then fails when the journal is damaged. A long one is never in memory as a whole.
 pub(crate) fn run(output: Output, global: &Global, run: &str) -> Result<Exit, Problem> {
     let config = Config::load(global)?;
     let reader = session::open_reader(&config)?;
     let row = reader.find(run)?;
-    let mut events = Vec::new();
-    loop {
-        let after = events.last().map_or(0, |event: &EventRow| event.seq);
-        let more = reader.events(&row.id, after, CHUNK)?;
-        let last = more.len() < CHUNK;
-        events.extend(more);
-        if last {
-            break;
-        }
+    let mut parts = Parts::new();
+    if output.json() {
+        reader.each_event(&row.id, 0, |event| parts.item(&document(&event)))?;
+        parts.end_list();
+    } else {
+        let mut widths = Widths::of(HEAD);
+        reader.each_event(&row.id, 0, |event| widths.add(&line(&event)))?;
+        parts.line(&widths.line(&HEAD));
+        reader.each_event(&row.id, 0, |event| parts.line(&widths.line(&line(&event))))?;
     }
-    let document = events.iter().map(document).collect();
-    output.document(&Value::Array(document), || table(&events));
-    match reader.load_prefix(&row.id)?.damage {
+    drop(parts);
+    match reader.scan(&row.id, &mut |_| true)? {
         Some(damage) => Err(damage.into()),
         None => Ok(Exit::Done),
     }
@@ -45,15 +43,12 @@ fn document(event: &EventRow) -> Value {
     })
 }
 
-fn table(events: &[EventRow]) -> String {
-    let lines = events.iter().map(|event| {
-        [
-            event.seq.to_string(),
-            output::time(event.at),
-            event.kind.clone(),
-            event.path.clone(),
-            event.body.chars().take(100).collect(),
-        ]
-    });
-    output::columns(["SEQ", "AT", "EVENT", "PATH", "BODY"], lines)
+fn line(event: &EventRow) -> [String; 5] {
+    [
+        event.seq.to_string(),
+        output::time(event.at),
+        event.kind.clone(),
+        event.path.clone(),
+        event.body.chars().take(100).collect(),
+    ]
 }

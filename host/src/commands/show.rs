@@ -12,7 +12,7 @@ use crate::commands::{documents, session};
 use crate::config::Config;
 use crate::escalation::amounts;
 use crate::exit::{Exit, Problem};
-use crate::output::{self, Output};
+use crate::output::{self, Output, Widths};
 
 /// Prints a run.
 pub(crate) fn run(output: Output, global: &Global, run: &str) -> Result<Exit, Problem> {
@@ -22,7 +22,7 @@ pub(crate) fn run(output: Output, global: &Global, run: &str) -> Result<Exit, Pr
     let attempts = reader.attempts(&row.id)?;
     let Ends { input, outcome, origin } = ends(&reader, &row)?;
     let listed = Listed::of(&reader, &config.store.path, row)?;
-    let mut document = list::row_document(&listed);
+    let mut document = if output.json() { list::row_document(&listed) } else { Value::Null };
     if let Value::Object(fields) = &mut document {
         fields.insert("plan".into(), json!(listed.row.plan));
         fields.insert("input".into(), input.clone());
@@ -49,18 +49,25 @@ struct Ends {
 }
 
 fn ends(reader: &Reader, row: &RunRow) -> Result<Ends, Problem> {
-    let prefix = reader.load_prefix(&row.id)?;
-    let (input, origin) = match prefix.events.first().map(|event| &event.body) {
+    let (mut first, mut last) = (None, None);
+    reader.scan(&row.id, &mut |event| {
+        if first.is_none() {
+            first = Some(event.body.clone());
+        }
+        last = Some(event.body);
+        true
+    })?;
+    let (input, origin) = match &first {
         Some(EventBody::RunStarted(started)) => {
             let input = started.input.iter().map(|(name, payload)| (name.clone(), documents::payload(payload))).collect();
             (input, started.origin.clone())
         }
         _ => (Value::Null, None),
     };
-    let outcome = prefix.events.into_iter().next_back().and_then(|event| match event.body {
-        EventBody::RunEnded { outcome } => Some(outcome),
+    let outcome = match last {
+        Some(EventBody::RunEnded { outcome }) => Some(outcome),
         _ => None,
-    });
+    };
     Ok(Ends { input, origin, outcome })
 }
 
@@ -119,10 +126,16 @@ fn text(mut text: String, input: &Value, outcome: Option<&RunOutcome>, attempts:
         text.push_str(&format!("outcome  {:#}\n", documents::outcome(outcome)));
     }
     text.push('\n');
-    text.push_str(&output::columns(
-        ["TASK", "PATH", "TRY", "STATE", "FUEL", "MEMORY", "WALL", ""],
-        attempts.iter().map(attempt_line),
-    ));
+    // Lines are made twice, not kept: there may be very many.
+    let head = ["TASK", "PATH", "TRY", "STATE", "FUEL", "MEMORY", "WALL", ""];
+    let mut widths = Widths::of(head);
+    attempts.iter().for_each(|row| widths.add(&attempt_line(row)));
+    text.push_str(&widths.line(&head));
+    for row in attempts {
+        text.push('\n');
+        text.push_str(&widths.line(&attempt_line(row)));
+    }
+    text.push('\n');
     text.push_str(&undone::text(&undone::undone(attempts)));
     text
 }

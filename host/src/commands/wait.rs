@@ -77,12 +77,13 @@ impl<'a> Watch<'a> {
 /// The report of a run that has ended, out of the store.
 fn ended(reader: &Reader, row: RunRow) -> Result<RunReport, Problem> {
     let damaged = || Problem::new(Exit::Store, format!("the journal of run `{}` does not end with its end", row.id));
-    let events = reader.load_prefix(&row.id)?.events;
-    let mut totals = Totals::default();
-    events.iter().for_each(|event| totals.count(&event.body));
-    let Some(EventBody::RunEnded { outcome }) = events.into_iter().next_back().map(|event| event.body) else {
-        return Err(damaged());
-    };
+    let (mut totals, mut last) = (Totals::default(), None);
+    reader.scan(&row.id, &mut |event| {
+        totals.count(&event.body);
+        last = Some(event.body);
+        true
+    })?;
+    let Some(EventBody::RunEnded { outcome }) = last else { return Err(damaged()) };
     let Totals { bill, steps, attempts } = totals;
     Ok(RunReport { id: row.id, outcome: RunEnd::Finished(outcome), bill, steps, attempts, timer: None, not_undone: Vec::new() })
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::event::{EventBody, RunId, Seq, Timestamp};
+use engine::event::{Event, EventBody, RunId, Seq, Timestamp};
 use engine::ports::{JournalError, Live};
 use rusqlite::{Connection, params_from_iter};
 
@@ -192,6 +192,15 @@ impl Reader {
     /// Whatever is wrong with the store.
     pub fn live(&self, run: &RunId) -> Result<Vec<Live>, JournalError> {
         self.query(|connection| mail::live(connection, run))
+    }
+
+    /// Gives the events of a run with their payloads, checked, one at a time up to the first damage, as long as `take` gives
+    /// true. Gives what is wrong with the others.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRun`], or the store cannot be read at all.
+    pub fn scan(&self, run: &RunId, take: &mut dyn FnMut(Event) -> bool) -> Result<Option<JournalError>, JournalError> {
+        self.pool.with(|connection| load::read(connection, self.pool.path(), run, take))
     }
 
     /// Events of a run with their payloads, checked, up to the first damage.
