@@ -194,7 +194,8 @@ impl Engine {
     }
 
     async fn begin(&self, new: NewRun, started: RunStarted) -> Result<(RunTask, Inlets), EngineError> {
-        let run = Run::new(Arc::clone(&new.plan), new.id, Arc::clone(&self.parts.config.host));
+        let mut run = Run::new(Arc::clone(&new.plan), new.id, Arc::clone(&self.parts.config.host));
+        replay::hold(&self.parts, &mut run);
         let (task, ends) = RunTask::new(Arc::clone(&self.parts), new.plan, run);
         let mut task = task.begin(started).await?;
         task.listen().await?;

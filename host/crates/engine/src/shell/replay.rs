@@ -5,14 +5,13 @@ use std::sync::Arc;
 use super::{EngineError, Parts};
 use crate::core::{Lineage, ReplayError, Run};
 use crate::event::{Event, EventBody, RunId};
+use crate::ports::JournalError;
 
 /// Makes the state of a run. Its events are read one at a time, unless it was migrated: then they are numbered anew, and all
 /// are needed at once.
 pub(super) fn replay(parts: &Parts, lineage: &Lineage, id: &RunId) -> Result<Run, EngineError> {
     let mut run = Run::new(Arc::clone(lineage.current()), id.clone(), Arc::clone(&parts.config.host));
-    if let Some(vault) = parts.journal.vault() {
-        run.hold_in(vault);
-    }
+    hold(parts, &mut run);
     let mut migrated = lineage.plans().count() > 1;
     let mut problem = None;
     parts.journal.read(id, &mut |event| {
@@ -25,7 +24,7 @@ pub(super) fn replay(parts: &Parts, lineage: &Lineage, id: &RunId) -> Result<Run
         problem.is_none()
     })?;
     match problem {
-        Some(problem) => Err(problem),
+        Some(problem) => Err(run.lost_values().map_or(problem, |what| JournalError::Unavailable(what).into())),
         None if migrated => replay_migrated(parts, lineage, id),
         None if run.has_begun() => Ok(run),
         None => Err(ReplayError::Empty.into()),
@@ -35,7 +34,16 @@ pub(super) fn replay(parts: &Parts, lineage: &Lineage, id: &RunId) -> Result<Run
 fn replay_migrated(parts: &Parts, lineage: &Lineage, id: &RunId) -> Result<Run, EngineError> {
     let events = parts.journal.load(id)?;
     check_plans(lineage, id, &events)?;
-    Ok(Run::replay_lineage(lineage, id.clone(), Arc::clone(&parts.config.host), &events)?)
+    let mut run = Run::replay_lineage(lineage, id.clone(), Arc::clone(&parts.config.host), &events)?;
+    hold(parts, &mut run);
+    Ok(run)
+}
+
+/// Gives a run its vault, once: what it has put away belongs to that one.
+pub(super) fn hold(parts: &Parts, run: &mut Run) {
+    if let Some(vault) = parts.journal.vault() {
+        run.hold_in(vault);
+    }
 }
 
 /// The plans must be those that the run was started with and migrated to.

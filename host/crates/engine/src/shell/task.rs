@@ -72,9 +72,6 @@ impl RunTask {
     pub(super) fn new(parts: Arc<Parts>, plan: Arc<Plan>, mut run: Run) -> (Self, Inlets) {
         run.set_capacity(parts.config.capacity(&plan.classes));
         run.set_admission(parts.config.admission());
-        if let Some(vault) = parts.journal.vault() {
-            run.hold_in(vault);
-        }
         let (outlets, inlets) = channels();
         let inbox = Inbox::new(Arc::clone(&parts.bus), run.id().clone(), &plan);
         let task = Self {

@@ -7,7 +7,7 @@ use catalog::{Digest, Held, Hold, Type, Value};
 use engine::event::{Event, EventBody, Payload, RunId, RunOutcome};
 use engine::memory::MemoryJournal;
 use engine::ports::{Bounds, Journal, JournalError, SystemClock, Vault};
-use engine::shell::{Engine, EngineConfig, RunEnd};
+use engine::shell::{Engine, EngineConfig, EngineError, RunEnd};
 use futures::future::{BoxFuture, FutureExt};
 use lang::plan::{NodeKind, Plan, Slot};
 use testkit::fake::{EagerVault, FakeInvoker};
@@ -41,10 +41,18 @@ fn total(value: &Value) -> u64 {
     }
 }
 
-/// A journal in memory with a vault.
+/// A journal in memory with a vault for each run.
 struct Vaulted {
     inner: MemoryJournal,
-    vault: Arc<dyn Vault>,
+    make: fn() -> Arc<dyn Vault>,
+}
+
+fn eager() -> Arc<dyn Vault> {
+    Arc::new(EagerVault)
+}
+
+fn lossy() -> Arc<dyn Vault> {
+    Arc::new(Lossy::default())
 }
 
 impl Journal for Vaulted {
@@ -57,7 +65,7 @@ impl Journal for Vaulted {
     }
 
     fn vault(&self) -> Option<Arc<dyn Vault>> {
-        Some(Arc::clone(&self.vault))
+        Some((self.make)())
     }
 
     fn put_blob(&self, bytes: &[u8]) -> Result<Digest, JournalError> {
@@ -79,8 +87,8 @@ fn engine(journal: Arc<dyn Journal>) -> Engine {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn steps_are_given_what_was_held() {
-    let (plan, vault) = (sums(2000), Arc::new(EagerVault));
-    let journal = Arc::new(Vaulted { inner: MemoryJournal::new(), vault });
+    let plan = sums(2000);
+    let journal = Arc::new(Vaulted { inner: MemoryJournal::new(), make: eager });
     let report = within(engine(journal).start(new_run("r1", &plan, &[])).await.unwrap().wait()).await;
     let RunEnd::Finished(RunOutcome::Succeeded(Payload::Value(value))) = report.outcome else { panic!("{report:?}") };
     assert_eq!(value, Value::U64((2..2002).sum::<u64>() + 1));
@@ -135,7 +143,7 @@ impl Vault for Lossy {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_comes_of_a_value_that_is_lost() {
     let plan = sums(2000);
-    let journal = Arc::new(Vaulted { inner: MemoryJournal::new(), vault: Arc::new(Lossy::default()) });
+    let journal = Arc::new(Vaulted { inner: MemoryJournal::new(), make: lossy });
     let report = within(engine(journal.clone()).start(new_run("r1", &plan, &[])).await.unwrap().wait()).await;
     assert_eq!(report.outcome, RunEnd::StoreFailed(JournalError::Unavailable("a value is lost".into())));
     let events = journal.load(&report.id).unwrap();
@@ -147,4 +155,23 @@ async fn nothing_comes_of_a_value_that_is_lost() {
     let report = within(engine(next).resume(report.id, Arc::clone(&plan)).await.unwrap().wait()).await;
     let RunEnd::Finished(RunOutcome::Succeeded(Payload::Value(value))) = report.outcome else { panic!("{report:?}") };
     assert_eq!(value, Value::U64((2..2002).sum::<u64>() + 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_put_away_in_a_replay_may_be_lost_later() {
+    let plan = sums(2000);
+    let whole = Arc::new(MemoryJournal::new());
+    let report = within(engine(whole.clone()).start(new_run("r1", &plan, &[])).await.unwrap().wait()).await;
+    let events = whole.load(&report.id).unwrap();
+    // The first map is nearly done: its results are there and none of them was looked into.
+    let journal = Arc::new(Vaulted { inner: MemoryJournal::new(), make: lossy });
+    journal.append(&report.id, events.get(..1990).unwrap().into()).await.unwrap();
+    let handle = engine(journal.clone()).resume(report.id.clone(), Arc::clone(&plan)).await.unwrap();
+    let lost = JournalError::Unavailable("a value is lost".into());
+    assert_eq!(within(handle.wait()).await.outcome, RunEnd::StoreFailed(lost.clone()));
+    // Later, when the replay itself looks into them, it says the same.
+    let journal = Arc::new(Vaulted { inner: MemoryJournal::new(), make: lossy });
+    journal.append(&report.id, events.get(..3000).unwrap().into()).await.unwrap();
+    let refused = engine(journal).resume(report.id, plan).await.err();
+    assert_eq!(refused, Some(EngineError::Journal(lost)));
 }
