@@ -287,6 +287,9 @@ pub(crate) fn version(connection: &Connection) -> rusqlite::Result<i32> {
 /// # Errors
 /// It belongs to another program, a newer version wrote it, or it cannot be read.
 pub(crate) fn check(connection: &Connection, path: &Path) -> Result<i32, JournalError> {
+    // All of it is read at one moment: another process may just be making the tables.
+    let begin = || connection.unchecked_transaction().map_err(|error| from_sqlite(path, &error));
+    let _moment = if connection.is_autocommit() { Some(begin()?) } else { None };
     let pragma =
         |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(|error| from_sqlite(path, &error));
     let application = pragma("application_id")?;
