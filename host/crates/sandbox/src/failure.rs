@@ -169,6 +169,10 @@ fn refusal(refused: Refused, failed: Failure) -> Failure {
     }
 }
 
+fn names_limit(failed: &Failure) -> bool {
+    failed.details.as_ref().is_some_and(|details| details.get("limit").is_some())
+}
+
 /// Says in the details which limit was used up, where a larger one may help. What the guest said about it stands beside.
 fn limited(limit: &str, failed: Failure) -> Failure {
     let mut details = serde_json::json!({ "limit": limit });
@@ -190,8 +194,11 @@ fn explain(refused: Refused) -> String {
 
 /// What a guest reached for explains its failure better than what it made of that.
 pub(crate) fn with_causes(failed: Failure, trapped: bool, meter: &Meter, denied: &[Denied]) -> Failure {
-    if matches!(failed.kind, FailureKind::Resource | FailureKind::Timeout) {
-        return failed;
+    match (failed.kind, meter.refused) {
+        // It copes with what it was refused and says so; which limit that was, it need not know.
+        (FailureKind::Resource, Some(refused)) if !names_limit(&failed) => return refusal(refused, failed),
+        (FailureKind::Resource | FailureKind::Timeout, _) => return failed,
+        _ => {}
     }
     if let Some(refused) = meter.refused {
         let message = format!("{}; it said: {}", explain(refused), failed.message);
@@ -217,8 +224,12 @@ mod tests {
     use std::sync::Arc;
 
     use catalog::{EnumType, FailureKind, Type, Value, VariantType, failure_type};
+    use engine::event::Failure;
+    use engine::ports::Limits;
+    use wasmtime::ResourceLimiter;
 
-    use super::{ErrorShape, from_error};
+    use super::{ErrorShape, failure, from_error, with_causes};
+    use crate::limits::Meter;
 
     #[test]
     fn the_failure_record_maps_directly() {
@@ -248,6 +259,19 @@ mod tests {
         let error = Value::Variant("network".into(), Some(Arc::new(Value::string("unplugged"))));
         let failure = from_error(ErrorShape::Kinds, Some(&error));
         assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::Network, "unplugged"));
+    }
+
+    #[test]
+    fn a_component_that_says_it_ran_out_of_memory_need_not_say_of_what() {
+        let mut meter = Meter::new(&Limits::default(), 1 << 20, 10);
+        let said = |details| Failure { details, ..failure(FailureKind::Resource, "too large") };
+        assert_eq!(with_causes(said(None), false, &meter, &[]).details, None);
+        assert!(!meter.memory_growing(0, 2 << 20, None).unwrap());
+        assert_eq!(*with_causes(said(None), false, &meter, &[]).details.unwrap(), serde_json::json!({ "limit": "memory" }));
+        let fuel = Some(Arc::new(serde_json::json!({ "limit": "fuel" })));
+        assert_eq!(with_causes(said(fuel.clone()), false, &meter, &[]).details, fuel);
+        let timeout = failure(FailureKind::Timeout, "too late");
+        assert_eq!(with_causes(timeout.clone(), false, &meter, &[]), timeout);
     }
 
     #[test]
