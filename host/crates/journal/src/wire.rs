@@ -25,50 +25,62 @@ pub const BLOB_THRESHOLD: usize = 16 * 1024;
 
 /// The names of the kinds of events.
 pub mod kind {
-    /// [`engine::event::EventBody::RunStarted`]
-    pub const RUN_STARTED: &str = "run-started";
-    /// [`engine::event::EventBody::AttemptStarted`]
-    pub const ATTEMPT_STARTED: &str = "attempt-started";
-    /// [`engine::event::EventBody::Denied`]
-    pub const DENIED: &str = "denied";
-    /// [`engine::event::EventBody::AttemptSucceeded`]
-    pub const ATTEMPT_SUCCEEDED: &str = "attempt-succeeded";
-    /// [`engine::event::EventBody::AttemptFailed`]
-    pub const ATTEMPT_FAILED: &str = "attempt-failed";
-    /// [`engine::event::EventBody::AttemptCancelled`]
-    pub const ATTEMPT_CANCELLED: &str = "attempt-cancelled";
-    /// [`engine::event::EventBody::OutcomeUnknown`]
-    pub const OUTCOME_UNKNOWN: &str = "outcome-unknown";
-    /// [`engine::event::EventBody::SignalReceived`]
-    pub const SIGNAL_RECEIVED: &str = "signal-received";
-    /// [`engine::event::EventBody::MessageReceived`]
-    pub const MESSAGE_RECEIVED: &str = "message-received";
-    /// [`engine::event::EventBody::MessageSent`]
-    pub const MESSAGE_SENT: &str = "message-sent";
-    /// [`engine::event::EventBody::TimerFired`]
-    pub const TIMER_FIRED: &str = "timer-fired";
-    /// [`engine::event::EventBody::Escalated`]
-    pub const ESCALATED: &str = "escalated";
-    /// [`engine::event::EventBody::OperatorDecision`]
-    pub const OPERATOR_DECISION: &str = "operator-decision";
-    /// [`engine::event::EventBody::Paused`]
-    pub const PAUSED: &str = "paused";
-    /// [`engine::event::EventBody::Resumed`]
-    pub const RESUMED: &str = "resumed";
-    /// [`engine::event::EventBody::CancelRequested`]
-    pub const CANCEL_REQUESTED: &str = "cancel-requested";
-    /// [`engine::event::EventBody::Advanced`]
-    pub const ADVANCED: &str = "advanced";
-    /// [`engine::event::EventBody::ControlTaken`]
-    pub const CONTROL_TAKEN: &str = "control-taken";
-    /// [`engine::event::EventBody::OwnerChanged`]
-    pub const OWNER_CHANGED: &str = "owner-changed";
-    /// [`engine::event::EventBody::Changed`]
-    pub const CHANGED: &str = "changed";
-    /// [`engine::event::EventBody::Migrated`]
-    pub const MIGRATED: &str = "migrated";
-    /// [`engine::event::EventBody::RunEnded`]
-    pub const RUN_ENDED: &str = "run-ended";
+    /// Each name as a constant, and all of them in [`ALL`], so that none can be left out there.
+    macro_rules! kinds {
+        ($($(#[$doc:meta])+ $constant:ident = $name:literal;)+) => {
+            $($(#[$doc])+ pub const $constant: &str = $name;)+
+
+            /// All of them.
+            pub const ALL: &[&str] = &[$($constant),+];
+        };
+    }
+
+    kinds! {
+        /// [`engine::event::EventBody::RunStarted`]
+        RUN_STARTED = "run-started";
+        /// [`engine::event::EventBody::AttemptStarted`]
+        ATTEMPT_STARTED = "attempt-started";
+        /// [`engine::event::EventBody::Denied`]
+        DENIED = "denied";
+        /// [`engine::event::EventBody::AttemptSucceeded`]
+        ATTEMPT_SUCCEEDED = "attempt-succeeded";
+        /// [`engine::event::EventBody::AttemptFailed`]
+        ATTEMPT_FAILED = "attempt-failed";
+        /// [`engine::event::EventBody::AttemptCancelled`]
+        ATTEMPT_CANCELLED = "attempt-cancelled";
+        /// [`engine::event::EventBody::OutcomeUnknown`]
+        OUTCOME_UNKNOWN = "outcome-unknown";
+        /// [`engine::event::EventBody::SignalReceived`]
+        SIGNAL_RECEIVED = "signal-received";
+        /// [`engine::event::EventBody::MessageReceived`]
+        MESSAGE_RECEIVED = "message-received";
+        /// [`engine::event::EventBody::MessageSent`]
+        MESSAGE_SENT = "message-sent";
+        /// [`engine::event::EventBody::TimerFired`]
+        TIMER_FIRED = "timer-fired";
+        /// [`engine::event::EventBody::Escalated`]
+        ESCALATED = "escalated";
+        /// [`engine::event::EventBody::OperatorDecision`]
+        OPERATOR_DECISION = "operator-decision";
+        /// [`engine::event::EventBody::Paused`]
+        PAUSED = "paused";
+        /// [`engine::event::EventBody::Resumed`]
+        RESUMED = "resumed";
+        /// [`engine::event::EventBody::CancelRequested`]
+        CANCEL_REQUESTED = "cancel-requested";
+        /// [`engine::event::EventBody::Advanced`]
+        ADVANCED = "advanced";
+        /// [`engine::event::EventBody::ControlTaken`]
+        CONTROL_TAKEN = "control-taken";
+        /// [`engine::event::EventBody::OwnerChanged`]
+        OWNER_CHANGED = "owner-changed";
+        /// [`engine::event::EventBody::Changed`]
+        CHANGED = "changed";
+        /// [`engine::event::EventBody::Migrated`]
+        MIGRATED = "migrated";
+        /// [`engine::event::EventBody::RunEnded`]
+        RUN_ENDED = "run-ended";
+    }
 }
 
 /// An event as it is stored.

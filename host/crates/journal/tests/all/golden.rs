@@ -5,6 +5,7 @@
 //! there), and never again.
 //! What else stands beside `run.sql` is for `replay`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use engine::event::{
     Timestamp, Version, Within,
 };
 use engine::ports::Journal;
-use journal::conformance::one_of_each;
-use journal::{FORMAT_VERSION, Options, RunFilter, SqliteJournal, wire};
+use journal::conformance::{escalated, one_of_each};
+use journal::{FORMAT_VERSION, Options, Reader, RunFilter, SqliteJournal, wire};
 use rusqlite::Connection;
 use testkit::cases::entries;
 
@@ -36,6 +37,7 @@ fn journals() -> Vec<(&'static str, Runs)> {
         ("blobs", vec![("large", large())]),
         ("versions", versions()),
         ("changes", vec![("changed", changed())]),
+        ("recovery", vec![("escalated", escalated())]),
         ("planned", vec![("bounded", planned(true)), ("unbounded", planned(false))]),
     ]
 }
@@ -265,10 +267,30 @@ fn every_golden_journal_opens_verifies_and_decodes() {
     }
     names.sort();
     let expected = [
-        "blobs", "blobs", "blobs", "blobs", "changes", "kinds", "kinds", "kinds", "kinds", "planned", "run", "run", "versions",
-        "versions",
+        "blobs", "blobs", "blobs", "blobs", "changes", "kinds", "kinds", "kinds", "kinds", "planned", "recovery", "run", "run",
+        "versions", "versions",
     ];
     assert_eq!(names, expected);
+}
+
+#[test]
+fn every_kind_of_event_is_in_a_golden_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut missing: BTreeSet<&str> = wire::kind::ALL.iter().copied().collect();
+    for version in entries(&golden()) {
+        let filled =
+            |file: &&PathBuf| file.extension().is_some_and(|extension| extension == "sql") && !file.ends_with("schema.sql");
+        for sql in entries(&version).iter().filter(filled) {
+            let name = format!("{}-{}", version.file_name().unwrap().display(), sql.file_stem().unwrap().display());
+            let path = folder.path().join(name);
+            restore(sql, &path);
+            let reader = Reader::open(&path, std::time::Duration::from_secs(1)).unwrap();
+            for run in reader.runs(&RunFilter::default()).unwrap() {
+                reader.each_event(&run.id, 0, |event| _ = missing.remove(event.kind.as_str())).unwrap();
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no golden journal has an event of these kinds: {missing:?}");
 }
 
 #[tokio::test]
@@ -276,7 +298,7 @@ async fn an_older_store_gets_what_it_lacks_when_it_is_opened_for_writing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("old");
     restore(&golden().join("v1/kinds.sql"), &path);
-    let before = journal::Reader::open(&path, std::time::Duration::from_secs(1)).unwrap().runs(&RunFilter::default()).unwrap();
+    let before = Reader::open(&path, std::time::Duration::from_secs(1)).unwrap().runs(&RunFilter::default()).unwrap();
     let journal = SqliteJournal::open(&path, &Options::default()).unwrap();
     let key = Digest([7; 32]);
     assert_eq!(journal.cached(key).unwrap(), None);
