@@ -6,6 +6,7 @@ mod chaos;
 mod coverage;
 mod demo;
 mod fuzz;
+mod nats;
 mod plugins;
 mod process;
 mod simulate;

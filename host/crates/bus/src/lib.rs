@@ -6,10 +6,12 @@
 //!    process. Those of other processes look into their inboxes every [`POLL`].
 //! 2. [`Agents`] are components of this process that answer for the roles that flows ask.
 //! 3. [`MemoryMail`] keeps inboxes in memory, for runs that nobody needs to resume.
+//! 4. [`nats`] is what many hosts share: the connection to a cluster, and the journal on JetStream.
 
 mod agents;
 mod local;
 mod memory;
+pub mod nats;
 
 pub use agents::{Agent, Agents};
 pub use local::{LocalBus, POLL};

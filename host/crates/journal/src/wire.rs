@@ -14,7 +14,7 @@ use std::sync::Arc;
 use catalog::Digest;
 use engine::event::Seq;
 
-pub use decode::decode;
+pub use decode::{decode, parse_digest};
 pub use encode::encode;
 
 /// The version that new bodies carry.

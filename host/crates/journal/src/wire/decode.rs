@@ -293,7 +293,8 @@ const fn within(within: &bodies::Within) -> Within {
 }
 
 /// A digest as it displays itself.
-pub(super) fn parse_digest(text: &str) -> Option<Digest> {
+#[must_use]
+pub fn parse_digest(text: &str) -> Option<Digest> {
     let mut bytes = [0; 32];
     hex::decode_to_slice(text.strip_prefix("sha256:")?, &mut bytes).ok()?;
     Some(Digest(bytes))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use engine::event::{Event, EventBody, RunId};
 use engine::ports::Journal;
-use journal::conformance::{check_all, one_of_each};
+use journal::conformance::{Harm, check_all, check_harm, one_of_each};
 use journal::{Durability, Options, SqliteJournal};
 
 async fn check(options: Options) {
@@ -30,6 +30,28 @@ async fn process() {
 async fn small_limits() {
     let small = Options { group_events: 2, group_bytes: 1, queue_events: 1, queue_bytes: 1, ..Options::default() };
     check(Options { durability: Durability::Process, ..small }).await;
+}
+
+#[tokio::test]
+async fn what_others_change_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |name: &str| -> Arc<dyn Journal> {
+        Arc::new(SqliteJournal::open(&folder.path().join(name), &Options::default()).unwrap())
+    };
+    let harm = |name: &str, run: &RunId, harm: Harm| {
+        let connection = rusqlite::Connection::open(folder.path().join(name)).unwrap();
+        let (sql, seq) = match harm {
+            Harm::Change(seq) => ("UPDATE events SET body = replace(body, '}', ' }')", seq),
+            Harm::Lose(seq) => ("DELETE FROM events", seq),
+        };
+        let of_the_run = "WHERE seq = ?1 AND run = (SELECT no FROM runs WHERE id = ?2)";
+        let changed = connection.execute(&format!("{sql} {of_the_run}"), (seq as i64, &*run.0)).unwrap();
+        assert_eq!(changed, 1);
+    };
+    assert_eq!(check_harm(&open, &harm).await, []);
+    // Without any harm nothing is noticed, which the kit does not take for an answer.
+    let untouched = |name: &str| open(&format!("untouched-{name}"));
+    assert_eq!(check_harm(&untouched, &|_, _, _| ()).await.len(), 5);
 }
 
 /// A kit that finds nothing could be a kit that looks at nothing: a journal that forgets must not pass.
@@ -74,7 +96,7 @@ async fn the_kit_finds_a_journal_that_acknowledges_and_forgets() {
         Arc::new(Forgetful(SqliteJournal::open(&folder.path().join(name), &Options::default()).unwrap()))
     };
     let found: Vec<_> = check_all(&open).await.into_iter().map(|violation| violation.check).collect();
-    assert_eq!(found, ["every kind", "fence"]);
+    assert_eq!(found, ["every kind", "fence", "rivals", "change of owners"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,29 @@
+//! What many hosts share: a NATS cluster.
+//!
+//! # Steps
+//!
+//! 1. [`Connection`] connects, and refuses a server that is too old or has no JetStream, saying what to do.
+//! 2. [`JetStreamJournal`] keeps the events of runs in a stream: `commit` publishes what one run appends as one message, fenced by
+//!    the position of the message before it; `writer` has many runs under way at once.
+//! 3. `load` reads a run back and checks its hash chain; `wire` is the form of a message.
+//! 4. `blobs` keeps what is too large for a message, `cache` the results of steps for later runs.
+//!
+//! The form is described in `host/docs/cluster.md`.
+
+mod assets;
+mod blobs;
+mod cache;
+mod commit;
+mod connection;
+mod fetch;
+mod journal;
+mod load;
+mod problem;
+mod settings;
+mod wire;
+mod writer;
+
+pub use connection::Connection;
+pub use journal::{JetStreamJournal, Options};
+pub use problem::ConnectError;
+pub use settings::{Auth, Namespace, Settings, Tls};

@@ -1,0 +1,181 @@
+//! The streams and buckets of a namespace: made where they are missing, refused where they would lose something.
+
+use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
+use async_nats::jetstream::object_store::{self, ObjectStore};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
+use async_nats::jetstream::{ErrorCode, kv};
+use engine::event::RunId;
+use engine::ports::JournalError;
+use std::time::Duration;
+
+use super::connection::Link;
+use super::problem::{innermost, unavailable};
+
+/// How long the server remembers ids of messages. A commit that is published again after it is held off by the position of the
+/// one before it.
+const DUPLICATES: Duration = Duration::from_secs(120);
+
+/// What a journal keeps on the server.
+pub(super) struct Assets {
+    pub(super) link: Link,
+    /// Commits of runs.
+    pub(super) events: Stream<()>,
+    pub(super) events_name: String,
+    /// Payloads.
+    pub(super) objects: ObjectStore,
+    pub(super) objects_stream: Stream<()>,
+    pub(super) bucket: String,
+    /// Results for later runs.
+    pub(super) cache: kv::Store,
+}
+
+impl Assets {
+    /// Finds or makes them.
+    pub(super) async fn open(link: Link) -> Result<Self, JournalError> {
+        let namespace = link.namespace().as_str().to_owned();
+        let (events_name, bucket) = (format!("FLOW_EVENTS_{namespace}"), format!("flow_{namespace}_blobs"));
+        find_or_make(&link, events(&link, &events_name)).await?;
+        let objects = objects(&link, &bucket).await?;
+        let cache = cache(&link, &format!("flow_{namespace}_cache")).await?;
+        let events = handle(&link, &events_name).await?;
+        let objects_stream = handle(&link, &format!("OBJ_{bucket}")).await?;
+        Ok(Self { link, events, events_name, objects, objects_stream, bucket, cache })
+    }
+
+    /// The subject of a run's commits.
+    pub(super) fn subject(&self, run: &RunId) -> String {
+        format!("flow.{}.ev.{}", self.link.namespace(), token(&run.0))
+    }
+}
+
+/// Text as one part of a subject: letters, digits, `-` and `_` stay, other bytes are written `=XX`.
+pub(super) fn token(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
+            out.push(char::from(byte));
+        } else {
+            out.push('=');
+            out.push_str(&hex::encode_upper([byte]));
+        }
+    }
+    out
+}
+
+/// Nothing in it may ever go but what is purged on purpose.
+fn events(link: &Link, name: &str) -> Config {
+    Config {
+        name: name.to_owned(),
+        description: Some("flowhost: the journal of runs, a message for each commit".to_owned()),
+        subjects: vec![format!("flow.{}.ev.*", link.namespace())],
+        retention: RetentionPolicy::Limits,
+        discard: DiscardPolicy::New,
+        storage: StorageType::File,
+        num_replicas: link.replicas(),
+        duplicate_window: DUPLICATES,
+        deny_delete: true,
+        allow_direct: true,
+        ..Config::default()
+    }
+}
+
+async fn find_or_make(link: &Link, wanted: Config) -> Result<(), JournalError> {
+    match link.context.get_stream(&wanted.name).await {
+        Ok(found) => check(&wanted, &found.cached_info().config),
+        Err(error) if is_missing(&error.kind()) => make(link, wanted).await,
+        Err(error) => Err(unavailable(format_args!("does not answer: {}{}", innermost(&error), link.complaint()))),
+    }
+}
+
+fn is_missing(kind: &GetStreamErrorKind) -> bool {
+    matches!(kind, GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
+}
+
+async fn make(link: &Link, wanted: Config) -> Result<(), JournalError> {
+    let (name, replicas) = (wanted.name.clone(), wanted.num_replicas);
+    link.context.create_stream(wanted).await.map(drop).map_err(|error| {
+        let why = match error.kind() {
+            CreateStreamErrorKind::JetStream(inner) => inner.to_string(),
+            _ => innermost(&error),
+        };
+        not_made(link, &name, replicas, &why)
+    })
+}
+
+fn not_made(link: &Link, name: &str, replicas: usize, why: &str) -> JournalError {
+    let complaint = link.complaint();
+    unavailable(format_args!(
+        "cannot be made: the stream `{name}`, kept by {replicas} servers, is refused: {why}{complaint}; check that so many servers have JetStream and room, or set how many replicas there are"
+    ))
+}
+
+/// Whether a stream that is there keeps what it gets.
+fn check(wanted: &Config, found: &Config) -> Result<(), JournalError> {
+    let wrong = [
+        (!wanted.subjects.iter().all(|subject| found.subjects.contains(subject)), "it does not take the subjects of runs"),
+        (found.retention != RetentionPolicy::Limits, "its retention is not `limits`"),
+        (found.discard != DiscardPolicy::New, "it discards old messages when it is full"),
+        (!found.max_age.is_zero(), "it deletes messages by age"),
+        (found.max_messages > 0 && found.discard != DiscardPolicy::New, "it deletes messages by number"),
+        (found.max_messages_per_subject > 0, "it keeps only some messages of each run"),
+        (found.storage != StorageType::File, "it is kept in memory"),
+        (found.no_ack, "it does not acknowledge"),
+        (!found.allow_direct, "it does not allow direct reading"),
+    ];
+    let wrong: Vec<_> = wrong.into_iter().filter_map(|(is_wrong, what)| is_wrong.then_some(what)).collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(unavailable(format_args!(
+        "is not safe: the stream `{}` is not as this program makes it: {}; mend its configuration, or use another namespace",
+        found.name,
+        wrong.join(", ")
+    )))
+}
+
+async fn objects(link: &Link, bucket: &str) -> Result<ObjectStore, JournalError> {
+    if let Ok(found) = link.context.get_object_store(bucket).await {
+        return Ok(found);
+    }
+    let config = object_store::Config {
+        bucket: bucket.to_owned(),
+        description: Some("flowhost: payloads by their sha256".to_owned()),
+        storage: StorageType::File,
+        num_replicas: link.replicas(),
+        ..object_store::Config::default()
+    };
+    let made = link.context.create_object_store(config).await;
+    made.map_err(|error| not_made(link, &format!("OBJ_{bucket}"), link.replicas(), &innermost(&error)))
+}
+
+async fn cache(link: &Link, bucket: &str) -> Result<kv::Store, JournalError> {
+    if let Ok(found) = link.context.get_key_value(bucket).await {
+        return Ok(found);
+    }
+    let config = kv::Config {
+        bucket: bucket.to_owned(),
+        description: "flowhost: results of steps for later runs".to_owned(),
+        history: 1,
+        storage: StorageType::File,
+        num_replicas: link.replicas(),
+        ..kv::Config::default()
+    };
+    let made = link.context.create_key_value(config).await;
+    made.map_err(|error| not_made(link, &format!("KV_{bucket}"), link.replicas(), &innermost(&error)))
+}
+
+async fn handle(link: &Link, name: &str) -> Result<Stream<()>, JournalError> {
+    link.context.get_stream_no_info(name).await.map_err(|error| unavailable(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::token;
+
+    #[test]
+    fn any_id_is_one_part_of_a_subject_and_no_two_are_the_same() {
+        assert_eq!(token("01J-ab_9"), "01J-ab_9");
+        assert_eq!(token("a.b *>=ä"), "a=2Eb=20=2A=3E=3D=C3=A4");
+        assert_ne!(token("a=2E"), token("a."));
+    }
+}

@@ -1,0 +1,324 @@
+//! Publishes what a run appends, as one message that is stored once or not at all.
+//!
+//! A message names the position of the run's message before it, which the server compares, and carries an id of its own. Where
+//! the server says that something else is there, the run has another owner: that is never tried again. Where no answer comes, it
+//! is not known whether the message was stored; then the id of the run's last message tells. Only when that is still the message
+//! before, the same message is published again, with the same id and the same position, so that it cannot be there twice.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use engine::event::{RunId, Seq};
+use engine::ports::JournalError;
+use journal::chain::{self, Hash, Link};
+use journal::wire::{Blob, Encoded, kind};
+
+use super::blobs;
+use super::fetch::{last, pause};
+use super::problem::{innermost, of_the_server, unavailable};
+use super::wire::{self, Outline};
+use super::writer::{Job, Shared};
+
+/// Where a run's journal ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The position of its last event.
+    pub(super) last: Seq,
+    /// The chain after it.
+    hash: Hash,
+    /// The position in the stream of its last message; 0 for none.
+    sequence: u64,
+}
+
+/// What became of the appends of a run that were published together.
+pub(super) struct Landed {
+    pub(super) run: RunId,
+    /// Where the journal ends now, unless that is not known, or of no more interest.
+    pub(super) head: Option<Head>,
+    /// Why the appends that wait behind these cannot be made either.
+    pub(super) failed: Option<JournalError>,
+}
+
+/// Makes these appends of a run, and answers them.
+pub(super) async fn commit(shared: Arc<Shared>, run: RunId, head: Option<Head>, jobs: Vec<Job>) -> Landed {
+    let first = jobs.iter().find_map(Job::first);
+    let head = match (head, first) {
+        (Some(head), _) => Ok(head),
+        // A new run needs no look: the server compares.
+        (None, Some(1) | None) => Ok(Head { last: 0, hash: chain::genesis(&run), sequence: 0 }),
+        (None, Some(_)) => shared.find_head(&run).await,
+    };
+    let mut batch = match head {
+        Ok(head) => Batch::after(head),
+        Err(error) => {
+            jobs.into_iter().for_each(|job| job.fail(&error));
+            return Landed { run, head: None, failed: Some(error) };
+        }
+    };
+    let mut accepted = Vec::new();
+    for job in jobs {
+        match batch.add(&run, &job) {
+            Ok(()) => accepted.push(job),
+            Err(error) => job.answer(Err(error)),
+        }
+    }
+    let stored = if batch.is_empty() { Ok(batch.before.sequence) } else { shared.store(&run, &batch).await };
+    match stored {
+        Ok(sequence) => {
+            accepted.into_iter().for_each(|job| job.answer(Ok(())));
+            let head = Head { last: batch.last, hash: batch.hash, sequence };
+            let known = !batch.ended && head.sequence > 0;
+            Landed { run, head: known.then_some(head), failed: None }
+        }
+        Err(error) => {
+            accepted.into_iter().for_each(|job| job.fail(&error));
+            Landed { run, head: None, failed: Some(error) }
+        }
+    }
+}
+
+/// Events that become one message.
+struct Batch {
+    before: Head,
+    last: Seq,
+    hash: Hash,
+    /// The text of the array, without brackets.
+    events: String,
+    blobs: Vec<Blob>,
+    ended: bool,
+}
+
+impl Batch {
+    fn after(head: Head) -> Self {
+        let (last, hash) = (head.last, head.hash);
+        Self { before: head, last, hash, events: String::new(), blobs: Vec::new(), ended: false }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.last == self.before.last
+    }
+
+    /// Adds an append, if its events can follow.
+    fn add(&mut self, run: &RunId, job: &Job) -> Result<(), JournalError> {
+        let events = job.events();
+        let Some(first) = events.first() else { return Ok(()) };
+        if let Some(error) = refusal(run, self.last, first, events) {
+            return Err(error);
+        }
+        for event in events {
+            let link = Link { seq: event.seq, at: event.at, kind: event.kind, path: &event.path, body: &event.body };
+            self.hash = chain::next(&self.hash, link);
+            self.last = event.seq;
+            self.ended |= event.kind == kind::RUN_ENDED;
+            wire::push_event(&mut self.events, event);
+            self.blobs.extend_from_slice(&event.blobs);
+        }
+        Ok(())
+    }
+
+    fn outline(&self) -> Outline {
+        Outline { first: self.before.last + 1, last: self.last, hash: self.hash }
+    }
+}
+
+/// Why these events cannot follow.
+fn refusal(run: &RunId, last: Seq, first: &Encoded, events: &[Encoded]) -> Option<JournalError> {
+    let damaged = |what: String| Some(JournalError::Damaged { run: run.clone(), what });
+    if first.seq <= last {
+        return Some(JournalError::Fenced { run: run.clone(), seq: first.seq });
+    }
+    if let Some((wrong, expected)) = events.iter().zip(last + 1..).find(|(event, expected)| event.seq != *expected) {
+        return damaged(format!("event {} cannot be appended, because event {expected} is missing", wrong.seq));
+    }
+    if last == 0 && first.kind != kind::RUN_STARTED {
+        return damaged(format!("it does not begin with `{}`", kind::RUN_STARTED));
+    }
+    None
+}
+
+/// A message, with all that makes it the same when it is published again.
+struct Message {
+    subject: String,
+    id: String,
+    /// The position in the stream of the message before it.
+    expected: u64,
+    text: String,
+}
+
+/// What the server says of a publish.
+enum Answer {
+    /// It is stored, there.
+    Stored(u64),
+    /// Another message is where this one was to follow.
+    Mismatch,
+    /// Whether it is stored is not known.
+    Doubt(String),
+    /// It is not stored: nobody got it.
+    Nobody(String),
+    /// It is not stored, and will not be.
+    Refused(JournalError),
+}
+
+impl Shared {
+    /// Where a run's journal ends, asked of the server; patiently.
+    async fn find_head(&self, run: &RunId) -> Result<Head, JournalError> {
+        let (subject, begin, mut round) = (self.assets.subject(run), Instant::now(), 0);
+        let message = loop {
+            match last(&self.assets.link, &self.assets.events, &subject).await {
+                Ok(message) => break message,
+                Err(error) if begin.elapsed() >= self.patience() => return Err(error),
+                Err(_) => pause(round).await,
+            }
+            round += 1;
+        };
+        let Some(message) = message else { return Ok(Head { last: 0, hash: chain::genesis(run), sequence: 0 }) };
+        let (outline, _) = wire::read(&message.payload).map_err(|why| JournalError::Damaged {
+            run: run.clone(),
+            what: format!("its last message, {} in the stream, cannot be read: {why}", message.sequence),
+        })?;
+        Ok(Head { last: outline.last, hash: outline.hash, sequence: message.sequence })
+    }
+
+    /// Stores a batch: first what it names, then itself.
+    async fn store(&self, run: &RunId, batch: &Batch) -> Result<u64, JournalError> {
+        for blob in &batch.blobs {
+            self.keep(blob.text.as_bytes()).await?;
+        }
+        let outline = batch.outline();
+        let text = if batch.events.len() <= self.commit_bytes() {
+            wire::commit(&outline, &batch.events)
+        } else {
+            let array = wire::array(&batch.events);
+            wire::commit_of_blob(&outline, self.keep(array.as_bytes()).await?)
+        };
+        let message = Message { subject: self.assets.subject(run), id: self.next_id(), expected: batch.before.sequence, text };
+        self.publish(run, &outline, &message).await
+    }
+
+    /// Keeps a blob; patiently. The same bytes twice are the same blob, so that nothing is in doubt.
+    async fn keep(&self, bytes: &[u8]) -> Result<catalog::Digest, JournalError> {
+        let (begin, mut round) = (Instant::now(), 0);
+        loop {
+            match blobs::put(&self.assets, bytes).await {
+                Err(_) if begin.elapsed() < self.patience() => pause(round).await,
+                done => return done,
+            }
+            round += 1;
+        }
+    }
+
+    /// Publishes until it is known whether the message is stored.
+    async fn publish(&self, run: &RunId, outline: &Outline, message: &Message) -> Result<u64, JournalError> {
+        let fenced = || Err(JournalError::Fenced { run: run.clone(), seq: outline.first });
+        let (begin, mut doubt, mut round) = (Instant::now(), false, 0);
+        loop {
+            let why = match self.try_publish(message).await {
+                Answer::Stored(sequence) => return Ok(sequence),
+                Answer::Refused(error) => return Err(error),
+                Answer::Mismatch if !doubt => return fenced(),
+                Answer::Mismatch => String::new(),
+                Answer::Doubt(why) => {
+                    doubt = true;
+                    why
+                }
+                Answer::Nobody(why) => why,
+            };
+            // From here on it may be stored, or it surely is not; before it is published again, that must be known.
+            loop {
+                if begin.elapsed() >= self.patience() {
+                    return Err(gave_up(&self.assets.link.complaint(), begin.elapsed(), &why));
+                }
+                pause(round).await;
+                round += 1;
+                if !doubt {
+                    break;
+                }
+                let Ok(found) = last(&self.assets.link, &self.assets.events, &message.subject).await else { continue };
+                let (sequence, id) = found.map_or((0, String::new()), |found| {
+                    (found.sequence, found.headers.get(NATS_MESSAGE_ID).map(|id| id.as_str().to_owned()).unwrap_or_default())
+                });
+                if id == message.id {
+                    return Ok(sequence);
+                }
+                if sequence != message.expected {
+                    return fenced();
+                }
+                break;
+            }
+        }
+    }
+
+    async fn try_publish(&self, message: &Message) -> Answer {
+        let publish = PublishMessage::build()
+            .payload(message.text.clone().into())
+            .message_id(&message.id)
+            .expected_last_subject_sequence(message.expected);
+        let sent = self.assets.link.context.send_publish(message.subject.clone(), publish).await;
+        let acknowledged = match sent {
+            Ok(acknowledgement) => acknowledgement.await,
+            Err(error) => Err(error),
+        };
+        match acknowledged {
+            Ok(acknowledged) => Answer::Stored(acknowledged.sequence),
+            Err(error) => self.judge(&error),
+        }
+    }
+
+    /// What an error means for the message.
+    fn judge(&self, error: &PublishError) -> Answer {
+        let name = &self.assets.events_name;
+        match error.kind() {
+            PublishErrorKind::WrongLastSequence => return Answer::Mismatch,
+            PublishErrorKind::StreamNotFound => {
+                return Answer::Nobody(format!("the stream `{name}` is not there, or has no leader"));
+            }
+            PublishErrorKind::MaxPayloadExceeded => {
+                return Answer::Refused(unavailable(format_args!("takes no messages of this size: {}", innermost(error))));
+            }
+            _ => {}
+        }
+        match of_the_server(error).map(|inner| (inner.error_code(), inner.to_string())) {
+            Some((ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT, _)) => Answer::Mismatch,
+            Some((code, what)) if is_full(code) => Answer::Refused(unavailable(format_args!(
+                "is full: the stream `{name}` takes no more ({what}); make room or raise its limits, and resume the run"
+            ))),
+            Some((code, what)) if is_final(code) => {
+                Answer::Refused(unavailable(format_args!("cannot be written: the stream `{name}`: {what}")))
+            }
+            // Anything else may pass, such as an election; and whether the message was stored meanwhile, nobody says.
+            Some((_, what)) => Answer::Doubt(what),
+            None => Answer::Doubt(innermost(error)),
+        }
+    }
+}
+
+fn is_full(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::STREAM_STORE_FAILED
+            | ErrorCode::STORAGE_RESOURCES_EXCEEDED
+            | ErrorCode::INSUFFICIENT_RESOURCES
+            | ErrorCode::MEMORY_RESOURCES_EXCEEDED
+    )
+}
+
+fn is_final(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::JETSTREAM_NOT_ENABLED
+            | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
+            | ErrorCode::STREAM_SEALED
+            | ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM
+    )
+}
+
+fn gave_up(complaint: &str, waited: Duration, why: &str) -> JournalError {
+    unavailable(format_args!(
+        "did not answer for {} s: {why}{complaint}; whether the last events were stored is not known; resume the run when its servers are back",
+        waited.as_secs()
+    ))
+}

@@ -1,0 +1,217 @@
+//! A connection to NATS, with threads of its own.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_nats::jetstream::context::{AccountErrorKind, Context, ContextBuilder};
+use async_nats::jetstream::ErrorCode;
+use async_nats::{Client, ConnectOptions, Event};
+use engine::ports::JournalError;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::problem::{ConnectError, from_connect, innermost, unavailable};
+use super::settings::{Auth, Namespace, Settings};
+
+/// The oldest server that is supported.
+const OLDEST: (i64, i64, i64) = (2, 12, 0);
+
+/// Threads of a connection: one reads and writes, the other does what its streams need.
+const THREADS: usize = 2;
+
+/// Publishes that may wait for their acknowledgement at a time.
+const IN_FLIGHT: usize = 8192;
+
+/// A connection. It connects again by itself when it breaks. All that is done over it runs on its own threads, which end with
+/// the last copy of it; so blocking callers may wait for it wherever they are.
+#[derive(Clone)]
+pub struct Connection {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// Always there but while it is dropped.
+    runtime: Option<Runtime>,
+    link: Link,
+}
+
+/// What the streams work with.
+#[derive(Clone)]
+pub(super) struct Link {
+    pub(super) client: Client,
+    pub(super) context: Context,
+    pub(super) settings: Arc<Settings>,
+    /// What the server last complained about, such as a subject that this client may not use.
+    complaint: Arc<Mutex<Option<String>>>,
+}
+
+impl Link {
+    /// Whose streams these are.
+    pub(super) fn namespace(&self) -> &Namespace {
+        &self.settings.namespace
+    }
+
+    /// How many servers keep each message.
+    pub(super) fn replicas(&self) -> usize {
+        let default = if self.client.server_info().cluster.is_some() { 3 } else { 1 };
+        self.settings.replicas.unwrap_or(default)
+    }
+
+    /// What the server last complained about, for messages about requests that it did not answer.
+    pub(super) fn complaint(&self) -> String {
+        let complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        complaint.as_ref().map(|text| format!(" ({text})")).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("settings", &self.shared.link.settings).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Connects, and looks whether the server is new enough and has JetStream. Blocks meanwhile.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says what is wrong and what to do.
+    pub fn open(settings: &Settings) -> Result<Self, ConnectError> {
+        let other = |why: String| ConnectError::Other { servers: settings.servers.join(", "), why };
+        let runtime = Builder::new_multi_thread().worker_threads(THREADS).thread_name("nats").enable_all().build();
+        let runtime = runtime.map_err(|error| other(format!("its threads do not start: {error}")))?;
+        let settings_of = Arc::new(settings.clone());
+        let connected = wait(runtime.handle(), connect(settings_of)).unwrap_or_else(|| Err(other("its threads stopped".to_owned())));
+        match connected {
+            Ok(link) => Ok(Self { shared: Arc::new(Shared { runtime: Some(runtime), link }) }),
+            Err(error) => {
+                runtime.shutdown_background();
+                Err(error)
+            }
+        }
+    }
+
+    /// What the streams work with.
+    pub(super) fn link(&self) -> &Link {
+        &self.shared.link
+    }
+
+    /// Starts a task on the connection's threads.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.shared.runtime {
+            drop(runtime.spawn(task));
+        }
+    }
+
+    /// Does something on the connection's threads and waits for it, blocking.
+    pub(super) fn block<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, JournalError>> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let runtime = self.shared.runtime.as_ref();
+        runtime.and_then(|runtime| wait(runtime.handle(), work)).unwrap_or_else(|| Err(unavailable("is closed")))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Waiting here would not be allowed in a future, and nothing is worth waiting for: journals wait for their own.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Runs this on the threads of a runtime while the calling thread sleeps.
+fn wait<T: Send + 'static>(runtime: &Handle, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    let (sender, receiver) = sync_channel(1);
+    drop(runtime.spawn(async move { drop(sender.send(work.await)) }));
+    receiver.recv().ok()
+}
+
+async fn connect(settings: Arc<Settings>) -> Result<Link, ConnectError> {
+    let servers = settings.servers.join(", ");
+    let complaint = Arc::new(Mutex::new(None));
+    let options = options(&settings, Arc::clone(&complaint)).await?;
+    let client = options.connect(&settings.servers).await.map_err(|error| from_connect(&servers, &error))?;
+    let info = client.server_info();
+    let (major, minor, patch) = OLDEST;
+    if !client.is_server_compatible(major, minor, patch) {
+        let oldest = format!("{major}.{minor}");
+        return Err(ConnectError::TooOld { server: info.server_name, found: info.version, oldest });
+    }
+    let context = ContextBuilder::new().timeout(settings.timeout).max_ack_inflight(IN_FLIGHT).build(client.clone());
+    if !info.jetstream {
+        let name = info.server_name;
+        return Err(ConnectError::NoJetStream(format!(
+            "the NATS server `{name}` has no JetStream; start it with `-js`, or with a `jetstream` block in its configuration"
+        )));
+    }
+    has_jetstream(&context, &servers).await?;
+    Ok(Link { client, context, settings, complaint })
+}
+
+/// Whether this account may use JetStream.
+async fn has_jetstream(context: &Context, servers: &str) -> Result<(), ConnectError> {
+    let Err(error) = context.query_account().await else { return Ok(()) };
+    let off = |code| matches!(code, ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT | ErrorCode::JETSTREAM_NOT_ENABLED);
+    match error.kind() {
+        AccountErrorKind::JetStream(inner) if off(inner.error_code()) => Err(ConnectError::NoJetStream(format!(
+            "the account that this client has on the NATS server at {servers} may not use JetStream; enable it for the account"
+        ))),
+        _ => {
+            let why = format!("JetStream does not answer ({}); a client needs leave to publish `$JS.API.>`", innermost(&error));
+            Err(ConnectError::Other { servers: servers.to_owned(), why })
+        }
+    }
+}
+
+async fn options(settings: &Settings, complaint: Arc<Mutex<Option<String>>>) -> Result<ConnectOptions, ConnectError> {
+    let mut options = match &settings.auth {
+        Auth::None => ConnectOptions::new(),
+        Auth::Token(token) => ConnectOptions::with_token(token.clone()),
+        Auth::Password { user, password } => ConnectOptions::with_user_and_password(user.clone(), password.clone()),
+        Auth::Credentials(path) => ConnectOptions::with_credentials_file(path).await.map_err(|error| unreadable(path, &error))?,
+    };
+    let tls = &settings.tls;
+    if let Some(ca) = &tls.ca {
+        readable(ca)?;
+        options = options.add_root_certificates(ca.clone());
+    }
+    if let Some((certificate, key)) = &tls.client {
+        readable(certificate)?;
+        readable(key)?;
+        options = options.add_client_certificate(certificate.clone(), key.clone());
+    }
+    if !settings.discover {
+        options = options.ignore_discovered_servers();
+    }
+    let note = move |event: Event| {
+        let complaint = Arc::clone(&complaint);
+        async move {
+            let text = match event {
+                Event::ServerError(error) => Some(error.to_string()),
+                Event::Disconnected => Some("the connection is broken".to_owned()),
+                Event::Connected => None,
+                _ => return,
+            };
+            *complaint.lock().unwrap_or_else(PoisonError::into_inner) = text;
+        }
+    };
+    Ok(options
+        .name("flowhost")
+        // Answers go where only this namespace's clients need to listen.
+        .custom_inbox_prefix(format!("_INBOX_{}", settings.namespace))
+        .require_tls(tls.required)
+        .connection_timeout(settings.timeout)
+        .request_timeout(Some(settings.timeout))
+        .event_callback(note))
+}
+
+fn readable(path: &Path) -> Result<(), ConnectError> {
+    std::fs::File::open(path).map(drop).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> ConnectError {
+    ConnectError::Settings(format!("`{}`, which is named for the connection to NATS, cannot be read: {error}", path.display()))
+}

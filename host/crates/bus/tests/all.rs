@@ -1,0 +1,17 @@
+//! What is shared over NATS, against real servers, in one binary.
+
+#[cfg(test)]
+#[path = "all/ambiguous.rs"]
+mod ambiguous;
+#[cfg(test)]
+#[path = "all/cluster.rs"]
+mod cluster;
+#[cfg(test)]
+#[path = "all/connection.rs"]
+mod connection;
+#[cfg(test)]
+#[path = "all/journal.rs"]
+mod journal;
+#[cfg(test)]
+#[path = "all/site.rs"]
+mod site;

@@ -1,0 +1,163 @@
+//! Servers that are not there, too old, closed to this client, or without JetStream; and all ways to be let in.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use bus::nats::{Auth, ConnectError, Connection, JetStreamJournal, Options, Settings, Tls};
+use engine::ports::Journal;
+use testkit::nats::Server;
+
+use crate::site::{events, run, settings, stored};
+
+const JETSTREAM: &str = "jetstream { store_dir: STORE }";
+
+fn refused(settings: &Settings) -> ConnectError {
+    Connection::open(settings).map(drop).unwrap_err()
+}
+
+/// Connects, and stores something.
+async fn works(settings: &Settings) {
+    let journal = JetStreamJournal::open(&Connection::open(settings).unwrap(), &Options::default()).unwrap();
+    let run = run(&format!("{}", std::process::id()));
+    let at = journal.load(&run).map_or(0, |events| events.len() as u64);
+    journal.append(&run, events(at + 1, at + 2)).await.unwrap();
+    assert_eq!(stored(&journal, &run).len() as u64, at + 2);
+}
+
+#[test]
+fn nobody_there() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let error = refused(&settings(&format!("nats://127.0.0.1:{port}"), "x")).to_string();
+    assert!(error.starts_with(&format!("no NATS server answers at nats://127.0.0.1:{port}: ")), "{error}");
+    assert!(error.ends_with("; start one with `nats-server -js`, or check the address"), "{error}");
+    let error = refused(&settings("nats://no-such-host.invalid:4222", "x")).to_string();
+    assert!(error.starts_with("no NATS server answers at"), "{error}");
+}
+
+#[test]
+fn an_address_that_is_none() {
+    let error = refused(&settings("http://[", "x")).to_string();
+    assert!(error.contains("is no address of a NATS server"), "{error}");
+}
+
+/// As a server of that version would introduce itself.
+fn old_server(version: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let Ok((mut stream, _)) = listener.accept() else { return };
+        let info = format!(
+            "INFO {{\"server_id\":\"x\",\"server_name\":\"ancient\",\"version\":\"{version}\",\"proto\":1,\"headers\":true,\"max_payload\":1048576,\"jetstream\":true}}\r\n"
+        );
+        stream.write_all(info.as_bytes()).unwrap();
+        let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        for line in lines.map_while(Result::ok) {
+            if line == "PING" && stream.write_all(b"PONG\r\n").is_err() {
+                return;
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn an_old_server() {
+    let error = refused(&settings(&format!("nats://127.0.0.1:{}", old_server("2.11.9")), "x"));
+    assert_eq!(
+        error.to_string(),
+        "the NATS server `ancient` has version 2.11.9, and 2.12 is the oldest that is supported; upgrade it"
+    );
+}
+
+#[test]
+fn no_jetstream() {
+    let server = Server::with("");
+    let error = refused(&settings(&server.url(), "x"));
+    assert_eq!(
+        error.to_string(),
+        "the NATS server `single` has no JetStream; start it with `-js`, or with a `jetstream` block in its configuration"
+    );
+    let accounts = "accounts { A { users: [{ user: a, password: p }] }, B { jetstream: enabled, users: [{ user: b, password: p }] } }";
+    let server = Server::with(&format!("{JETSTREAM}\n{accounts}"));
+    let auth = Auth::Password { user: "a".to_owned(), password: "p".to_owned() };
+    let error = refused(&Settings { auth, ..settings(&server.url(), "x") });
+    assert!(matches!(&error, ConnectError::NoJetStream(_)), "{error}");
+    assert!(error.to_string().ends_with("may not use JetStream; enable it for the account"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn password_and_token() {
+    let server = Server::with(&format!("{JETSTREAM}\nauthorization {{ user: me, password: secret }}"));
+    let with = |auth| Settings { auth, ..settings(&server.url(), "x") };
+    let password = |password: &str| with(Auth::Password { user: "me".to_owned(), password: password.to_owned() });
+    for wrong in [with(Auth::None), with(Auth::Token("secret".to_owned())), password("wrong")] {
+        let error = refused(&wrong);
+        assert!(matches!(&error, ConnectError::Refused { .. }), "{error}");
+        assert!(error.to_string().ends_with("check user and password, token, or credentials file"), "{error}");
+    }
+    works(&password("secret")).await;
+    works(&settings(&server.url().replace("//", "//me:secret@"), "x")).await;
+
+    let server = Server::with(&format!("{JETSTREAM}\nauthorization {{ token: s3cret }}"));
+    works(&Settings { auth: Auth::Token("s3cret".to_owned()), ..settings(&server.url(), "x") }).await;
+}
+
+#[test]
+fn files_that_are_not_there() {
+    let missing = PathBuf::from("/no/such/file");
+    let auth = Auth::Credentials(missing.clone());
+    let tls = |ca: bool| Tls { ca: ca.then(|| missing.clone()), client: Some((missing.clone(), missing.clone())), required: false };
+    let settings = settings("nats://127.0.0.1:1", "x");
+    for settings in [
+        Settings { auth, ..settings.clone() },
+        Settings { tls: tls(true), ..settings.clone() },
+        Settings { tls: tls(false), ..settings.clone() },
+    ] {
+        let error = refused(&settings).to_string();
+        assert!(error.starts_with("`/no/such/file`, which is named for the connection to NATS, cannot be read"), "{error}");
+    }
+}
+
+fn tls_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls").join(name)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn encryption() {
+    let file = |name: &str| format!("{:?}", tls_file(name).display().to_string());
+    let tls = format!(
+        "tls {{ cert_file: {}, key_file: {}, ca_file: {}, verify: true }}",
+        file("server.pem"),
+        file("server.key"),
+        file("ca.pem")
+    );
+    let server = Server::with(&format!("{JETSTREAM}\n{tls}"));
+    let with = |tls| Settings { tls, ..settings(&server.url(), "x") };
+    let client = Some((tls_file("client.pem"), tls_file("client.key")));
+    let (ca, required) = (Some(tls_file("ca.pem")), true);
+    works(&with(Tls { required, ca: ca.clone(), client: client.clone() })).await;
+    // Without the authority the server is not trusted; without a certificate the client is not.
+    let error = refused(&with(Tls { required, ca: None, client }));
+    assert!(matches!(&error, ConnectError::Tls { .. }), "{error:?}");
+    assert!(error.to_string().ends_with("check the authority's and the client's certificate"), "{error}");
+    refused(&with(Tls { required, ca: ca.clone(), client: None }));
+    // A server without encryption is not taken when it is required.
+    let plain = Server::start();
+    refused(&Settings { tls: Tls { required, ca, client: None }, ..settings(&plain.url(), "x") });
+}
+
+/// A client that may use the subjects of its own namespace only, as the page about clusters shows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_least_that_a_client_needs() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cluster.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let block = page.split("```conf\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let server = Server::with(&format!("{JETSTREAM}\n{block}"));
+    let auth = Auth::Password { user: "flowhost".to_owned(), password: "change-me".to_owned() };
+    let with = |namespace| Settings { auth: auth.clone(), ..settings(&server.url(), namespace) };
+    works(&with("default")).await;
+    let other = Connection::open(&with("other")).unwrap();
+    let error = JetStreamJournal::open(&other, &Options::default()).unwrap_err().to_string();
+    assert!(error.contains("Permissions Violation"), "{error}");
+}
