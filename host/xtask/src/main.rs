@@ -29,7 +29,9 @@ usage: cargo xtask TASK
                   installs what is missing, and lets the fuzzer look for inputs that break the parser, the formatter, the
                   compiler or the component reader, for 60 seconds each unless stated; with --keep it takes what was found
                   into the corpus
-  bench [--json]  measures against floors of the same run; a table, or one JSON object
+  bench [--json] [GROUP]
+                  installs what is missing, and measures against floors of the same run; a table, or one JSON object;
+                  all of it, or one of steps, durable, many, memory, nats, compile, start
   plugins         builds the shipped plugins into plugins/dist
   tidy            checks the layout and the invariants of host/ARCHITECTURE.md
 ";

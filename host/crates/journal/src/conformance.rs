@@ -181,7 +181,7 @@ async fn reload(open: Open<'_>) -> Result<(), String> {
 }
 
 async fn one_at_a_time(open: Open<'_>) -> Result<(), String> {
-    let (journal, events) = (open("one at a time"), run_of(30));
+    let (journal, events) = (open("one-at-a-time"), run_of(30));
     let runs: Vec<RunId> = (0..20).map(|number| run(&format!("r{number}"))).collect();
     // Events of one run that stand together, and those of many that stand between each other.
     append(&*journal, &run("alone"), &events).await?;

@@ -23,7 +23,11 @@ const ABSENT: [(&str, &[&str], &str); 11] = [
     ("host/crates/journal/src", &["wasmtime"], "the journal does not run anything"),
     ("host/crates/bus/src", &["SqliteJournal", "rusqlite"], "the bus knows the stored form of events, not the store"),
     ("host/crates/sandbox/src", &["rusqlite"], "the sandbox does not store anything"),
-    ("host/src", &["wasmtime::", "rusqlite::", "pest::", "petgraph::", "async_nats::"], "the binary wires, it does not reach through"),
+    (
+        "host/src",
+        &["wasmtime::", "rusqlite::", "pest::", "petgraph::", "async_nats::"],
+        "the binary wires, it does not reach through",
+    ),
 ];
 
 /// Files to which [`ABSENT`] does not apply: JSON text is read by serde_json, which talks to its reader in serde's traits.

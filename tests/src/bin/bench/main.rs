@@ -9,6 +9,7 @@ mod durable;
 mod floor;
 mod many;
 mod memory;
+mod nats;
 mod start;
 mod steps;
 mod table;
@@ -38,6 +39,9 @@ fn main() {
     }
     if wanted("memory") {
         memory::measure(&mut table);
+    }
+    if wanted("nats") {
+        runtime.block_on(nats::measure(&mut table));
     }
     if wanted("compile") {
         compile::measure(&mut table);

@@ -164,7 +164,7 @@ async fn appends(path: &Path) -> f64 {
 }
 
 /// An event of more than 200 bytes.
-fn succeeded(seq: u64) -> Event {
+pub(crate) fn succeeded(seq: u64) -> Event {
     let attempt =
         engine::event::Attempt { task: engine::event::TaskId(seq), number: 1, path: "digest/profiles/text.profile".into() };
     let output = Payload::Value(catalog::Value::string("0123456789".repeat(6)));

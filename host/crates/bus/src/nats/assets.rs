@@ -165,7 +165,7 @@ async fn cache(link: &Link, bucket: &str) -> Result<kv::Store, JournalError> {
 }
 
 async fn handle(link: &Link, name: &str) -> Result<Stream<()>, JournalError> {
-    link.context.get_stream_no_info(name).await.map_err(|error| unavailable(error))
+    link.context.get_stream_no_info(name).await.map_err(unavailable)
 }
 
 #[cfg(test)]

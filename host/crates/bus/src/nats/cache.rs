@@ -92,9 +92,8 @@ async fn write(assets: &Assets, entry: &Entry) -> Result<(), JournalError> {
     let (key, text) = (hex::encode(entry.key.0), cache_entry(entry.at.0, payload));
     for _ in 0..ROUNDS {
         let Ok(found) = assets.cache.entry(key.as_str()).await else { continue };
-        let newer = |found: &async_nats::jetstream::kv::Entry| {
-            read_cache_entry(&found.value).is_some_and(|old| old.at > entry.at.0)
-        };
+        let newer =
+            |found: &async_nats::jetstream::kv::Entry| read_cache_entry(&found.value).is_some_and(|old| old.at > entry.at.0);
         if found.as_ref().is_some_and(newer) {
             return Ok(());
         }

@@ -1,10 +1,13 @@
 //! Publishes what a run appends, as one message that is stored once or not at all.
 //!
-//! A message names the position of the run's message before it, which the server compares, and carries an id of its own. Where
-//! the server says that something else is there, the run has another owner: that is never tried again. Where no answer comes, it
-//! is not known whether the message was stored; then the id of the run's last message tells. Only when that is still the message
-//! before, the same message is published again, with the same id and the same position, so that it cannot be there twice.
+//! A message names the position of the run's message before it, which the server compares, and carries an id of its own. Where no
+//! answer comes, or the server says that the position does not fit, the run's last message decides, as the stream's leader has it:
+//! with the id of this message it is stored; a later one than the one before belongs to another owner, and the run is lost. Only
+//! when it is still the one before, the same message is published again, with the same id and the same position: so it cannot be
+//! there twice, and never follows what its owner does not know. A server says that a position does not fit also while it cannot
+//! compare, such as after an election; hence the look.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -153,15 +156,26 @@ struct Message {
 enum Answer {
     /// It is stored, there.
     Stored(u64),
-    /// Another message is where this one was to follow.
-    Mismatch,
     /// Whether it is stored is not known.
     Doubt(String),
-    /// It is not stored: nobody got it.
-    Nobody(String),
     /// It is not stored, and will not be.
     Refused(JournalError),
 }
+
+/// What the run's last message says of one that was published.
+enum Found {
+    /// It is this one, there.
+    This(u64),
+    /// It is the one before: this one is not stored, or not yet.
+    Before,
+    /// It is even older: who answered lags behind, or the end of the run is gone.
+    Older,
+    /// Another one followed.
+    Later,
+}
+
+/// So often in a row the end of a run is older than it was, before it is believed.
+const OLDER: u32 = 20;
 
 impl Shared {
     /// Where a run's journal ends, asked of the server; patiently.
@@ -213,43 +227,64 @@ impl Shared {
 
     /// Publishes until it is known whether the message is stored.
     async fn publish(&self, run: &RunId, outline: &Outline, message: &Message) -> Result<u64, JournalError> {
-        let fenced = || Err(JournalError::Fenced { run: run.clone(), seq: outline.first });
-        let (begin, mut doubt, mut round) = (Instant::now(), false, 0);
+        let begin = Instant::now();
         loop {
             let why = match self.try_publish(message).await {
                 Answer::Stored(sequence) => return Ok(sequence),
                 Answer::Refused(error) => return Err(error),
-                Answer::Mismatch if !doubt => return fenced(),
-                Answer::Mismatch => String::new(),
-                Answer::Doubt(why) => {
-                    doubt = true;
-                    why
-                }
-                Answer::Nobody(why) => why,
+                Answer::Doubt(why) => why,
             };
-            // From here on it may be stored, or it surely is not; before it is published again, that must be known.
-            loop {
-                if begin.elapsed() >= self.patience() {
-                    return Err(gave_up(&self.assets.link.complaint(), begin.elapsed(), &why));
-                }
-                pause(round).await;
-                round += 1;
-                if !doubt {
-                    break;
-                }
-                let Ok(found) = last(&self.assets.link, &self.assets.events, &message.subject).await else { continue };
-                let (sequence, id) = found.map_or((0, String::new()), |found| {
-                    (found.sequence, found.headers.get(NATS_MESSAGE_ID).map(|id| id.as_str().to_owned()).unwrap_or_default())
-                });
-                if id == message.id {
-                    return Ok(sequence);
-                }
-                if sequence != message.expected {
-                    return fenced();
-                }
-                break;
+            if let Some(sequence) = self.settle(run, outline, message, begin, &why).await? {
+                return Ok(sequence);
             }
         }
+    }
+
+    /// Where the message is stored; none when it is to be published again.
+    async fn settle(
+        &self,
+        run: &RunId,
+        outline: &Outline,
+        message: &Message,
+        begin: Instant,
+        why: &str,
+    ) -> Result<Option<u64>, JournalError> {
+        let (mut round, mut older) = (0, 0);
+        loop {
+            let found = self.look_for(message).await;
+            match found {
+                Ok(Found::This(sequence)) => return Ok(Some(sequence)),
+                Ok(Found::Later) => return Err(JournalError::Fenced { run: run.clone(), seq: outline.first }),
+                Ok(Found::Older) if older == OLDER => {
+                    let what = format!("events before {} are missing at the end", outline.first);
+                    return Err(JournalError::Damaged { run: run.clone(), what });
+                }
+                _ if begin.elapsed() >= self.patience() => {
+                    return Err(gave_up(&self.assets.link.complaint(), begin.elapsed(), why));
+                }
+                Ok(Found::Before) => {
+                    pause(round).await;
+                    return Ok(None);
+                }
+                Ok(Found::Older) => older += 1,
+                Err(_) => older = 0,
+            }
+            pause(round).await;
+            round += 1;
+        }
+    }
+
+    async fn look_for(&self, message: &Message) -> Result<Found, JournalError> {
+        let found = last(&self.assets.link, &self.assets.events, &message.subject).await?;
+        let (sequence, is_this) = found.map_or((0, false), |found| {
+            (found.sequence, found.headers.get(NATS_MESSAGE_ID).is_some_and(|id| id.as_str() == message.id))
+        });
+        Ok(match sequence.cmp(&message.expected) {
+            _ if is_this => Found::This(sequence),
+            Ordering::Less => Found::Older,
+            Ordering::Equal => Found::Before,
+            Ordering::Greater => Found::Later,
+        })
     }
 
     async fn try_publish(&self, message: &Message) -> Answer {
@@ -272,9 +307,8 @@ impl Shared {
     fn judge(&self, error: &PublishError) -> Answer {
         let name = &self.assets.events_name;
         match error.kind() {
-            PublishErrorKind::WrongLastSequence => return Answer::Mismatch,
             PublishErrorKind::StreamNotFound => {
-                return Answer::Nobody(format!("the stream `{name}` is not there, or has no leader"));
+                return Answer::Doubt(format!("the stream `{name}` is not there, or has no leader"));
             }
             PublishErrorKind::MaxPayloadExceeded => {
                 return Answer::Refused(unavailable(format_args!("takes no messages of this size: {}", innermost(error))));
@@ -282,14 +316,13 @@ impl Shared {
             _ => {}
         }
         match of_the_server(error).map(|inner| (inner.error_code(), inner.to_string())) {
-            Some((ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT, _)) => Answer::Mismatch,
             Some((code, what)) if is_full(code) => Answer::Refused(unavailable(format_args!(
                 "is full: the stream `{name}` takes no more ({what}); make room or raise its limits, and resume the run"
             ))),
             Some((code, what)) if is_final(code) => {
                 Answer::Refused(unavailable(format_args!("cannot be written: the stream `{name}`: {what}")))
             }
-            // Anything else may pass, such as an election; and whether the message was stored meanwhile, nobody says.
+            // Anything else may pass, such as an election.
             Some((_, what)) => Answer::Doubt(what),
             None => Answer::Doubt(innermost(error)),
         }

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_nats::jetstream::context::{AccountErrorKind, Context, ContextBuilder};
 use async_nats::jetstream::ErrorCode;
-use async_nats::{Client, ConnectOptions, Event};
+use async_nats::jetstream::context::{AccountErrorKind, Context, ContextBuilder};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use engine::ports::JournalError;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -77,11 +77,12 @@ impl Connection {
     /// # Errors
     /// [`ConnectError`] says what is wrong and what to do.
     pub fn open(settings: &Settings) -> Result<Self, ConnectError> {
-        let other = |why: String| ConnectError::Other { servers: settings.servers.join(", "), why };
+        let other = |why: String| ConnectError::Other { servers: shown(&settings.servers), why };
         let runtime = Builder::new_multi_thread().worker_threads(THREADS).thread_name("nats").enable_all().build();
         let runtime = runtime.map_err(|error| other(format!("its threads do not start: {error}")))?;
         let settings_of = Arc::new(settings.clone());
-        let connected = wait(runtime.handle(), connect(settings_of)).unwrap_or_else(|| Err(other("its threads stopped".to_owned())));
+        let connected =
+            wait(runtime.handle(), connect(settings_of)).unwrap_or_else(|| Err(other("its threads stopped".to_owned())));
         match connected {
             Ok(link) => Ok(Self { shared: Arc::new(Shared { runtime: Some(runtime), link }) }),
             Err(error) => {
@@ -130,7 +131,7 @@ fn wait<T: Send + 'static>(runtime: &Handle, work: impl Future<Output = T> + Sen
 }
 
 async fn connect(settings: Arc<Settings>) -> Result<Link, ConnectError> {
-    let servers = settings.servers.join(", ");
+    let servers = shown(&settings.servers);
     let complaint = Arc::new(Mutex::new(None));
     let options = options(&settings, Arc::clone(&complaint)).await?;
     let client = options.connect(&settings.servers).await.map_err(|error| from_connect(&servers, &error))?;
@@ -147,20 +148,24 @@ async fn connect(settings: Arc<Settings>) -> Result<Link, ConnectError> {
             "the NATS server `{name}` has no JetStream; start it with `-js`, or with a `jetstream` block in its configuration"
         )));
     }
-    has_jetstream(&context, &servers).await?;
-    Ok(Link { client, context, settings, complaint })
+    let link = Link { client, context, settings, complaint };
+    has_jetstream(&link, &servers).await?;
+    Ok(link)
 }
 
 /// Whether this account may use JetStream.
-async fn has_jetstream(context: &Context, servers: &str) -> Result<(), ConnectError> {
-    let Err(error) = context.query_account().await else { return Ok(()) };
+async fn has_jetstream(link: &Link, servers: &str) -> Result<(), ConnectError> {
+    let Err(error) = link.context.query_account().await else { return Ok(()) };
     let off = |code| matches!(code, ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT | ErrorCode::JETSTREAM_NOT_ENABLED);
     match error.kind() {
         AccountErrorKind::JetStream(inner) if off(inner.error_code()) => Err(ConnectError::NoJetStream(format!(
             "the account that this client has on the NATS server at {servers} may not use JetStream; enable it for the account"
         ))),
         _ => {
-            let why = format!("JetStream does not answer ({}); a client needs leave to publish `$JS.API.>`", innermost(&error));
+            let (why, complaint) = (innermost(&error), link.complaint());
+            let why = format!(
+                "JetStream does not answer: {why}{complaint}; a client needs leave to publish `$JS.API.INFO`, and a cluster a leader"
+            );
             Err(ConnectError::Other { servers: servers.to_owned(), why })
         }
     }
@@ -168,7 +173,7 @@ async fn has_jetstream(context: &Context, servers: &str) -> Result<(), ConnectEr
 
 async fn options(settings: &Settings, complaint: Arc<Mutex<Option<String>>>) -> Result<ConnectOptions, ConnectError> {
     let mut options = match &settings.auth {
-        Auth::None => ConnectOptions::new(),
+        Auth::None => named_in(&settings.servers),
         Auth::Token(token) => ConnectOptions::with_token(token.clone()),
         Auth::Password { user, password } => ConnectOptions::with_user_and_password(user.clone(), password.clone()),
         Auth::Credentials(path) => ConnectOptions::with_credentials_file(path).await.map_err(|error| unreadable(path, &error))?,
@@ -208,10 +213,42 @@ async fn options(settings: &Settings, complaint: Arc<Mutex<Option<String>>>) -> 
         .event_callback(note))
 }
 
+/// With the user and password, or the token, that stand in an address: the client itself does not look there.
+fn named_in(servers: &[String]) -> ConnectOptions {
+    let named = servers.iter().filter_map(|server| server.parse::<ServerAddr>().ok()).find(ServerAddr::has_user_pass);
+    let Some(named) = named else { return ConnectOptions::new() };
+    let user = named.username().unwrap_or_default().to_owned();
+    match named.password() {
+        Some(password) => ConnectOptions::with_user_and_password(user, password.to_owned()),
+        None => ConnectOptions::with_token(user),
+    }
+}
+
+/// Addresses as they may stand in a message: without what is secret.
+fn shown(servers: &[String]) -> String {
+    let plain = |server: &String| match (server.split_once("://"), server.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://{place}"),
+        (None, Some((_, place))) => place.to_owned(),
+        _ => server.clone(),
+    };
+    servers.iter().map(plain).collect::<Vec<_>>().join(", ")
+}
+
 fn readable(path: &Path) -> Result<(), ConnectError> {
     std::fs::File::open(path).map(drop).map_err(|error| unreadable(path, &error))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> ConnectError {
     ConnectError::Settings(format!("`{}`, which is named for the connection to NATS, cannot be read: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn no_secret_is_in_a_message() {
+        let servers = ["nats://me:secret@a:4222", "tls://token@b", "c:4222", "me:secret@d"].map(str::to_owned);
+        assert_eq!(shown(&servers), "nats://a:4222, tls://b, c:4222, d");
+    }
 }

@@ -50,8 +50,15 @@ pub(super) fn replay(
     messages: &[Stored],
     blob: &mut dyn FnMut(Digest) -> Result<Vec<u8>, JournalError>,
 ) -> Result<Vec<Event>, JournalError> {
-    let mut replay =
-        Replay { run, blob, verifier: Verifier::new(run), stored: Some(chain::genesis(run)), last: 0, events: Vec::new(), stop: None };
+    let mut replay = Replay {
+        run,
+        blob,
+        verifier: Verifier::new(run),
+        stored: Some(chain::genesis(run)),
+        last: 0,
+        events: Vec::new(),
+        stop: None,
+    };
     for message in messages {
         replay.message(message)?;
     }

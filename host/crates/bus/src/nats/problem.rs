@@ -70,13 +70,27 @@ pub(super) fn from_connect(servers: &str, error: &async_nats::ConnectError) -> C
     let why = innermost(error);
     let servers = servers.to_owned();
     match error.kind() {
-        ConnectErrorKind::ServerParse => ConnectError::Settings(format!(
-            "`{servers}` is no address of a NATS server ({why}); write it as `nats://HOST:PORT`"
-        )),
+        ConnectErrorKind::ServerParse => {
+            ConnectError::Settings(format!("`{servers}` is no address of a NATS server ({why}); write it as `nats://HOST:PORT`"))
+        }
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => ConnectError::Refused { servers, why },
         ConnectErrorKind::Tls => ConnectError::Tls { servers, why },
+        _ if is_of_tls(error) => ConnectError::Tls { servers, why },
         _ => ConnectError::Unreachable { servers, why },
     }
+}
+
+/// Whether the cause of an error is one of encryption, which the client hands on as one of reading or writing.
+fn is_of_tls(error: &async_nats::ConnectError) -> bool {
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let inner = next.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<async_nats::rustls::Error>) {
+            return true;
+        }
+        cause = next.source();
+    }
+    false
 }
 
 /// The cause of all causes.

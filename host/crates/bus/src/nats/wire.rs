@@ -114,7 +114,10 @@ fn head(outline: &Outline, more: usize) -> String {
 pub(super) fn read(payload: &[u8]) -> Result<(Outline, Holder<'_>), String> {
     let commit: Commit<'_> = serde_json::from_slice(payload).map_err(|error| error.to_string())?;
     if commit.v != VERSION {
-        return Err(format!("its version {} is not known to this program, which reads {VERSION}; a newer one may have written it", commit.v));
+        return Err(format!(
+            "its version {} is not known to this program, which reads {VERSION}; a newer one may have written it",
+            commit.v
+        ));
     }
     let mut hash = Hash::default();
     hex::decode_to_slice(&commit.hash, &mut hash).map_err(|error| format!("its hash: {error}"))?;
@@ -190,7 +193,10 @@ mod tests {
         let pairs = read.iter().zip(written);
         read.len() == written.len()
             && pairs.into_iter().all(|(read, written)| {
-                read.at == written.at && read.kind == written.kind && *read.path == *written.path && read.body.get() == written.body
+                read.at == written.at
+                    && read.kind == written.kind
+                    && *read.path == *written.path
+                    && read.body.get() == written.body
             })
     }
 

@@ -39,7 +39,8 @@ async fn what_others_change_is_noticed() {
             match harm {
                 Harm::Change(seq) => {
                     let changed = messages[seq as usize - 1].replacen("\"v\":1}", "\"v\":1 }", 1);
-                    let changed = changed.replacen("\"v\":1,\"task\"", "\"v\":1, \"task\"", 1).replacen("\"labels\"", " \"labels\"", 1);
+                    let changed =
+                        changed.replacen("\"v\":1,\"task\"", "\"v\":1, \"task\"", 1).replacen("\"labels\"", " \"labels\"", 1);
                     assert_ne!(std::mem::replace(&mut messages[seq as usize - 1], changed.clone()), changed);
                 }
                 Harm::Lose(seq) => drop(messages.remove(seq as usize - 1)),
@@ -59,7 +60,10 @@ async fn a_message_that_is_no_commit_is_named() {
     let admin = Admin::of(&server.url(), "forged").await;
     admin.context.publish(admin.subject(&run("r")), "{}".into()).await.unwrap().await.unwrap();
     let error = journal.load(&run("r")).unwrap_err().to_string();
-    assert_eq!(error, "the journal of run `r` is damaged: its message 2 in the stream cannot be read: missing field `v` at line 1 column 2");
+    assert_eq!(
+        error,
+        "the journal of run `r` is damaged: its message 2 in the stream cannot be read: missing field `v` at line 1 column 2"
+    );
     // The owner that was there is fenced, and whoever comes next is told.
     let error = journal.append(&run("r"), events(4, 4)).await.unwrap_err();
     assert!(matches!(error, JournalError::Fenced { seq: 4, .. }), "{error}");

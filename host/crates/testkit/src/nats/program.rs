@@ -26,7 +26,10 @@ fn look() -> Result<PathBuf, String> {
         }
     }
     let besides = if old.is_empty() { String::new() } else { format!(" (too old: {})", old.join(", ")) };
-    Err(format!("this test starts a nats-server {}.{} or later, and there is none{besides}; run `cargo xtask test`, which installs one", OLDEST.0, OLDEST.1))
+    Err(format!(
+        "this test starts a nats-server {}.{} or later, and there is none{besides}; run `cargo xtask test`, which installs one",
+        OLDEST.0, OLDEST.1
+    ))
 }
 
 /// `nats-server: v2.15.1`

@@ -1,0 +1,108 @@
+//! The journal on JetStream against publishing the same messages bare, over one server and over three.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::{self, stream};
+use bus::nats::{Connection, JetStreamJournal, Options, Settings};
+use engine::event::{Event, RunId};
+use engine::ports::Journal;
+use testkit::nats::{Cluster, Server};
+
+use crate::many::succeeded;
+use crate::median;
+use crate::table::{Bound, Table};
+
+/// Runs that append at the same time, and what each of them appends.
+const WRITERS: u64 = 64;
+const APPENDS: u64 = 500;
+const GROUP: u64 = 8;
+/// Rounds, of which the middle counts.
+const ROUNDS: usize = 3;
+
+/// Times appends of many runs.
+pub(crate) async fn measure(table: &mut Table) {
+    let server = Server::start();
+    let one = rounds(&[server.url()]).await;
+    table.figure("floor: async-nats, the same messages, one server", "events/s", one.floor);
+    table.bounded("(h) journal on JetStream, 64 runs, one server", "events/s", one.rate, Bound::Least(100_000.0));
+    table.bounded("(h) to raw publishing", "x", one.ratio, Bound::Least(0.5));
+    drop(server);
+    let cluster = Cluster::start();
+    let three = rounds(&cluster.urls()).await;
+    table.figure("floor: async-nats, the same messages, three servers", "events/s", three.floor);
+    table.figure("journal on JetStream, 64 runs, three servers", "events/s", three.rate);
+    table.bounded("(h) to raw publishing, three servers", "x", three.ratio, Bound::Least(0.5));
+}
+
+struct Figures {
+    floor: f64,
+    rate: f64,
+    ratio: f64,
+}
+
+async fn rounds(urls: &[String]) -> Figures {
+    let (mut floors, mut rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let settings = Settings {
+            namespace: format!("bench{round}").parse().unwrap(),
+            timeout: Duration::from_secs(10),
+            ..Settings::new(urls.to_vec())
+        };
+        let journal = JetStreamJournal::open(&Connection::open(&settings).unwrap(), &Options::default()).unwrap();
+        let rate = appends(Arc::new(journal)).await;
+        let floor = floor(urls, round).await;
+        floors.push(floor);
+        rates.push(rate);
+        ratios.push(rate / floor);
+    }
+    Figures { floor: median(floors), rate: median(rates), ratio: median(ratios) }
+}
+
+/// Events a second of runs that wait for each of their appends.
+async fn appends(journal: Arc<JetStreamJournal>) -> f64 {
+    let first = journal::conformance::one_of_each().remove(0);
+    let started = Instant::now();
+    let writers = (0..WRITERS).map(|writer| {
+        let (journal, first) = (Arc::clone(&journal), first.clone());
+        tokio::spawn(async move {
+            let run = RunId(format!("writer-{writer}").into());
+            journal.append(&run, Arc::from([first])).await.unwrap();
+            for number in 0..APPENDS {
+                let from = 2 + number * GROUP;
+                let events: Vec<Event> = (from..from + GROUP).map(succeeded).collect();
+                journal.append(&run, events.into()).await.unwrap();
+            }
+        })
+    });
+    finish(writers.collect(), started).await
+}
+
+/// The same number of messages, with the text of one that the journal has stored, by as many who wait for each answer.
+async fn floor(urls: &[String], round: usize) -> f64 {
+    let client = async_nats::connect(urls).await.unwrap();
+    let context = jetstream::new(client);
+    let stored = context.get_stream(format!("FLOW_EVENTS_bench{round}")).await.unwrap();
+    let message = stored.get_last_raw_message_by_subject(&format!("flow.bench{round}.ev.writer-0")).await.unwrap();
+    let config = &stored.cached_info().config;
+    let name = format!("FLOOR{round}");
+    let (subjects, metadata) = (vec![format!("floor{round}.*")], Default::default());
+    context.create_stream(stream::Config { name, subjects, metadata, ..config.clone() }).await.unwrap();
+    let started = Instant::now();
+    let writers = (0..WRITERS).map(|writer| {
+        let (context, payload, subject) = (context.clone(), message.payload.clone(), format!("floor{round}.{writer}"));
+        tokio::spawn(async move {
+            for _ in 0..APPENDS {
+                context.publish(subject.clone(), payload.clone()).await.unwrap().await.unwrap();
+            }
+        })
+    });
+    finish(writers.collect(), started).await
+}
+
+async fn finish(writers: Vec<tokio::task::JoinHandle<()>>, started: Instant) -> f64 {
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    (WRITERS * APPENDS * GROUP) as f64 / started.elapsed().as_secs_f64()
+}
