@@ -114,7 +114,7 @@ fn files_that_are_not_there() {
     for settings in [
         Settings { auth, ..settings.clone() },
         Settings { tls: tls(true), ..settings.clone() },
-        Settings { tls: tls(false), ..settings.clone() },
+        Settings { tls: tls(false), ..settings },
     ] {
         let error = refused(&settings).to_string();
         assert!(error.starts_with("`/no/such/file`, which is named for the connection to NATS, cannot be read"), "{error}");
