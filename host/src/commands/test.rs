@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use catalog::Digest;
 use engine::shell::EngineConfig;
-use engine::trial::{self, Bounds, CrashOptions, CrashReport, TrialReport};
+use engine::trial::{self, Bounds, CrashOptions, CrashReport, Outside, TrialReport};
 use lang::plan::{Plan, TRIAL};
 use lang::{Compilation, Entry};
 use sandbox::Sandbox;
@@ -63,10 +63,10 @@ struct TestRun {
 struct Crashes {
     /// Writes after which it died.
     points: usize,
-    /// How many times another host went on: twice where an effect may have happened or not.
+    /// How many times another host went on: in several ways where an effect may have happened or not.
     resumed: usize,
-    /// After which event there was the first difference, and whether effects under way had happened.
-    difference: Option<(u64, bool)>,
+    /// After which event there was the first difference, and what had become of effects under way.
+    difference: Option<(u64, Outside)>,
 }
 
 /// Runs all tests that are found.
@@ -162,7 +162,7 @@ impl Bench {
         let crashes = crashed.as_ref().map(|crashed| Crashes {
             points: crashed.points,
             resumed: crashed.resumed,
-            difference: crashed.difference.as_ref().map(|found| (found.after, found.happened)),
+            difference: crashed.difference.as_ref().map(|found| (found.after, found.outside)),
         });
         let (verdict, trace) = match crashed.and_then(|crashed| crashed.difference) {
             Some(found) => (Some(verdict::differs(&found, test)), Trace::of(&found.report)),

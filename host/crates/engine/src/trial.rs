@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use catalog::{Digest, FailureKind, Value};
 use lang::plan::{MockTarget, Plan, SEMANTICS_VERSION, TRIAL, Target};
 
-pub use crash::{CrashOptions, CrashReport, Difference, crash_everywhere};
+pub use crash::{CrashOptions, CrashReport, Difference, Outside, crash_everywhere};
 pub use place::place;
 
 use crate::core::{Action, Awaited, Capacity, Input, Run, StartAttempt, Waiting};

@@ -28,9 +28,9 @@ fn test(test: &TestRun, tested: &Tested) -> Value {
     })
 }
 
-/// Where its host died: `{"points", "resumed", "difference": {"after", "happened"} or null}`.
+/// Where its host died: `{"points", "resumed", "difference": {"after", "outside"} or null}`.
 fn crashes(crashes: &Crashes) -> Value {
-    let difference = crashes.difference.map(|(after, happened)| json!({ "after": after, "happened": happened }));
+    let difference = crashes.difference.map(|(after, outside)| json!({ "after": after, "outside": outside.name() }));
     json!({ "points": crashes.points, "resumed": crashes.resumed, "difference": difference })
 }
 

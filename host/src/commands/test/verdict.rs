@@ -2,7 +2,7 @@
 
 use engine::core::Waiting;
 use engine::event::Failure;
-use engine::trial::{Bounds, Difference, TrialEnd, TrialReport, place};
+use engine::trial::{Bounds, Difference, Outside, TrialEnd, TrialReport, place};
 use grammar::Diagnostic;
 use lang::plan::{CallPlan, FunctionId, Grant, MockTarget, Node, NodeKind, Plan, Target};
 use lang::{Compilation, Span};
@@ -65,7 +65,12 @@ pub(super) fn of(report: &TrialReport, plan: &Plan, checked: &Compilation, numbe
 
 /// A test that is not the same after its host has died.
 pub(super) fn differs(found: &Difference, test: Span) -> Verdict {
-    let happened = if found.happened { "had happened" } else { "had not happened" };
+    let happened = match found.outside {
+        Outside::Missing => "had not happened",
+        Outside::Happened => "had happened",
+        Outside::Repeated => "had happened and were retried",
+        Outside::Failed => "were let fail",
+    };
     let help = format!(
         "its host died when event {} was written, and effects under way {happened}: {}",
         found.after,

@@ -104,12 +104,12 @@ fn first<K: Ord, V: PartialEq + Display>(
 }
 
 /// A path without its first part, which stands for the test.
-fn below(path: &str) -> &str {
+pub(super) fn below(path: &str) -> &str {
     path.split_once('/').map_or(path, |(_, below)| below)
 }
 
 /// How a test ended that passes undisturbed.
-fn ended(end: Option<&TrialEnd>) -> String {
+pub(super) fn ended(end: Option<&TrialEnd>) -> String {
     match end {
         None | Some(TrialEnd::Passed) => "it passed".to_owned(),
         Some(TrialEnd::Failed { failure, path }) => format!("`{}` failed: {}: {}", below(path), failure.kind, failure.message),

@@ -6,9 +6,9 @@
 //! 1. The test runs undisturbed, and says after which writes it can die.
 //! 2. For each of them it runs again up to there. What is outside stays: the time, mail on its way, how often each mock was
 //!    asked, and what came of attempts whose outcome the journal does not have.
-//! 3. The run is made again out of its events and goes on. Where it does not know whether a step had its effect, who looks
-//!    at the outside decides: once as if it had, once as if it had not.
-//! 4. `compare` finds what is different at the end.
+//! 3. The run is made again out of its events and goes on. Where it does not know whether a step had its effect, each
+//!    [`Outside`] is tried: who looks there decides as it is, or retries though the effect had happened, or lets the step fail.
+//! 4. `compare` finds what is different at the end. A step that was let fail must only not run again, and the test must end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ use super::{AnsweredBy, Bounds, Trial, TrialEnd, TrialReport, place};
 #[cfg(feature = "planted-bugs")]
 use crate::core::Bug;
 use crate::core::{BlockedBy, Run, StartAttempt, render_event};
-use crate::event::{Decision, Event, Payload, RunId, Seq, TaskId, Timestamp};
+use crate::event::{Decision, Event, EventBody, Payload, RunId, Seq, TaskId, Timestamp};
 use crate::ports::{Invocation, Invoker, Outcome};
 use crate::shell::EngineConfig;
 
@@ -43,7 +43,7 @@ pub struct CrashReport {
     pub undisturbed: TrialReport,
     /// How many writes it died after.
     pub points: usize,
-    /// How many times it was gone on with: twice where an effect may have happened or not.
+    /// How many times it was gone on with: in four ways where an effect may have happened or not.
     pub resumed: usize,
     /// The first difference.
     pub difference: Option<Difference>,
@@ -56,12 +56,46 @@ pub struct Difference {
     pub after: Seq,
     /// The same as a line.
     pub event: String,
-    /// Whether the effects that were under way had happened.
-    pub happened: bool,
+    /// What had become of the effects that were under way, and what was decided.
+    pub outside: Outside,
     /// What differs.
     pub what: String,
     /// The test that died.
     pub report: TrialReport,
+}
+
+/// What became of effects that were under way when the process died, and what is decided about steps that are not known to
+/// have had theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    /// They had not happened; the step is retried.
+    Missing,
+    /// They had happened; the result is supplied.
+    Happened,
+    /// They had happened, and the step is retried all the same.
+    Repeated,
+    /// Whether or not they had happened, the step is let fail.
+    Failed,
+}
+
+impl Outside {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Missing, Self::Happened, Self::Repeated, Self::Failed];
+
+    const fn happened(self) -> bool {
+        matches!(self, Self::Happened | Self::Repeated)
+    }
+
+    /// Its name for programs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Happened => "happened",
+            Self::Repeated => "repeated",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// When a trial dies, and what it left.
@@ -78,6 +112,10 @@ pub(super) struct Crash {
     lost: BTreeMap<Arc<str>, Lost>,
     /// Calls that were counted and then stopped.
     stopped: BTreeMap<Target, u64>,
+    /// What is decided.
+    outside: Option<Outside>,
+    /// Steps that were let fail, with the last event before.
+    let_fail: Vec<(TaskId, Seq)>,
 }
 
 /// An attempt under way.
@@ -120,21 +158,23 @@ pub async fn crash_everywhere(
     let before_end = writes.split_last().map_or(&[][..], |(_, before)| before);
     for after in spread(before_end, options.most_points) {
         report.points += 1;
-        let mut both_ways = true;
-        for happened in [false, true] {
-            if happened && !both_ways {
-                break;
-            }
+        for outside in Outside::ALL {
             let mut trial = begun(&plan, config, options, Some(after));
             trial.drive(&invoker, bounds).await;
-            let Some((mut trial, unknown)) = trial.resumed(happened, options) else { break };
-            both_ways = unknown;
+            let Some((mut trial, all_ways)) = trial.resumed(outside, options) else { break };
             trial.drive(&invoker, bounds).await;
             report.resumed += 1;
-            if let Some(what) = compare::difference(&expected, &compare::Seen::of(&trial)) {
+            let what = match outside {
+                Outside::Failed if !trial.crash.let_fail.is_empty() => trial.misbehaves(),
+                _ => compare::difference(&expected, &compare::Seen::of(&trial)),
+            };
+            if let Some(what) = what {
                 let event = trial.events.iter().find(|event| event.seq == after).map_or_else(String::new, render_event);
-                report.difference = Some(Difference { after, event, happened, what, report: trial.report() });
+                report.difference = Some(Difference { after, event, outside, what, report: trial.report() });
                 return report;
+            }
+            if !all_ways {
+                break;
             }
         }
     }
@@ -239,7 +279,7 @@ impl<'c> Trial<'c> {
 
     /// What a new owner makes of the journal, and whether there is something that may have happened or not. None when the
     /// test was over before it could die.
-    fn resumed(self, happened: bool, options: CrashOptions) -> Option<(Self, bool)> {
+    fn resumed(self, outside: Outside, options: CrashOptions) -> Option<(Self, bool)> {
         if !self.crash.crashed {
             return None;
         }
@@ -252,7 +292,7 @@ impl<'c> Trial<'c> {
         let mut both_ways = false;
         for (attempt, flying) in self.crash.flying {
             let has_effect = effects.contains(&attempt);
-            let happened = happened && has_effect;
+            let happened = outside.happened() && has_effect;
             both_ways |= has_effect;
             let answer = answers.remove(&attempt).map(|(at, outcome)| (at, trial.answered.remove(&attempt), outcome));
             let may_repeat = !has_effect || is_repeatable(&trial.plan, &flying.path);
@@ -260,6 +300,7 @@ impl<'c> Trial<'c> {
         }
         trial.effects = effects;
         trial.crash.stopped = self.crash.stopped;
+        trial.crash.outside = Some(outside);
         trial.take_over(self.events, options);
         Some((trial, both_ways))
     }
@@ -285,11 +326,33 @@ impl<'c> Trial<'c> {
         self.perform();
     }
 
+    /// What is wrong with a run in which a step was let fail: it ends in some way, and such a step does not run again.
+    fn misbehaves(&self) -> Option<String> {
+        if let Some(end @ (TrialEnd::Broken(_) | TrialEnd::TooLong | TrialEnd::TimedOut { .. })) = &self.end {
+            return Some(compare::ended(Some(end)));
+        }
+        let again = self.events.iter().find_map(|event| match &event.body {
+            EventBody::AttemptStarted { attempt, .. } => {
+                let let_fail = self.crash.let_fail.iter();
+                let_fail.copied().any(|(task, seq)| task == attempt.task && seq < event.seq).then_some(&attempt.path)
+            }
+            _ => None,
+        })?;
+        Some(format!("`{}` ran again though it was let fail", compare::below(again)))
+    }
+
     /// Decides about a step whose outcome the run does not know, as one who looks at the outside. A failed one has had no
     /// effect: it is asked again and says the same.
     fn decide(&mut self, task: TaskId, path: &Arc<str>) {
+        if self.crash.outside == Some(Outside::Failed) {
+            self.crash.lost.remove(path);
+            self.crash.let_fail.push((task, self.run.recorded()));
+            return self.agenda.plan_decision(task, self.agenda.now(), Decision::Fail("its host died".to_owned()));
+        }
         let supplied = match self.crash.lost.get_mut(path) {
-            Some(Lost { happened: true, answer: Some((at, _, outcome)), .. }) => {
+            Some(Lost { happened: true, answer: Some((at, _, outcome)), .. })
+                if self.crash.outside == Some(Outside::Happened) =>
+            {
                 outcome.result.as_ref().ok().map(|value| (*at, value.clone()))
             }
             Some(lost) => {

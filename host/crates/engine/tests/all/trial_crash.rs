@@ -89,10 +89,25 @@ async fn a_test_ends_as_undisturbed_wherever_its_host_dies() {
     for test in 0..4 {
         let report = crashed(FLOW, test, CrashOptions::default()).await;
         assert_eq!(report.undisturbed.end, TrialEnd::Passed, "test {test}");
-        let difference = report.difference.map(|found| (found.after, found.event, found.happened, found.what));
+        let difference = report.difference.map(|found| (found.after, found.event, found.outside, found.what));
         assert_eq!(difference, None, "test {test}");
         assert!(report.points >= 3 && report.resumed >= report.points, "test {test}: {} {}", report.points, report.resumed);
     }
+}
+
+/// Each point at which only one effect is under way is gone on with in four ways.
+#[tokio::test]
+async fn an_effect_whose_outcome_is_lost_is_decided_about_in_each_way() {
+    let text = FLOW.replace(
+        "test \"two effects",
+        "test \"one effect\" { mock kit.send(_) takes 1s => \"b\"\n assert one() == \"b\" }\n\
+         flow one() -> string { kit.send(\"a\") with { allow: [http \"example.com\"], retry: 1 } }\n\ntest \"two effects",
+    );
+    let report = crashed(&text, 2, CrashOptions::default()).await;
+    let difference = report.difference.map(|found| (found.after, found.event, found.outside, found.what));
+    assert_eq!((report.undisturbed.end, difference), (TrialEnd::Passed, None));
+    // After the start of the run nothing is under way, after the start of the step one effect is.
+    assert!(report.resumed >= report.points + 3, "{} {}", report.points, report.resumed);
 }
 
 #[tokio::test]
