@@ -63,6 +63,12 @@ pub(crate) fn with_hooks(journal: &dyn Journal, hooks_of: Option<Digest>, mut pl
     Ok(plan)
 }
 
+/// The plan of a stored program.
+pub(crate) fn stored_plan(journal: &dyn Journal, digest: Digest) -> Result<Arc<Plan>, Problem> {
+    let program = program::unpack(journal, digest)?;
+    Ok(Arc::new(with_hooks(journal, program.hooks_of, program::plan(&program)?)?))
+}
+
 impl Planner {
     pub(crate) fn new(journal: Arc<dyn Journal>) -> Self {
         Self { shared: Arc::new(Shared { journal, callers: Mutex::default() }) }

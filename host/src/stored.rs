@@ -95,6 +95,25 @@ impl StoredRun {
         Err(Problem::new(Exit::Store, format!("run `{}` has no program", self.id)))
     }
 
+    /// The plans of all programs that it has had.
+    pub(crate) fn plans(&self, journal: &SqliteJournal) -> Result<Lineage, Problem> {
+        let mut lineage = Lineage::from(planner::stored_plan(journal, self.started.program)?);
+        for migrated in self.migrations() {
+            lineage.push(planner::stored_plan(journal, migrated.to.program)?);
+        }
+        Ok(lineage)
+    }
+
+    /// Why it is paused, if it is.
+    pub(crate) fn paused_for(&self) -> Option<&str> {
+        let last = self.events.iter().rev().find_map(|event| match &event.body {
+            EventBody::Paused { reason } => Some(Some(reason.as_str())),
+            EventBody::Resumed => Some(None),
+            _ => None,
+        });
+        last.flatten()
+    }
+
     /// Its input as values of the plan's types.
     pub(crate) fn input(&self, plan: &Plan) -> Result<Vec<(String, Value)>, Problem> {
         let params = plan.flows.get(plan.entry).map_or(&[][..], |flow| &flow.params);

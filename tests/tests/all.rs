@@ -31,6 +31,9 @@ mod digest;
 #[path = "all/docs.rs"]
 mod docs;
 #[cfg(test)]
+#[path = "all/driven.rs"]
+mod driven;
+#[cfg(test)]
 #[path = "all/failures.rs"]
 mod failures;
 #[cfg(test)]

@@ -1,20 +1,28 @@
 //! `host set` and `host supply`: change what has not begun in a run that goes on.
+//!
+//! Whoever drives the run makes the change itself, when a letter asks for it; where nobody does, it is made here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use engine::core::{Action, Input, Run};
+use engine::core::{Action, Input, Lineage, Run};
 use engine::event::{Change, Payload, Settings};
-use engine::ports::{Clock, Journal, JournalError, SystemClock};
+use engine::ports::{Clock, Journal, JournalError, Order, SystemClock};
+use journal::{Reader, RunRow, SqliteJournal};
 use lang::plan::Plan;
 use serde_json::{Value, json};
 
 use crate::cli::{Global, SetArgs, SupplyArgs};
+use crate::commands::control::{self, Answer, Post};
 use crate::commands::session;
 use crate::config::{Config, parse_duration, parse_size};
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::owner;
 use crate::stored::StoredRun;
+
+/// How long the owner of a run is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const KEYS: &str = "`retry`, `backoff`, `timeout`, `deadline`, `priority`, `class`, `memory`, `fuel`";
 
@@ -56,40 +64,77 @@ fn change(
     run: &str,
     changes: impl FnOnce(&Plan) -> Result<Vec<Change>, Problem>,
 ) -> Result<Exit, Problem> {
-    let row = session::open_reader(config)?.find(run)?;
-    if !row.status.is_end() && owner::is_alive(&config.store.path, &row.owner) {
-        let message = format!("run `{}` is being driven by `{}`", row.id, row.owner);
-        return Err(Problem::usage(message).help("let it pause first: then nobody drives it"));
-    }
+    let reader = session::open_reader(config)?;
+    let row = reader.find(run)?;
     let journal = session::open_store(config, None)?;
     let stored = StoredRun::load(&journal, &row.id)?;
     if stored.has_ended() {
-        return Err(
-            Problem::usage(format!("run `{}` has ended", row.id)).help(format!("`host retry {}` starts a new one", row.id))
-        );
+        return Err(ended(&row));
     }
     let (_, plans) = match stored.compile(output, &journal)? {
         Ok(compiled) => compiled,
         Err(exit) => return Ok(exit),
     };
-    let mut replayed = Run::replay_lineage(&plans, row.id.clone(), "".into(), &stored.events)
+    let changes = changes(plans.current())?;
+    let told: Vec<String> = changes.iter().map(described).collect();
+    let driven = owner::is_alive(&config.store.path, &row.owner);
+    if driven && order(config, (&reader, &*journal), &row, &changes)? {
+        output.document(&json!({ "run": &*row.id.0, "changed": told }), String::new);
+        output.note(&format!("changed {} of run {}, which `{}` drives", told.join(", "), row.id, row.owner));
+        return Ok(Exit::Done);
+    }
+    // The owner may have gone on before it went away.
+    let stored = if driven { StoredRun::load(&journal, &row.id)? } else { stored };
+    record(&journal, &stored, &plans, changes)?;
+    output.document(&json!({ "run": &*row.id.0, "changed": told }), String::new);
+    output.note(&format!("changed {} of run {}; go on with `host resume {}`", told.join(", "), row.id, row.id));
+    Ok(Exit::Done)
+}
+
+/// Lets the owner of a run make changes. False when nobody drives it any more.
+fn order(
+    config: &Config,
+    (reader, journal): (&Reader, &SqliteJournal),
+    row: &RunRow,
+    changes: &[Change],
+) -> Result<bool, Problem> {
+    let post = Post::send(journal, row, control::control(Order::Change(changes.to_vec())), PATIENCE)?;
+    match post.answer(reader, journal, &config.store.path)? {
+        Answer::Taken => Ok(true),
+        Answer::Refused(reason) => Err(refused(changes, &reason)),
+        Answer::Ended(row) => Err(ended(&row)),
+        Answer::Abandoned => {
+            post.withdraw(journal)?;
+            Ok(false)
+        }
+        Answer::None => {
+            let message = format!("`{}`, which drives run `{}`, has not answered within {PATIENCE:?}", row.owner, row.id);
+            Err(Problem::new(Exit::Waiting, message)
+                .help("it makes the change when it goes on; `host events` shows whether it has"))
+        }
+    }
+}
+
+/// Makes changes durable in a run that nobody drives.
+fn record(journal: &SqliteJournal, stored: &StoredRun, plans: &Lineage, changes: Vec<Change>) -> Result<(), Problem> {
+    let mut replayed = Run::replay_lineage(plans, stored.id.clone(), "".into(), &stored.events)
         .map_err(|error| Problem::new(Exit::Store, error.to_string()))?;
+    changes.iter().try_for_each(|change| replayed.check_change(change)).map_err(|reason| refused(&changes, &reason))?;
     let (mut actions, now) = (Vec::new(), SystemClock.now());
-    let mut told = Vec::new();
-    for change in changes(plans.current())? {
-        replayed.check_change(&change).map_err(|reason| refused(&change, &reason))?;
-        told.push(described(&change));
+    for change in changes {
         replayed.handle(Input::Change(Box::new(change)), now, &mut actions);
     }
     replayed.flush(&mut actions);
     for action in actions {
         if let Action::Append(events) = action {
-            futures::executor::block_on(journal.append(&row.id, events)).map_err(went_on)?;
+            futures::executor::block_on(journal.append(&stored.id, events)).map_err(went_on)?;
         }
     }
-    output.document(&json!({ "run": &*row.id.0, "changed": told }), String::new);
-    output.note(&format!("changed {} of run {}; go on with `host resume {}`", told.join(", "), row.id, row.id));
-    Ok(Exit::Done)
+    Ok(())
+}
+
+fn ended(row: &RunRow) -> Problem {
+    Problem::usage(format!("run `{}` has ended", row.id)).help(format!("`host retry {}` starts a new one", row.id))
 }
 
 fn went_on(error: JournalError) -> Problem {
@@ -101,8 +146,8 @@ fn went_on(error: JournalError) -> Problem {
     }
 }
 
-fn refused(change: &Change, reason: &str) -> Problem {
-    let exit = if matches!(change, Change::Policy { .. }) { Exit::Usage } else { Exit::Input };
+fn refused(changes: &[Change], reason: &str) -> Problem {
+    let exit = if matches!(changes, [Change::Policy { .. }, ..]) { Exit::Usage } else { Exit::Input };
     Problem::new(exit, reason).help("only what has not begun can be changed; `host show` lists what has")
 }
 

@@ -173,7 +173,7 @@ impl Orders<'_> {
         let (report, _) = drive::carry(self.output, &session, begin)?;
         match report.outcome {
             RunEnd::StoreFailed(error) => Err(error.into()),
-            RunEnd::Finished(RunOutcome::Cancelled) | RunEnd::Paused { .. } => {
+            RunEnd::Finished(RunOutcome::Cancelled) | RunEnd::Paused { .. } | RunEnd::Leaves(_) => {
                 Ok(described(self.reader.find(&row.id.0)?, self.order))
             }
             RunEnd::Finished(_) => {
@@ -241,5 +241,7 @@ const fn verb(order: &Order) -> &'static str {
         Order::Cancel { .. } => "cancel",
         Order::Advance { .. } => "step",
         Order::Decide { .. } => "decide",
+        Order::Migrate(_) => "migrate",
+        Order::Change(_) => "change",
     }
 }

@@ -1,14 +1,17 @@
 //! Follows a run to its end: progress, signals, and what is printed at last.
 
+use std::sync::Arc;
+
 use engine::core::Lineage;
 use engine::event::{Decision, Failure, RunId, RunOutcome, TaskId};
 use engine::ports::Signal;
 use engine::shell::{Awaited, Blocked, BlockedBy, EngineError, NewRun, RunEnd, RunHandle, RunReport, TakeOver, Waiting};
 use serde_json::{Value, json};
 
-use crate::commands::documents;
-use crate::commands::session::Session;
+use crate::commands::session::{self, Session};
 use crate::commands::signal as signal_command;
+use crate::commands::{documents, migrate, resume};
+use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::{self, Output};
 use crate::progress::{Mode, Progress};
@@ -33,9 +36,24 @@ pub(crate) enum Begin {
     },
 }
 
-/// Starts or resumes a run and waits for its end.
-pub(crate) fn drive(output: Output, session: &Session, begin: Begin) -> Result<Exit, Problem> {
-    let (report, interrupted) = carry(output, session, begin)?;
+/// Starts or resumes a run and waits for its end. One that is to be migrated on its way is, and goes on here.
+pub(crate) fn drive(output: Output, config: &Config, mut session: Session, begin: Begin) -> Result<Exit, Problem> {
+    let (mut report, mut interrupted) = carry(output, &session, begin)?;
+    while let (RunEnd::Leaves(control), false) = (&report.outcome, interrupted) {
+        let journal = Arc::clone(&session.journal);
+        migrate::answer(&journal, &report.id, control)?;
+        let row = session::open_reader(config)?.find(&report.id.0)?;
+        let how = TakeOver { stays_paused: true, orders: Vec::new() };
+        let taken = resume::Taken { how, runs: true, parallel: session.parallel, ..resume::Taken::default() };
+        let begin = match resume::begin(output, config, &journal, &row, taken)? {
+            Ok((next, begin)) => {
+                session = next;
+                begin
+            }
+            Err(exit) => return Ok(exit),
+        };
+        (report, interrupted) = carry(output, &session, begin)?;
+    }
     for line in session.settle_reports() {
         output.note(&line);
     }
@@ -115,9 +133,9 @@ pub(crate) fn finish(output: Output, report: &RunReport, compiled: u32, interrup
         RunEnd::Finished(RunOutcome::Succeeded(_)) => ("succeeded", Exit::Done),
         RunEnd::Finished(RunOutcome::Failed { .. }) => ("failed", Exit::RunFailed),
         RunEnd::Finished(RunOutcome::Cancelled) => ("cancelled", Exit::RunFailed),
-        RunEnd::Paused { .. } if interrupted => ("paused", Exit::Interrupted),
+        RunEnd::Paused { .. } | RunEnd::Leaves(_) if interrupted => ("paused", Exit::Interrupted),
         RunEnd::Paused { blocked, waiting } if blocked.is_empty() && !waiting.is_empty() => ("waiting", Exit::Waiting),
-        RunEnd::Paused { .. } => ("paused", Exit::Waiting),
+        RunEnd::Paused { .. } | RunEnd::Leaves(_) => ("paused", Exit::Waiting),
         RunEnd::StoreFailed(error) => {
             return Err(
                 Problem::from(error.clone()).help(format!("what is committed is whole; `host resume {}` goes on", report.id))
@@ -140,7 +158,9 @@ fn document(report: &RunReport, status: &str, compiled: u32) -> Value {
         RunEnd::Finished(RunOutcome::Failed { failure, path }) => {
             (nothing.clone(), documents::failure_at(failure, path), nothing.clone())
         }
-        RunEnd::Finished(RunOutcome::Cancelled) | RunEnd::StoreFailed(_) => (nothing.clone(), nothing.clone(), nothing.clone()),
+        RunEnd::Finished(RunOutcome::Cancelled) | RunEnd::StoreFailed(_) | RunEnd::Leaves(_) => {
+            (nothing.clone(), nothing.clone(), nothing.clone())
+        }
         RunEnd::Paused { blocked, .. } => (nothing.clone(), nothing.clone(), blocked.iter().map(blocked_document).collect()),
     };
     let waiting = match &report.outcome {
@@ -221,6 +241,7 @@ fn explain(output: Output, report: &RunReport, interrupted: bool) {
                 output.problem(&decision_needed(report, step));
             }
         }
+        RunEnd::Leaves(_) => output.note(&format!("run {} is paused; go on with `host resume {}`", report.id, report.id)),
         RunEnd::StoreFailed(_) => {}
     }
 }

@@ -2,24 +2,31 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::event::{Event, EventBody, Migrated, RunId, Version};
-use engine::ports::{Clock, Journal, SystemClock};
-use journal::{RunFilter, RunRow, SqliteJournal};
+use engine::ports::{Clock, Control, Journal, Mail, MailStore, MailWrite, Order, SystemClock};
+use engine::shell::MIGRATING;
+use journal::{Reader, RunFilter, RunRow, SqliteJournal};
 use lang::plan::Plan;
 use serde_json::{Value, json};
 
 use crate::cli::{Global, MigrateArgs};
+use crate::commands::control::{self, Answer, Post};
 use crate::commands::{plan, session};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::owner;
+use crate::planner;
 use crate::program;
 use crate::roles::RoleAgents;
 use crate::stored::StoredRun;
 use crate::verdict::{self, Verdict};
 use crate::world::{DiskWorld, ReadFiles};
+
+/// How long the owner of a run is waited for: longer than what runs may take to end.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What runs are to go on with.
 struct Target {
@@ -53,23 +60,25 @@ pub(crate) fn run(output: Output, global: &Global, args: &MigrateArgs) -> Result
     }
     let journal = session::open_store(&config, None)?;
     let mut all = Vec::new();
-    for RunRow { id, owner, status, .. } in rows {
-        let done = if !status.is_end() && owner::is_alive(&config.store.path, &owner) {
-            Err(driven(&id, &owner))
-        } else {
-            migrate(output, &config, &journal, &id, target.as_ref())
-        };
+    for row in rows {
+        let driven = !row.status.is_end() && owner::is_alive(&config.store.path, &row.owner);
+        let done = migrate(output, &config, (&reader, &journal), &row, (target.as_ref(), driven));
         if let ([_], Err(_)) = (args.runs.as_slice(), &done) {
             return done.map(|_| Exit::Done);
         }
-        all.push((id, done.unwrap_or_else(|problem| Verdict::Unknown(problem.message))));
+        let verdict = done.unwrap_or_else(|problem| Verdict::Unknown(problem.message));
+        all.push(Done { run: row.id, verdict, driven });
     }
     report(output, &all);
-    Ok(if all.iter().all(|(_, verdict)| matches!(verdict, Verdict::Fits(_))) { Exit::Done } else { Exit::RunFailed })
+    Ok(if all.iter().all(|done| matches!(done.verdict, Verdict::Fits(_))) { Exit::Done } else { Exit::RunFailed })
 }
 
-fn driven(id: &RunId, owner: &str) -> Problem {
-    Problem::usage(format!("run `{id}` is being driven by `{owner}`")).help("let it pause first: then nobody drives it")
+/// What became of a run.
+struct Done {
+    run: RunId,
+    verdict: Verdict,
+    /// Somebody goes on with it already.
+    driven: bool,
 }
 
 fn compile(output: Output, config: &Config, path: &Path, flow: Option<&str>) -> Result<Result<Target, Exit>, Problem> {
@@ -86,13 +95,14 @@ fn compile(output: Output, config: &Config, path: &Path, flow: Option<&str>) -> 
 fn migrate(
     output: Output,
     config: &Config,
-    journal: &Arc<SqliteJournal>,
-    id: &RunId,
-    target: Option<&Target>,
+    (reader, journal): (&Reader, &Arc<SqliteJournal>),
+    row: &RunRow,
+    (target, driven): (Option<&Target>, bool),
 ) -> Result<Verdict, Problem> {
+    let id = &row.id;
     let stored = StoredRun::load(journal, id)?;
     if stored.has_ended() {
-        return Err(Problem::usage(format!("run `{id}` has ended")).help(format!("`host retry {id}` starts a new one from it")));
+        return Err(ended(id));
     }
     let (program, plans) = match stored.compile(output, journal)? {
         Ok(compiled) => compiled,
@@ -111,10 +121,78 @@ fn migrate(
         return Err(Problem::usage(format!("run `{id}` belongs to this flow already")));
     }
     let verdict = verdict::check(&stored, &plans, &plan)?;
-    if let Verdict::Fits(_) = &verdict {
-        append(journal, &stored, version)?;
+    if !matches!(verdict, Verdict::Fits(_)) {
+        return Ok(verdict);
     }
+    if driven && order(config, (reader, &**journal), row, version)? {
+        return Ok(verdict);
+    }
+    // Whoever drove it may have gone on before it went away.
+    let stored = if driven { StoredRun::load(journal, id)? } else { stored };
+    append(journal, &stored, goes_on(&stored, vec![migrated(&stored, version)]))?;
     Ok(verdict)
+}
+
+fn ended(id: &RunId) -> Problem {
+    Problem::usage(format!("run `{id}` has ended")).help(format!("`host retry {id}` starts a new one from it"))
+}
+
+/// Lets the owner of a run migrate it. False when nobody drives it any more.
+fn order(config: &Config, (reader, journal): (&Reader, &SqliteJournal), row: &RunRow, to: Version) -> Result<bool, Problem> {
+    let post = Post::send(journal, row, control::control(Order::Migrate(to)), PATIENCE)?;
+    let nothing = |reason: &str| Problem::usage(format!("run `{}` was not migrated: {reason}", row.id));
+    match post.answer(reader, journal, &config.store.path)? {
+        Answer::Taken => Ok(true),
+        Answer::Refused(reason) => Err(nothing(&reason).help(format!("`host pause {}` it first, or wait", row.id))),
+        Answer::Ended(row) => Err(ended(&row.id)),
+        Answer::Abandoned => {
+            post.withdraw(journal)?;
+            Ok(false)
+        }
+        Answer::None => {
+            let message = format!("`{}`, which drives run `{}`, has not answered within {PATIENCE:?}", row.owner, row.id);
+            Err(Problem::new(Exit::Waiting, message).help("it migrates it when it can; `host events` shows whether it has"))
+        }
+    }
+}
+
+/// Answers a letter that asks for a migration, as the owner of the run, which was left for that: the run is migrated if it
+/// fits, and goes on unless it was paused before.
+pub(crate) fn answer(journal: &SqliteJournal, id: &RunId, control: &Control) -> Result<(), Problem> {
+    let Order::Migrate(to) = control.order else { return Ok(()) };
+    let stored = StoredRun::load(journal, id)?;
+    let refusal = match refusal(journal, &stored, to) {
+        Ok(refusal) => refusal,
+        Err(problem) => Some(problem.message),
+    };
+    let mut bodies = vec![EventBody::ControlTaken { id: Arc::clone(&control.id), refusal: refusal.clone() }];
+    bodies.extend(refusal.is_none().then(|| migrated(&stored, to)));
+    append(journal, &stored, goes_on(&stored, bodies))?;
+    let is_it = |mail: &Mail| matches!(mail, Mail::Control(other) if other.id == control.id);
+    let letters = journal.controls(id, 0)?.into_iter().filter(|letter| is_it(&letter.mail)).map(|letter| letter.no).collect();
+    Ok(futures::executor::block_on(journal.write_mail(MailWrite::Remove(id.clone(), letters)))?)
+}
+
+/// What was only paused to be migrated is so no longer.
+fn goes_on(stored: &StoredRun, mut bodies: Vec<EventBody>) -> Vec<EventBody> {
+    bodies.extend((stored.paused_for() == Some(MIGRATING)).then_some(EventBody::Resumed));
+    bodies
+}
+
+/// Why a run cannot be migrated.
+fn refusal(journal: &SqliteJournal, stored: &StoredRun, to: Version) -> Result<Option<String>, Problem> {
+    if stored.version().plan == to.plan {
+        return Ok(Some("it belongs to this flow already".to_owned()));
+    }
+    let plan = planner::stored_plan(journal, to.program)?;
+    Ok(match verdict::check(stored, &stored.plans(journal)?, &plan)? {
+        Verdict::Fits(_) => None,
+        other => Some(other.to_string()),
+    })
+}
+
+fn migrated(stored: &StoredRun, to: Version) -> EventBody {
+    EventBody::Migrated(Box::new(Migrated { from: stored.version(), to }))
 }
 
 /// What the run had before it was migrated.
@@ -126,12 +204,11 @@ fn former(journal: &SqliteJournal, stored: &StoredRun) -> Result<(Arc<Plan>, cat
     Ok((Arc::new(plan), former.program))
 }
 
-/// Makes the change durable. Whoever drives the run meanwhile is refused its next event, and does not own it any more.
-fn append(journal: &SqliteJournal, stored: &StoredRun, to: Version) -> Result<(), Problem> {
-    let seq = stored.events.last().map_or(0, |event| event.seq) + 1;
-    let body = EventBody::Migrated(Box::new(Migrated { from: stored.version(), to }));
-    let event = Event { seq, at: SystemClock.now(), body };
-    let appended = futures::executor::block_on(journal.append(&stored.id, Arc::from([event])));
+/// Makes events durable. Whoever drives the run meanwhile is refused its next event, and does not own it any more.
+fn append(journal: &SqliteJournal, stored: &StoredRun, bodies: Vec<EventBody>) -> Result<(), Problem> {
+    let (next, at) = (stored.events.last().map_or(0, |event| event.seq) + 1, SystemClock.now());
+    let events: Vec<Event> = (next..).zip(bodies).map(|(seq, body)| Event { seq, at, body }).collect();
+    let appended = futures::executor::block_on(journal.append(&stored.id, Arc::from(events)));
     appended.map_err(|error| match error {
         engine::ports::JournalError::Fenced { .. } => {
             Problem::new(Exit::Store, format!("run `{}` went on while it was looked at, so nothing was changed", stored.id))
@@ -141,13 +218,13 @@ fn append(journal: &SqliteJournal, stored: &StoredRun, to: Version) -> Result<()
     })
 }
 
-fn report(output: Output, all: &[(RunId, Verdict)]) {
+fn report(output: Output, all: &[Done]) {
     let document: Value = all
         .iter()
-        .map(|(id, verdict)| {
-            let mut document = verdict.document(id);
+        .map(|done| {
+            let mut document = done.verdict.document(&done.run);
             if let Value::Object(fields) = &mut document {
-                fields.insert("migrated".into(), json!(matches!(verdict, Verdict::Fits(_))));
+                fields.insert("migrated".into(), json!(matches!(done.verdict, Verdict::Fits(_))));
             }
             document
         })
@@ -156,9 +233,10 @@ fn report(output: Output, all: &[(RunId, Verdict)]) {
         if all.is_empty() {
             return "no run to migrate".to_owned();
         }
-        let line = |(id, verdict): &(RunId, Verdict)| match verdict {
-            Verdict::Fits(_) => format!("{id}  migrated: {verdict}; go on with `host resume {id}`\n"),
-            _ => format!("{id}  left as it is, {verdict}\n"),
+        let line = |Done { run, verdict, driven }: &Done| match verdict {
+            Verdict::Fits(_) if *driven => format!("{run}  migrated: {verdict}; it goes on\n"),
+            Verdict::Fits(_) => format!("{run}  migrated: {verdict}; go on with `host resume {run}`\n"),
+            _ => format!("{run}  left as it is, {verdict}\n"),
         };
         all.iter().map(line).collect()
     });

@@ -20,7 +20,7 @@ mod format;
 pub(crate) mod gc;
 pub(crate) mod list;
 mod lock;
-mod migrate;
+pub(crate) mod migrate;
 pub(crate) mod plan;
 mod replay;
 mod resume;

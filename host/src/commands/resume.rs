@@ -36,7 +36,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &ResumeArgs) -> Result<
     }
     let taken = Taken { decisions, signals: args.signals.clone(), parallel: args.parallel, runs: true, ..Taken::default() };
     match begin(output, &config, &journal, &row, taken)? {
-        Ok((session, begin)) => drive::drive(output, &session, begin),
+        Ok((session, begin)) => drive::drive(output, &config, session, begin),
         Err(exit) => Ok(exit),
     }
 }

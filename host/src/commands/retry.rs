@@ -49,7 +49,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &RetryArgs) -> Result<E
         permitted: stored.started.permitted,
         origin: Some(Box::new(retry.origin)),
     };
-    drive::drive(output, &session, drive::Begin::New(Box::new(new)))
+    drive::drive(output, &config, session, drive::Begin::New(Box::new(new)))
 }
 
 /// Says what is taken over, and each effect that happens again.

@@ -33,7 +33,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &RunArgs) -> Result<Exi
     let mut session = Session::open(&config, journal, args.parallel, roles.agents)?;
     session.load(bytes.values().chain(roles.bytes.values()))?;
     let new = NewRun { id: new_id(), plan: Arc::new(plan), program, input, labels, permitted, origin: None };
-    drive::drive(output, &session, drive::Begin::New(Box::new(new)))
+    drive::drive(output, &config, session, drive::Begin::New(Box::new(new)))
 }
 
 /// A run that can be started: its program is in the store.

@@ -22,6 +22,9 @@ use crate::planner::Planner;
 pub(crate) struct Session {
     pub(crate) sandbox: Sandbox,
     pub(crate) engine: Engine,
+    pub(crate) journal: Arc<SqliteJournal>,
+    /// Attempts that run at the same time, as the command line says.
+    pub(crate) parallel: Option<u32>,
     /// Components that had to be compiled because the cache did not have them.
     pub(crate) compiled: u32,
     /// Sends reports of escalations, where that is configured.
@@ -73,9 +76,9 @@ impl Session {
         let bus = Arc::new(LocalBus::new(Arc::clone(&journal) as Arc<dyn MailStore>).with_agents(agents));
         let courier = config.webhook()?.map(|target| Courier::start(Arc::clone(&journal), target));
         let planner = Arc::new(Planner::new(Arc::clone(&journal) as Arc<dyn Journal>));
-        let engine =
-            Engine::with_compiler(Arc::new(sandbox.clone()), journal, Arc::new(SystemClock), bus, planner, engine_config);
-        Ok(Self { sandbox, engine, compiled: 0, courier, _owner: owner })
+        let (invoker, stored) = (Arc::new(sandbox.clone()), Arc::clone(&journal));
+        let engine = Engine::with_compiler(invoker, stored, Arc::new(SystemClock), bus, planner, engine_config);
+        Ok(Self { sandbox, engine, journal, parallel, compiled: 0, courier, _owner: owner })
     }
 
     /// Sends the reports that are due, and says which could not be delivered.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use engine::core::Lineage;
 use engine::event::RunId;
-use engine::shell::{Engine, EngineError, RunHandle, RunReport, Update};
+use engine::shell::{Engine, EngineError, RunEnd, RunHandle, RunReport, Update};
 use journal::RunStatus;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::Parts;
-use super::service::{DRAINED, Event};
+use super::service::{DRAINED, Event, goes_on};
+use crate::commands::migrate;
 use crate::exit::{Exit, Problem};
 use crate::stored::StoredRun;
 use crate::{owner, program};
@@ -56,11 +57,28 @@ pub(super) async fn drive(
         }
     };
     let end = match taken {
-        Ok(handle) => Ok(Driver { parts, handle, asks, followers: Vec::new(), idle: false, draining: false }.run().await),
+        Ok(handle) => {
+            let parts = Arc::clone(&parts);
+            Ok(Driver { parts, handle, asks, followers: Vec::new(), idle: false, draining: false }.run().await)
+        }
+        Err(problem) => Err(problem),
+    };
+    let end = match end {
+        Ok(report) => answered(&parts, report).await,
         Err(problem) => Err(problem),
     };
     drop(place);
     Over { id, end }
+}
+
+/// Migrates a run that was left for that.
+async fn answered(parts: &Arc<Parts>, report: RunReport) -> Result<RunReport, Problem> {
+    let RunEnd::Leaves(control) = &report.outcome else { return Ok(report) };
+    let (journal, id, control) = (Arc::clone(&parts.journal), report.id.clone(), control.clone());
+    let answer = move || migrate::answer(&journal, &id, &control);
+    let answered = tokio::task::spawn_blocking(answer).await;
+    answered.unwrap_or_else(|error| Err(Problem::new(Exit::Store, format!("the run was not migrated: {error}"))))?;
+    Ok(report)
 }
 
 /// Makes a run out of its journal. One that somebody paused stays paused; one that the last service left when it was
@@ -79,7 +97,7 @@ async fn take_up(parts: &Arc<Parts>, id: &RunId) -> Result<RunHandle, Problem> {
         Err(EngineError::OtherPlan { .. } | EngineError::Replay(_)) => take_up_migrated(parts, id).await?,
         taken => taken?,
     };
-    if row.status == RunStatus::Paused && row.reason.as_deref() == Some(DRAINED) {
+    if row.status == RunStatus::Paused && goes_on(row.reason.as_deref()) {
         handle.resume();
     }
     Ok(handle)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use engine::event::{RunId, RunOutcome, Timestamp};
 use engine::ports::{Clock, JournalError, SystemClock};
-use engine::shell::{BreakerState, GateReport, RunEnd, RunHandle, RunReport, Update};
+use engine::shell::{BreakerState, GateReport, MIGRATING, RunEnd, RunHandle, RunReport, Update};
 use journal::RunStatus;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -133,7 +133,7 @@ impl Service {
                 continue;
             }
             taken += 1;
-            let goes_on = run.status != RunStatus::Paused || run.reason.as_deref() == Some(DRAINED);
+            let goes_on = run.status != RunStatus::Paused || goes_on(run.reason.as_deref());
             if goes_on { self.runs.enqueue(run.id) } else { self.runs.park(run.id, None) }
         }
         self.parts.log.note("recovering", &[("runs", &taken.to_string()), ("driven-by-others", &others.to_string())]);
@@ -301,6 +301,8 @@ impl Service {
             }
             RunEnd::Paused { .. } if has_mail && self.deadline.is_none() => self.runs.enqueue(id),
             RunEnd::Paused { .. } => self.runs.park(id, report.timer),
+            // Its driver has answered the letter.
+            RunEnd::Leaves(_) => self.runs.enqueue(id),
             RunEnd::StoreFailed(JournalError::Unavailable(why)) => self.try_later(id, &why),
             RunEnd::StoreFailed(error) => log.problem("run-lost", &[("run", &id.0), ("why", &error.to_string())]),
         }
@@ -347,6 +349,11 @@ fn breakers(gates: &GateReport) -> Value {
 
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whether a paused run goes on with the next service.
+pub(super) fn goes_on(paused: Option<&str>) -> bool {
+    matches!(paused, Some(DRAINED | MIGRATING))
 }
 
 /// Sleeps for so long, or for ever.

@@ -282,40 +282,6 @@ fn what_has_not_begun_is_changed_and_supplied() {
 }
 
 #[test]
-fn a_run_that_is_driven_is_left_alone() {
-    let site = Site::new();
-    let slow = "use \"{plugins}/kit.wasm\" as kit\nflow main() -> u64 {\n    let a = kit.slow(20_000)\n    let b = kit.slow(a)\n    b\n}\n";
-    site.flow("old.flow", slow);
-    site.flow("new.flow", &slow.replace("20_000", "1"));
-    let mut child = site
-        .command(["run", "old.flow"])
-        .env("LLVM_PROFILE_FILE", site.path().join("killed.profraw"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let begun = Instant::now();
-    let run = loop {
-        let listed: Value = serde_json::from_str(&site.host(["ps", "--json"]).out).unwrap_or_default();
-        if let Some(run) = listed[0]["id"].as_str() {
-            break run.to_owned();
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "the run does not get under way");
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    let driven: [&[&str]; 3] =
-        [&["set", &run, "main/b", "retry=1"], &["supply", &run, "main/b", "1"], &["migrate", &run, "--to", "new.flow"]];
-    for command in driven {
-        let printed = site.host(command).expect(2);
-        assert!(printed.err.contains("is being driven by"), "{command:?}: {}", printed.err);
-    }
-    child.kill().unwrap();
-    let _ = child.wait();
-    site.host(driven[2]).expect(0);
-    assert_eq!(site.host(["resume", &run, "--json"]).expect(0).json()["result"], 1);
-}
-
-#[test]
 fn wrong_commands_say_what_to_do() {
     let (site, run) = waiting(WAITS);
     assert!(site.host(["diff", &run, "new.flow"]).expect(0).out.starts_with("the flows are the same"));

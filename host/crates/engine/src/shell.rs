@@ -56,6 +56,9 @@ struct Parts {
     gates: Arc<Gates>,
 }
 
+/// Why a run is paused that is about to be migrated.
+pub const MIGRATING: &str = "it is being migrated";
+
 /// A run that is to be started.
 #[derive(Clone, Debug)]
 pub struct NewRun {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use engine::event::Seq;
-use engine::ports::{Control, JournalError, MailStore, MailWrite};
+use engine::ports::{Control, JournalError, Mail, MailStore, MailWrite};
 use journal::{Reader, RunRow, SqliteJournal, wire};
 use serde_json::Value;
 
@@ -91,6 +91,14 @@ impl Post {
                 }
             }
         }
+    }
+
+    /// Takes the letter back.
+    pub(crate) fn withdraw(&self, journal: &SqliteJournal) -> Result<(), Problem> {
+        let is_it = |mail: &Mail| matches!(mail, Mail::Control(control) if *control.id == *self.id);
+        let letters = journal.controls(&self.run.id, 0)?.into_iter().filter(|letter| is_it(&letter.mail));
+        let numbers = letters.map(|letter| letter.no).collect();
+        Ok(futures::executor::block_on(journal.write_mail(MailWrite::Remove(self.run.id.clone(), numbers)))?)
     }
 
     /// Waits for the end of the run, for what is left of the patience.

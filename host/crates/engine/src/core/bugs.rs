@@ -46,12 +46,36 @@ pub enum Bug {
     UndoForgotten,
     /// The oldest effect is taken back first.
     UndoInOrder,
+    /// After a migration events keep the numbers that the plan before gave to steps.
+    NumbersKept,
+    /// A run is migrated whether or not it fits.
+    FitUnchecked,
+    /// Now and then nothing is written down about a human who is asked.
+    EscalationUntold,
+    /// A step fails when a human decides that it is to be tried again.
+    EscalationDecision,
+    /// A result that an operator supplies for a step that has not begun is forgotten.
+    SupplyForgotten,
+    /// Settings that an operator changes do not reach the step.
+    SettingForgotten,
+    /// A retried run takes nothing over.
+    ResultsForgotten,
+    /// A retried run takes a result over whatever the arguments are.
+    ResultsUnchecked,
+    /// After a takeover the run of a plan is not gone on with.
+    PlanForgotten,
+    /// The next attempt of a step runs its plan in a run of the same id.
+    PlanRepeated,
+    /// An order that comes twice is carried out twice.
+    OrderTwice,
+    /// Only the first handler is asked before a step.
+    HandlerSkipped,
 }
 
 #[cfg(feature = "planted-bugs")]
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 33] = [
         Self::DroppedEvent,
         Self::UsedBeforeDurable,
         Self::DoubleStart,
@@ -73,11 +97,23 @@ impl Bug {
         Self::RaceKeepsLosers,
         Self::UndoForgotten,
         Self::UndoInOrder,
+        Self::NumbersKept,
+        Self::FitUnchecked,
+        Self::EscalationUntold,
+        Self::EscalationDecision,
+        Self::SupplyForgotten,
+        Self::SettingForgotten,
+        Self::ResultsForgotten,
+        Self::ResultsUnchecked,
+        Self::PlanForgotten,
+        Self::PlanRepeated,
+        Self::OrderTwice,
+        Self::HandlerSkipped,
     ];
 }
 
 /// Which bug is planted, if any.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bugs {
     #[cfg(feature = "planted-bugs")]
     planted: Option<Bug>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::bugs::Bug;
 use super::driver::Run;
 use crate::event::{EventBody, Timestamp};
 use crate::ports::{Control, Order};
@@ -62,19 +63,29 @@ impl Run {
                 None => Ok(()),
             },
             Order::Decide { task, decision } => self.check_decision(*task, decision),
-            Order::Pause { .. } | Order::Resume | Order::Cancel { .. } => Ok(()),
+            Order::Migrate(_) if self.is_cancelling() => refuse("the run is being cancelled"),
+            Order::Change(changes) => changes.iter().try_for_each(|change| self.check_change(change)),
+            Order::Pause { .. } | Order::Resume | Order::Cancel { .. } | Order::Migrate(_) => Ok(()),
         }
     }
 
     /// Takes an order that came in a letter: once, and with the reason when it does not fit.
     pub(super) fn control(&mut self, control: Control, now: Timestamp) {
         let Control { id, order } = control;
-        if self.state.has_taken(&id) || !self.asked.letters.insert(Arc::clone(&id)) {
+        let before = !self.asked.letters.insert(Arc::clone(&id)) || self.state.has_taken(&id);
+        if before && !self.has_bug(Bug::OrderTwice) {
             return;
         }
         let refusal = self.check_order(&order).err();
         self.record(now, EventBody::ControlTaken { id, refusal });
         self.ask_for(order, now);
+    }
+
+    /// Writes down that an order in a letter is not carried out.
+    pub fn refuse(&mut self, control: &Control, reason: String, now: Timestamp) {
+        if !self.state.has_taken(&control.id) && self.asked.letters.insert(Arc::clone(&control.id)) {
+            self.record(now, EventBody::ControlTaken { id: Arc::clone(&control.id), refusal: Some(reason) });
+        }
     }
 
     /// Records an order if it fits.
@@ -99,6 +110,11 @@ impl Run {
             Order::Decide { task, decision } => {
                 self.decided.insert(task);
                 EventBody::OperatorDecision { task, decision }
+            }
+            Order::Migrate(_) => return,
+            Order::Change(changes) => {
+                changes.into_iter().for_each(|change| self.record(now, EventBody::Changed(Box::new(change))));
+                return;
             }
         };
         self.record(now, body);

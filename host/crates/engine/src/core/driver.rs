@@ -179,6 +179,12 @@ impl Run {
         self.state.paused().is_some()
     }
 
+    /// Why the run is paused, durably.
+    #[must_use]
+    pub fn paused_for(&self) -> Option<&str> {
+        self.state.paused()
+    }
+
     /// The state as text, to compare: the same events give the same text.
     #[must_use]
     pub fn snapshot(&self) -> String {
@@ -239,11 +245,7 @@ impl Run {
             Input::Mail(mail) => self.receive(mail, now, out),
             Input::Stalled { task, number, what } => self.stall(task, number, what),
             Input::Published(task) => self.published(task, now),
-            Input::Change(change) => {
-                if !self.over() && self.state.check_change(&change).is_ok() {
-                    self.record(now, EventBody::Changed(change));
-                }
-            }
+            Input::Change(change) => self.ask_for(Order::Change(vec![*change]), now),
             Input::Decide { task, decision } => self.ask_for(Order::Decide { task, decision }, now),
         }
         if self.bugs.has(Bug::UsedBeforeDurable) {
@@ -463,6 +465,7 @@ impl Run {
             Command::Listen(topic) => out.push(Action::Listen { topic }),
             Command::Unlisten(topic) => out.push(Action::Unlisten { topic }),
             Command::Note(text) => out.push(Action::Progress(Progress::Note(text))),
+            Command::Escalate(task) if self.bugs.has(Bug::EscalationUntold) && task.0 % 2 == 0 => {}
             Command::Escalate(task) => self.report(task, now),
             Command::GiveUp(task) => self.give_up(task, now),
             Command::End(outcome) => self.record(now, EventBody::RunEnded { outcome }),

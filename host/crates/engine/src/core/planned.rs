@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::action::{Action, Awaited, ChildRun, Waiting};
+use super::bugs::Bug;
 use super::driver::Run;
 use super::state::Status;
 use crate::event::{RunId, TaskId, Timestamp};
@@ -16,7 +17,8 @@ impl Run {
         let of = self.state.tasks().get(&task)?;
         let within = self.state.within_step(task)?;
         let (program, permitted) = self.state.origin();
-        let id = child_id(&self.id, &of.path, of.failures);
+        let failures = if self.has_bug(Bug::PlanRepeated) { 0 } else { of.failures };
+        let id = child_id(&self.id, &of.path, failures);
         Some(Box::new(ChildRun { id, parent: self.id.clone(), within, program, permitted }))
     }
 

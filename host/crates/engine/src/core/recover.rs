@@ -112,7 +112,9 @@ impl Run {
         for (task, number, path) in self.lost_steps() {
             self.record(now, EventBody::OutcomeUnknown { attempt: Attempt { task, number, path } });
         }
-        self.continue_plans(now, out);
+        if !self.has_bug(Bug::PlanForgotten) {
+            self.continue_plans(now, out);
+        }
         let (untold, given_up) = self.state.untold();
         untold.into_iter().for_each(|task| self.report(task, now));
         given_up.into_iter().for_each(|task| self.give_up(task, now));

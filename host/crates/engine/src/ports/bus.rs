@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, pending, ready};
 use lang::plan::{PLAN_SOURCE, PlanRef, RoleRef};
 
 use super::{Callee, JournalError, Limits, Outcome};
-use crate::event::{Bill, Decision, Failure, RunId, TaskId, Timestamp};
+use crate::event::{Bill, Change, Decision, Failure, RunId, TaskId, Timestamp, Version};
 
 /// A message for all runs that wait on its topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,10 @@ pub enum Order {
         /// What.
         decision: Decision,
     },
+    /// It is to go on with another program. The core only says whether that can be: whoever drives it has the plans.
+    Migrate(Version),
+    /// What has not begun is to go otherwise: all of it, or nothing.
+    Change(Vec<Change>),
 }
 
 /// An order as a letter.

@@ -251,6 +251,8 @@ impl Child {
                 over(Err(failure(FailureKind::Error, format!("the run {id} of the plan was cancelled"))), bill)
             }
             RunEnd::StoreFailed(error) => Done::Lost(error),
+            // Nobody migrates the run of a plan; it is gone on with from its journal.
+            RunEnd::Leaves(_) => Done::NotBegun,
             RunEnd::Paused { .. } if self.pausing && !self.cancelled => Done::NotBegun,
             RunEnd::Paused { blocked, waiting } => {
                 let decisions = blocked.iter().map(|step| format!("a decision about step {}, `{}`", step.task.0, step.path));

@@ -32,6 +32,8 @@ pub struct EngineConfig {
     /// What is done about failures that a flow does not take; none: its run fails with them. Runs keep the one that they
     /// were started with.
     pub recovery: Option<RecoveryRules>,
+    /// How long what runs may take to come to its end before a migration.
+    pub quiet: Duration,
 }
 
 /// The operator's part of the recovery table.
@@ -117,6 +119,7 @@ impl Default for EngineConfig {
             budget: HostBudget::default(),
             breakers: Breakers::default(),
             recovery: None,
+            quiet: Duration::from_secs(20),
         }
     }
 }

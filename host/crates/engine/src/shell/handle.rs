@@ -128,6 +128,9 @@ pub enum RunEnd {
         /// What the flow waits for.
         waiting: Vec<Waiting>,
     },
+    /// It is paused, for [`super::MIGRATING`] unless it was before, and this letter asks for a migration: whoever drove it
+    /// answers the letter and goes on with the run.
+    Leaves(Box<Control>),
     /// The store failed, or another process owns the run now. What is durable is whole.
     StoreFailed(JournalError),
 }

@@ -1,5 +1,7 @@
 //! The task of a run: takes what comes, performs what the core asks.
 
+mod orders;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use futures::{FutureExt, poll};
 use lang::plan::Plan;
 use std::task::Poll;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::time::Instant;
 
 use super::attempt::{self, Done, Entry, Ready, Work, host_failed};
 use super::cache::Cache;
@@ -59,6 +62,10 @@ pub(super) struct RunTask {
     decisions: Vec<(TaskId, Decision)>,
     /// Decisions about steps that do not wait for one yet: with the event after which they must, and the letters' numbers.
     early: Vec<(Seq, u64, Control)>,
+    /// Changes that wait until all that was recorded is durable: only then is it known what has begun.
+    changes: Vec<(u64, Control)>,
+    /// A letter that asks for a migration, with its number and until when what runs may come to its end.
+    leaving: Option<(u64, Control, Instant)>,
     /// Nothing goes on by itself: what an order does not fit now it will not fit later.
     quiet: bool,
     actions: Vec<Action>,
@@ -91,6 +98,8 @@ impl RunTask {
             parking: false,
             decisions: Vec::new(),
             early: Vec::new(),
+            changes: Vec::new(),
+            leaving: None,
             quiet: false,
             actions: Vec::new(),
             end: None,
@@ -148,14 +157,21 @@ impl RunTask {
     pub(super) async fn drive(mut self) -> RunReport {
         let mut outcome = loop {
             self.perform().await;
-            if self.parking && self.is_quiet() {
+            if (self.parking || self.leaving.is_some()) && self.is_quiet() {
                 self.park();
             }
             if let Some(end) = self.end.take() {
                 break end;
             }
-            self.take_inputs().await;
+            if self.changes.is_empty() {
+                self.take_inputs().await;
+            } else {
+                self.take_changes().await;
+            }
         };
+        if let (RunEnd::Paused { .. }, Some((_, control, _))) = (&outcome, self.leaving.take()) {
+            outcome = RunEnd::Leaves(Box::new(control));
+        }
         self.attempts.shutdown().await;
         if let Err(error) = self.inbox.close(matches!(outcome, RunEnd::Finished(_))).await
             && !matches!(outcome, RunEnd::Finished(_))
@@ -176,6 +192,7 @@ impl RunTask {
             && self.appends.is_empty()
             && self.run.running() == 0
             && !self.run.has_fresh()
+            && self.changes.is_empty()
             && !self.inbox.is_busy()
     }
 
@@ -324,6 +341,7 @@ impl RunTask {
             done = self.inbox.next() => self.errand_done(done),
             Some(word) = self.children.next(), if !self.children.is_empty() => self.heard(word),
             () = sleep => {}
+            () = until(self.leaving.as_ref().map(|(.., until)| *until)) => self.stay(),
             () = self.notice.due() => self.look(),
         }
         if let Some(done) = self.inbox.at_hand() {
@@ -456,6 +474,8 @@ impl RunTask {
                 self.valve.shut();
                 self.input(Input::Pause { reason });
             }
+            // Whoever answers the letter decides whether it goes on.
+            Some(Request::Resume) if self.leaving.is_some() => {}
             Some(Request::Resume) => self.resume(),
             Some(Request::Park) => self.parking = true,
             Some(Request::Cancel(reason)) => self.input(Input::Cancel { reason }),
@@ -471,48 +491,6 @@ impl RunTask {
     fn resume(&mut self) {
         self.valve.open();
         self.input(Input::Resume);
-    }
-
-    /// Takes the control letters that have come.
-    fn collect_controls(&mut self) {
-        match self.inbox.controls() {
-            Ok(letters) => letters.into_iter().for_each(|(no, control)| self.control(no, control)),
-            Err(error) => drop(self.end.get_or_insert(RunEnd::StoreFailed(error))),
-        }
-        self.inbox.committed(self.run.applied());
-    }
-
-    /// Carries an order out, of the letter with this number; 0 where it came otherwise.
-    fn control(&mut self, no: u64, control: Control) {
-        let fits = self.run.check_order(&control.order).is_ok();
-        match &control.order {
-            // It may wait for one soon: what the last owner left is not known before it is durable.
-            Order::Decide { .. } if !fits && !self.quiet && self.run.applied() < self.run.recorded() => {
-                self.early.push((self.run.recorded(), no, control));
-                return;
-            }
-            _ if !fits || self.run.has_taken(&control.id) => {}
-            Order::Pause { .. } => self.valve.shut(),
-            Order::Resume => self.valve.open(),
-            // What takes effects back, and what may start in a pause, goes through another valve.
-            Order::Cancel { .. } => std::mem::take(&mut self.valve).shut(),
-            Order::Advance { .. } => self.valve = Arc::default(),
-            Order::Decide { .. } => {}
-        }
-        self.input(Input::Mail(Mail::Control(control)));
-        if no > 0 {
-            self.inbox.handed(self.run.recorded(), no);
-        }
-    }
-
-    /// Carries out the decisions that were too early and need not wait longer than for this event.
-    fn take_early(&mut self, through: Seq) {
-        let (due, early): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.early).into_iter().partition(|(after, ..)| *after <= through);
-        self.early = early;
-        self.quiet = true;
-        due.into_iter().for_each(|(_, no, control)| self.control(no, control));
-        self.quiet = false;
     }
 
     /// Makes the decisions that fit by now. Gives whether there was one.
@@ -544,7 +522,7 @@ impl RunTask {
         }
         self.take_early(Seq::MAX);
         self.collect_controls();
-        if self.decide() || self.run.has_fresh() || self.end.is_some() {
+        if self.decide() || self.run.has_fresh() || self.end.is_some() || !self.changes.is_empty() {
             return;
         }
         if self.run.takes_mail() {
@@ -571,6 +549,13 @@ fn undecided(blocked: &Blocked) -> String {
 
 fn last_seq(events: &[Event]) -> Seq {
     events.last().map_or(0, |event| event.seq)
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Sleeps for so many milliseconds, or until the clock is to be looked at, or for ever.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{LocalBus, MemoryMail};
-use catalog::Value;
-use engine::event::{EventBody, RunId, RunOutcome};
+use catalog::{Digest, Value};
+use engine::event::{Change, EventBody, Payload, RunId, RunOutcome, Version};
 use engine::memory::MemoryJournal;
 use engine::ports::{Control, Journal, MailStore, MailWrite, Order, SystemClock};
-use engine::shell::{Engine, EngineConfig, NewRun, RunEnd, TakeOver};
+use engine::shell::{Engine, EngineConfig, MIGRATING, NewRun, RunEnd, TakeOver};
 use futures::future::FutureExt;
 use lang::plan::Plan;
 use testkit::fake::FakeInvoker;
@@ -31,6 +31,10 @@ impl World {
 
     /// As after the start of a process.
     fn engine(&self) -> Engine {
+        self.engine_with(EngineConfig::default())
+    }
+
+    fn engine_with(&self, config: EngineConfig) -> Engine {
         let bus = LocalBus::new(Arc::clone(&self.mail) as Arc<dyn MailStore>);
         let permits = Arc::clone(&self.permits);
         let invoker = FakeInvoker::new(move |_| {
@@ -42,7 +46,7 @@ impl World {
             .boxed()
         });
         let journal = Arc::clone(&self.journal);
-        Engine::with_bus(Arc::new(invoker), journal, Arc::new(SystemClock), Arc::new(bus), EngineConfig::default())
+        Engine::with_bus(Arc::new(invoker), journal, Arc::new(SystemClock), Arc::new(bus), config)
     }
 
     async fn send(&self, id: &str, order: Order) {
@@ -73,6 +77,7 @@ impl World {
             EventBody::CancelRequested { gently: true, .. } => "cancel gently",
             EventBody::CancelRequested { .. } => "cancel",
             EventBody::OwnerChanged { .. } => "owner",
+            EventBody::Changed(_) => "changed",
             EventBody::RunEnded { .. } => "ended",
             _ => "other",
         };
@@ -144,4 +149,62 @@ async fn a_cancellation_is_gentle_first_and_then_is_not() {
     assert_eq!(within(handle.wait()).await.outcome, RunEnd::Finished(RunOutcome::Cancelled));
     assert_eq!(world.kinds(), ["started", "taken", "cancel gently", "taken", "cancel", "stopped", "ended"]);
     assert!(world.mail.controls(&run(), 0).unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_is_checked_against_what_is_durable() {
+    let world = World::new();
+    let handle = world.engine().start(new(&Arc::new(chain(3)))).await.unwrap();
+    let result = |path: &str| Change::Result { path: path.into(), output: Payload::Text("7".into()) };
+    // The first step has begun; of two changes that come together none is made then.
+    world.send("c1", Order::Change(vec![result("main/s1"), result("main/s0")])).await;
+    world.until(|body| matches!(body, EventBody::ControlTaken { .. })).await;
+    world.send("c2", Order::Change(vec![result("main/s1"), result("main/s2")])).await;
+    world.until(|body| matches!(body, EventBody::Changed(_))).await;
+    // One permit is enough: what was supplied does not run.
+    world.permits.add_permits(1);
+    let value = Payload::Value(Value::U64(7));
+    assert_eq!(within(handle.wait()).await.outcome, RunEnd::Finished(RunOutcome::Succeeded(value)));
+    let wanted = ["started", "refused", "taken", "changed", "changed", "succeeded", "succeeded", "succeeded", "ended"];
+    assert_eq!(world.kinds(), wanted);
+    assert!(world.mail.controls(&run(), 0).unwrap().is_empty());
+}
+
+fn migrate() -> Order {
+    Order::Migrate(Version { plan: Digest([1; 32]), program: Digest([2; 32]) })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_left_for_its_migration_when_what_runs_has_ended() {
+    let world = World::new();
+    let plan = Arc::new(chain(3));
+    let handle = world.engine().start(new(&plan)).await.unwrap();
+    world.send("c1", migrate()).await;
+    world.until(|body| matches!(body, EventBody::Paused { reason } if reason == MIGRATING)).await;
+    world.permits.add_permits(1);
+    let report = within(handle.wait()).await;
+    let RunEnd::Leaves(control) = report.outcome else { panic!("{:?}", report.outcome) };
+    assert_eq!((&*control.id, &control.order), ("c1", &migrate()));
+    assert_eq!(world.kinds(), ["started", "paused", "succeeded"]);
+    // Nobody has answered the letter: the next owner finds it.
+    let report = within(world.engine().adopt(run(), plan).await.unwrap().wait()).await;
+    assert!(matches!(report.outcome, RunEnd::Leaves(_)), "{:?}", report.outcome);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_whose_steps_do_not_end_is_not_migrated_and_goes_on() {
+    let world = World::new();
+    let config = EngineConfig { quiet: Duration::from_millis(50), ..EngineConfig::default() };
+    let handle = world.engine_with(config).start(new(&Arc::new(chain(2)))).await.unwrap();
+    world.send("c1", migrate()).await;
+    world.until(|body| matches!(body, EventBody::Resumed)).await;
+    world.permits.add_permits(2);
+    let report = within(handle.wait()).await;
+    assert!(matches!(report.outcome, RunEnd::Finished(RunOutcome::Succeeded(_))), "{:?}", report.outcome);
+    assert_eq!(world.kinds(), ["started", "paused", "refused", "resumed", "succeeded", "succeeded", "ended"]);
+    let reason = world.journal.load(&run()).unwrap().into_iter().find_map(|event| match event.body {
+        EventBody::ControlTaken { refusal, .. } => refusal,
+        _ => None,
+    });
+    assert!(reason.as_ref().is_some_and(|reason| reason.contains("main/s0")), "{reason:?}");
 }

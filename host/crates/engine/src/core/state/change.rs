@@ -8,6 +8,7 @@ use lang::plan::{NodeId, NodeKind, Plan, Slot, Target};
 
 use super::State;
 use super::model::{Activity, ActivityId, Backoff, Form, Instance, InstanceId, Role, Rules, Status, Task};
+use crate::core::bugs::Bug;
 use crate::core::place::{Place, opens_after};
 use crate::core::values::decode;
 use crate::event::{Change, Payload, Settings, TaskId};
@@ -50,6 +51,9 @@ impl State {
         }
         match change {
             Change::Policy { path, settings } => {
+                if self.bugs.0.has(Bug::SettingForgotten) {
+                    return;
+                }
                 self.settings.entry(Arc::clone(path)).or_default().join(settings);
                 if let Some(id) = self.task_at(path) {
                     self.set_open(id, settings);

@@ -12,6 +12,7 @@ use lang::plan::{HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerd
 use super::State;
 use super::model::{Activity, ActivityId, Failed, Form, HookForm, InstanceId, Status, Subject, Task};
 use super::region::RegionResult;
+use crate::core::bugs::Bug;
 use crate::core::values::{failure, failure_value, ok};
 use crate::event::{Failure, Payload, RunOutcome, TaskId};
 
@@ -72,6 +73,7 @@ impl State {
         if plan.hooks.is_empty() {
             return true;
         }
+        let bugs = self.bugs.0;
         let Some(task) = self.tasks.get_mut(&id).filter(|task| !task.is_hook) else { return true };
         if task.asked.number != task.number {
             task.asked.number = task.number;
@@ -89,6 +91,9 @@ impl State {
         } else {
             return true;
         };
+        if hook > 0 && bugs.has(Bug::HandlerSkipped) {
+            return true;
+        }
         task.status = Status::Asking;
         let (activity, number, of_attempt) = (task.activity, task.number, plan.hooks.get(hook).map(|hook| hook.event));
         let told =

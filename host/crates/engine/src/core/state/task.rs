@@ -332,6 +332,11 @@ impl State {
         let Some(task) = self.tasks.get(&id) else { return Ok(()) };
         let (activity, path, target) = (task.activity, Arc::clone(&task.path), task.target);
         match decision {
+            Decision::Retry(_) if task.escalated().is_some() && self.bugs.0.has(Bug::EscalationDecision) => {
+                let failure = task.previous.clone().unwrap_or_else(|| failure(FailureKind::Error, "forgotten"));
+                self.forget_task(id);
+                self.fail(activity, Box::new(super::model::Failed { failure, path }));
+            }
             Decision::Retry(limits) => {
                 self.unknown.remove(&id);
                 self.close_escalation(id);
