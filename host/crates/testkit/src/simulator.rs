@@ -10,26 +10,37 @@
 //!    `mail` is what is sent to the run, in order and more than once, and what it sends.
 //!    `undone` keeps accounts of what was done and taken back.
 //! 4. `machine` is one process: a [`engine::core::Run`], what it has in flight, and its timers.
-//! 5. [`run_seed`] compares a run with crashes to an undisturbed one.
+//!    `operator` decides, changes what has not begun, and gives orders twice.
+//! 5. Between two processes `versions` migrates the run to another version of its flow and back.
+//! 6. `again` retries the run when it has ended.
+//! 7. [`run_seed`] compares a run with crashes to an undisturbed one.
 
+mod again;
 pub mod build;
+mod features;
 pub mod generate;
 mod machine;
 mod mail;
+mod operator;
 mod outside;
 mod rules;
 mod steps;
 mod undone;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use catalog::Value;
 use engine::core::Bug;
-use engine::event::{EventBody, RunOutcome};
-use lang::plan::Plan;
+use engine::event::{Event, EventBody, Payload, RunOutcome};
 
+pub use features::Features;
+use generate::Shape;
 use machine::{Machine, Stop};
 use outside::Outside;
+use steps::{is_about_attempt, is_handler};
+use versions::Versions;
 
 /// What a seed did.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,6 +55,8 @@ pub struct SeedReport {
     pub decisions: usize,
     /// Open regions at the most.
     pub open_regions: usize,
+    /// What of the engine it used.
+    pub features: Features,
 }
 
 /// Runs a seed.
@@ -69,7 +82,7 @@ const SHORTEST: usize = 200;
 fn calm_run(seed: u64) -> Result<(Outside, u64), String> {
     let mut steps = 300;
     loop {
-        let mut calm = Outside::new(seed, Arc::new(generate::plan(seed, steps)));
+        let mut calm = Outside::new(seed, Versions::new(seed, steps, Shape::Plain));
         let ticks = undisturbed(&mut calm, seed)?;
         if calm.durable.len() >= SHORTEST {
             return Ok((calm, ticks));
@@ -79,14 +92,21 @@ fn calm_run(seed: u64) -> Result<(Outside, u64), String> {
 }
 
 fn simulate(seed: u64, bug: Option<Bug>) -> Result<SeedReport, String> {
-    let (calm, ticks) = calm_run(seed)?;
+    let (mut calm, ticks) = calm_run(seed)?;
     let mut random = fastrand::Rng::with_seed(seed ^ 0x5bd1_e995);
     let cancels = bug.is_none() && random.u32(..20) == 0;
-    let mut outside = Outside::new(seed, Arc::clone(&calm.plan));
+    let first = random.choice(Shape::ALL).unwrap_or(Shape::Plain);
+    let mut outside = Outside::new(seed, Versions::new(seed, calm.versions.steps(), first));
     outside.bug = bug;
+    outside.versions.plant(bug);
+    outside.wishes = wishes(&calm);
     let crashes = disturbed(&mut outside, &mut random, ticks, cancels)?;
+    calm.features |= outside.features;
     if !cancels {
         compare(&calm, &outside)?;
+        if random.u32(..3) == 0 {
+            calm.features |= again::retried(&calm, &outside, &mut random, ticks)?.features;
+        }
     }
     Ok(SeedReport {
         length: calm.durable.len(),
@@ -94,18 +114,21 @@ fn simulate(seed: u64, bug: Option<Bug>) -> Result<SeedReport, String> {
         crashes,
         decisions: outside.decisions,
         open_regions: calm.most_open,
+        features: calm.features,
     })
 }
 
-/// The events of an undisturbed run of a plan, and what it came to.
-///
-/// # Errors
-/// When it does not come to an end.
-pub fn run_calm(seed: u64, plan: Arc<Plan>) -> Result<(Vec<engine::event::Event>, Option<RunOutcome>), String> {
-    let mut outside = Outside::new(seed, plan);
-    undisturbed(&mut outside, seed)?;
-    let outcome = outside.outcome().cloned();
-    Ok((outside.durable, outcome))
+/// The results of steps that did not fail before, and that do not depend on the order of completion.
+fn wishes(calm: &Outside) -> Vec<(Arc<str>, Value)> {
+    let result = |event: &Event| match &event.body {
+        EventBody::AttemptSucceeded { attempt, output: Payload::Value(value), .. }
+            if attempt.number == 1 && !attempt.path.contains("racy") && !is_handler(&attempt.path) =>
+        {
+            Some((Arc::clone(&attempt.path), value.clone()))
+        }
+        _ => None,
+    };
+    calm.durable.iter().filter_map(result).collect()
 }
 
 fn undisturbed(outside: &mut Outside, seed: u64) -> Result<u64, String> {
@@ -122,12 +145,16 @@ fn disturbed(outside: &mut Outside, random: &mut fastrand::Rng, ticks: u64, canc
     loop {
         let mut machine = Machine::begin(outside, random.fork())?;
         machine.disturb(random, ticks, cancels && crashes == planned);
+        machine.plan_orders(random, ticks, outside);
         let until =
             if crashes < planned { random.u64(1..=ticks.max(2)) / (planned as u64 - crashes as u64) + 1 } else { u64::MAX };
         match machine.run(outside, until)? {
             Stop::Crashed => {
                 crashes += 1;
                 machine.compare_with_replay(outside)?;
+                if random.bool() {
+                    outside.migrate(random.choice(Shape::ALL).unwrap_or(Shape::Plain))?;
+                }
             }
             Stop::Ended => return Ok(crashes),
         }
@@ -167,7 +194,7 @@ fn told(outside: &Outside) -> Option<RunOutcome> {
 
 /// How attempts ended, of those whose number does not depend on the order of completion.
 fn settled(outside: &Outside) -> Vec<String> {
-    let fits = |path: &str| !path.contains("racy");
+    let fits = |path: &str| !path.contains("racy") && !is_about_attempt(path);
     let mut lines: Vec<String> = outside
         .durable
         .iter()
@@ -184,7 +211,7 @@ fn settled(outside: &Outside) -> Vec<String> {
     let sent = outside.published.iter().filter(|(id, _)| fits(id));
     lines.extend(sent.map(|(id, (topic, payload))| format!("{id} was sent on {topic}: {payload}")));
     let supplied = outside.supplied.iter().filter(|(path, _)| fits(path));
-    lines.extend(supplied.map(|(path, output)| format!("{path} gave {:?}", engine::event::Payload::Value(output.clone()))));
+    lines.extend(supplied.map(|(path, output)| format!("{path} gave {:?}", Payload::Value(output.clone()))));
     lines
 }
 

@@ -221,6 +221,23 @@ async fn blobs_that_nothing_names_go_after_their_grace() {
     assert_eq!(site.journal.load(&RunId("live".into())).unwrap().len(), 4);
 }
 
+/// A payload's blob is written with its event or not at all: there is no moment between the two at which a host could die.
+#[tokio::test]
+async fn a_refused_append_leaves_no_blob() {
+    let site = Site::new();
+    add(&site, "live", "x", 1, 2, '-', &[]).await;
+    let (run, blobs) = (RunId("live".into()), site.count("blobs"));
+    let large = "y".repeat(20_000);
+    // The second event does not follow the first one.
+    let torn = Arc::from([step(4, 9, &large), step(7, 10, "z")]);
+    assert!(site.journal.append(&run, torn).await.is_err());
+    let early = Arc::from([step(9, 9, &large)]);
+    assert!(site.journal.append(&run, early).await.is_err());
+    assert_eq!((site.count("blobs"), site.journal.load(&run).unwrap().len()), (blobs, 3));
+    site.journal.append(&run, Arc::from([step(4, 9, &large)])).await.unwrap();
+    assert_eq!((site.count("blobs"), site.journal.load(&run).unwrap().len()), (blobs + 1, 4));
+}
+
 #[tokio::test]
 async fn results_in_the_cache_go_by_age_and_size() {
     let site = Site::new();

@@ -5,8 +5,8 @@ use cranelift_entity::PrimaryMap;
 use grammar::Span;
 use lang::plan::{
     Backoff, Budget, CallPlan, Child, ComponentId, ComponentRef, Derived, Expr, FlowId, FlowPlan, FunctionId, FunctionRef, Grant,
-    Node, NodeId, NodeKind, Operator, ParamPlan, Plan, Region, RegionId, RoleId, RoleRef, Rules, Slot, Target, UndoPlan,
-    WaitPlan,
+    Node, NodeId, NodeKind, Operator, PLAN_SOURCE, ParamPlan, Plan, PlanId, PlanRef, Region, RegionId, RoleId, RoleRef, Rules,
+    Slot, Target, UndoPlan, WaitPlan,
 };
 
 /// A region that is being made.
@@ -77,6 +77,7 @@ pub struct PlanBuilder {
     components: PrimaryMap<ComponentId, ComponentRef>,
     functions: PrimaryMap<FunctionId, FunctionRef>,
     roles: PrimaryMap<RoleId, RoleRef>,
+    plans: PrimaryMap<PlanId, PlanRef>,
     flows: PrimaryMap<FlowId, FlowPlan>,
     regions: PrimaryMap<RegionId, Region>,
     nodes: PrimaryMap<NodeId, Node>,
@@ -91,6 +92,7 @@ impl Default for PlanBuilder {
             components,
             functions: PrimaryMap::new(),
             roles: PrimaryMap::new(),
+            plans: PrimaryMap::new(),
             flows: PrimaryMap::new(),
             regions: PrimaryMap::new(),
             nodes: PrimaryMap::new(),
@@ -120,6 +122,12 @@ impl PlanBuilder {
     /// A role; its parameters are whatever it is asked.
     pub fn role(&mut self, name: &str, output: Type) -> RoleId {
         self.roles.push(RoleRef { name: name.into(), params: Vec::new(), result: output.clone(), output })
+    }
+
+    /// A plan that the plan runs, which is given its text and a number.
+    pub fn plan(&mut self) -> PlanId {
+        let params = vec![(PLAN_SOURCE.into(), Type::String), ("n".into(), Type::U64)];
+        self.plans.push(PlanRef { params, from: "main.flow".to_owned() })
     }
 
     /// Freezes a region.
@@ -197,7 +205,7 @@ impl PlanBuilder {
             components: self.components,
             functions: self.functions,
             roles: self.roles,
-            plans: PrimaryMap::new(),
+            plans: self.plans,
             flows: self.flows,
             regions: self.regions,
             nodes: self.nodes,

@@ -1,4 +1,4 @@
-//! A plan from a seed, with every kind of node.
+//! A plan from a seed, with every kind of node, and versions of it.
 //!
 //! What such a run comes to does not depend on the order of completion: a step fails for good only where
 //! exactly one does (`racy` regions, whose other steps are not compared), or where failures are collected.
@@ -6,10 +6,11 @@
 use catalog::{Type, Value};
 use lang::plan::{
     Backoff, Breaker, Budget, CallPlan, Expr, FlowId, FolderAccess, FunctionId, Grant, NodeKind, Operator, Pattern, Plan, Rate,
-    RegionId, Slot, WaitPlan,
+    RegionId, RoleId, Slot, WaitPlan,
 };
 
 mod effects;
+mod people;
 
 use effects::undone_name;
 
@@ -18,38 +19,83 @@ use super::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, count, num
 /// A step `…_p2` may start twice in so many milliseconds.
 pub(super) const RATE_PER: u64 = 400;
 
+/// Versions of the plan of a seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// As it is.
+    Plain = 1,
+    /// With a step at the end.
+    Tailed,
+    /// With a step at the beginning and one at the end.
+    Framed,
+}
+
+impl Shape {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Plain, Self::Tailed, Self::Framed];
+
+    /// The steps that not all versions have.
+    #[must_use]
+    pub const fn extra(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => &[],
+            Self::Tailed => &["racytail"],
+            Self::Framed => &["racyhead", "racytail"],
+        }
+    }
+}
+
 /// The plan of a seed. It has about so many steps: which branches are taken is not known here.
 #[must_use]
-pub fn plan(seed: u64, steps: u64) -> Plan {
+pub fn plan(seed: u64, steps: u64, shape: Shape) -> Plan {
     let mut builder = PlanBuilder::default();
     let functions = ["alpha", "beta", "gamma"].map(|name| builder.function(name, Type::U64)).to_vec();
     let mut random = fastrand::Rng::with_seed(seed);
     let prioritized = random.bool();
-    let mut generator = Generator { builder, functions, random, prioritized, names: 0, steps: 0, weight: 1, fate: Fate::Kept };
-    let mut draft = RegionDraft::new(1);
+    let role = builder.role("reviewer", Type::U64);
+    let escalates = escalates(seed);
+    let mut generator =
+        Generator { builder, functions, role, random, prioritized, escalates, names: 0, steps: 0, weight: 1, fate: Fate::Kept };
+    let mut draft = RegionDraft::new(2);
+    if shape == Shape::Framed {
+        draft.add("racyhead", step(FunctionId::from_u32(1), vec![number(1)]));
+        generator.short_block(&mut draft);
+    }
     let mut slots = vec![Slot(0)];
     while generator.steps < steps {
         let made = generator.form(&mut draft, &slots, 0);
         slots.push(made);
     }
-    generator.ending(&mut draft, &slots);
+    generator.ending(&mut draft, &slots, shape);
     let region = generator.builder.region(draft, Expr::List(Type::U64, slots.into_iter().map(slot).collect()));
-    let entry = generator.builder.flow("main", &["n"], region);
+    let entry = generator.builder.flow("main", &["n", "m"], region);
     if generator.random.u32(..3) == 0
         && let Some(flow) = generator.builder.flow_mut(entry)
     {
         flow.parallel = Some(count(generator.random.u32(2..12)));
         flow.deadline = Some(wait(1_000_000_000));
     }
-    generator.builder.finish(entry)
+    let hooked = generator.random.u32(..5) == 0;
+    let hooks = if hooked { people::hooks(&mut generator.builder) } else { Vec::new() };
+    let mut plan = generator.builder.finish(entry);
+    plan.hooks = hooks;
+    plan
+}
+
+/// Every second run has a recovery table, which escalates.
+pub(super) const fn escalates(seed: u64) -> bool {
+    seed.is_multiple_of(2)
 }
 
 struct Generator {
     builder: PlanBuilder,
     functions: Vec<FunctionId>,
+    role: RoleId,
     random: fastrand::Rng,
     /// Whether some steps have a priority.
     prioritized: bool,
+    /// Whether a step may fail that nothing takes: a human is asked about it.
+    escalates: bool,
     names: u32,
     steps: u64,
     /// How often what is generated now runs.
@@ -159,7 +205,7 @@ impl Generator {
     fn form(&mut self, draft: &mut RegionDraft, slots: &[Slot], depth: u32) -> Slot {
         let (a, b) = (self.any(slots), self.any(slots));
         let deep = depth < 3 && self.weight < 24;
-        match self.random.u32(..if deep { 32 } else { 7 }) {
+        match self.random.u32(..if deep { 36 } else { 7 }) {
             0..=3 => self.any_step(draft, vec![slot(a)], &[]),
             4..=5 => {
                 let after = [self.any(slots)];
@@ -187,6 +233,9 @@ impl Generator {
             27..=28 => self.race(draft, a, b),
             29..=30 => self.saga(draft, a),
             31 => self.recursion(draft, a),
+            32 => self.question(draft, a),
+            33..=34 => self.planned(draft, a),
+            35 => self.escalated(draft, a),
             _ => self.attempt(draft, a, b, depth),
         }
     }
@@ -434,7 +483,10 @@ impl Generator {
 
     /// A try that does not fail.
     fn attempt(&mut self, draft: &mut RegionDraft, a: Slot, b: Slot, depth: u32) -> Slot {
+        // What a `try` takes is not escalated.
+        let escalates = std::mem::replace(&mut self.escalates, false);
         let (body, handler) = (self.region(2, depth), self.builder.region(RegionDraft::new(1), number(0)));
+        self.escalates = escalates;
         let name = self.name("try");
         draft.add(&name, NodeKind::Try { body: child(body, &[a, b]), handler: child(handler, &[]) })
     }
@@ -487,11 +539,18 @@ impl Generator {
     }
 
     /// A gate at the end that sometimes does not hold.
-    fn ending(&mut self, draft: &mut RegionDraft, slots: &[Slot]) {
+    fn ending(&mut self, draft: &mut RegionDraft, slots: &[Slot], shape: Shape) {
         let last = slots.last().copied().unwrap_or(Slot(0));
+        let of_input = step(FunctionId::from_u32(0), vec![slot(Slot(1))]);
+        let mut before = vec![draft.node("racylate", of_input, &[last], NodePolicy::default())];
+        before.extend(slots);
+        if shape != Shape::Plain {
+            let tail = step(FunctionId::from_u32(2), vec![slot(last)]);
+            before.push(draft.node("racytail", tail, &[last], NodePolicy::default()));
+        }
         let condition = Expr::Not(Box::new(remainder_is(slot(last), 7, 0)));
         let message = Expr::Const(Value::string("seven divides it"));
-        draft.node("gate", NodeKind::Require { condition, message, details: None }, slots, NodePolicy::default());
+        draft.node("gate", NodeKind::Require { condition, message, details: None }, &before, NodePolicy::default());
     }
 }
 

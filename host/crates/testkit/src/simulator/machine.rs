@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use catalog::{Digest, Value};
-use engine::core::{Action, Admission, Blocked, BlockedBy, Capacity, Idle, Input, Progress, Run, StartAttempt};
-use engine::event::{Amounts, Decision, Event, Payload, RunId, RunStarted, TaskId, TimerId, Timestamp};
-use engine::ports::{Control, Mail, Order, Outcome};
+use engine::core::{Action, Admission, Capacity, Input, Progress, Run, StartAttempt};
+use engine::event::{Event, Payload, RunId, RunStarted, TaskId, TimerId, Timestamp};
+use engine::ports::{Callable, Control, Mail, Order, Outcome};
 use lang::plan::SEMANTICS_VERSION;
 
 use super::outside::Outside;
 use super::rules;
-use super::steps::{Behaviour, behave};
+use super::steps::{Behaviour, behave, is_handler};
 use crate::fake::EagerVault;
 
 /// A run of more events than this does not come to an end.
@@ -25,7 +25,7 @@ pub(super) enum Stop {
 }
 
 /// Something that is going to happen.
-enum Tick {
+pub(super) enum Tick {
     Begin,
     Ends(TaskId, u32, Box<Outcome>),
     Stopped(TaskId, u32),
@@ -47,15 +47,23 @@ enum Tick {
     Cancel,
     /// An operator wants something.
     Order(Order),
+    /// The same in a letter that was given before.
+    Control(Control),
+    /// An operator changes something that has not begun.
+    Change,
+    /// A human who has heard of an escalation decides.
+    Look,
+    /// The run of a plan waits for somebody, or goes on again.
+    Stalls(TaskId, u32, bool),
 }
 
 /// The process.
 pub(super) struct Machine {
-    run: Run,
-    random: fastrand::Rng,
-    now: u64,
+    pub(super) run: Run,
+    pub(super) random: fastrand::Rng,
+    pub(super) now: u64,
     ticks: u64,
-    queue: BTreeMap<(u64, u64), Tick>,
+    pub(super) queue: BTreeMap<(u64, u64), Tick>,
     order: u64,
     /// Attempts that wait for what they need before they begin.
     asked: BTreeSet<(TaskId, u32)>,
@@ -63,19 +71,22 @@ pub(super) struct Machine {
     appended: VecDeque<Arc<[Event]>>,
     writing: bool,
     ended: bool,
-    actions: Vec<Action>,
+    /// So many letters were written.
+    pub(super) letters: u64,
+    pub(super) actions: Vec<Action>,
 }
 
 impl Machine {
     /// A process that starts the run, or takes it over.
-    pub(super) fn begin(outside: &Outside, random: fastrand::Rng) -> Result<Self, String> {
+    pub(super) fn begin(outside: &mut Outside, random: fastrand::Rng) -> Result<Self, String> {
         let id = RunId("simulated".into());
         let host: Arc<str> = "machine".into();
-        let (plan, fresh) = (Arc::clone(&outside.plan), outside.durable.is_empty());
+        outside.forget_asked();
+        let (lineage, fresh) = (&outside.versions.lineage, outside.durable.is_empty());
         let mut run = if fresh {
-            Run::new(plan, id, host)
+            Run::new(outside.versions.plan(), id, host)
         } else {
-            Run::replay(plan, id, host, &outside.durable).map_err(|error| error.to_string())?
+            Run::replay_lineage(lineage, id, host, &outside.durable).map_err(|error| error.to_string())?
         };
         if let Some(bug) = outside.bug {
             run.plant(bug);
@@ -101,6 +112,7 @@ impl Machine {
             appended: VecDeque::new(),
             writing: false,
             ended: false,
+            letters: 0,
             actions: Vec::new(),
         };
         if fresh {
@@ -158,7 +170,7 @@ impl Machine {
         Some(mail)
     }
 
-    fn at(&mut self, delay: u64, tick: Tick) {
+    pub(super) fn at(&mut self, delay: u64, tick: Tick) {
         self.order += 1;
         self.queue.insert((self.now + delay, self.order), tick);
     }
@@ -246,19 +258,31 @@ impl Machine {
                 let delay = self.random.u64(..100);
                 let reason = || "enough".to_owned();
                 self.at(delay, Tick::Order(Order::Cancel { reason: reason(), gently: false }));
-                self.given(Order::Cancel { reason: reason(), gently: true })
+                let control = self.control(Order::Cancel { reason: reason(), gently: true });
+                self.letter_of(control, outside)
             }
             Tick::Cancel => Input::Cancel { reason: "enough".to_owned() },
-            Tick::Order(order) => self.given(order),
+            Tick::Order(order) => {
+                let control = self.control(order);
+                self.letter_of(control, outside)
+            }
+            Tick::Control(control) => self.letter_of(control, outside),
+            Tick::Change => match self.change(outside) {
+                Some(control) => self.letter_of(control, outside),
+                None => return Ok(()),
+            },
+            Tick::Look => match self.look(outside) {
+                Some(control) => self.letter_of(control, outside),
+                None => return Ok(()),
+            },
+            Tick::Stalls(task, number, stalls) => {
+                let what = stalls.then(|| "somebody".into());
+                outside.features.note("stalled plan");
+                Input::Stalled { task, number, what }
+            }
         };
         self.run.handle(input, Timestamp(self.now), &mut self.actions);
         Ok(())
-    }
-
-    /// An order in a letter of its own.
-    fn given(&self, order: Order) -> Input {
-        let id = format!("{}-{}", self.now, self.ticks).into();
-        Input::Mail(Mail::Control(Control { id, order }))
     }
 
     /// One or all of the appended batches reach the disk.
@@ -330,7 +354,11 @@ impl Machine {
             Action::Ended(_) => self.ended = true,
             Action::Broken(message) => return Err(message),
             // All that is sent fits; only escalations are told.
-            Action::Progress(Progress::Note(text)) if !text.contains("is escalated") => return Err(text),
+            Action::Progress(Progress::Note(text)) if text.contains("is escalated") => {
+                let delay = self.random.u64(..200);
+                self.at(delay, Tick::Look);
+            }
+            Action::Progress(Progress::Note(text)) => return Err(text),
             // All topics of the simulation are literal ones.
             Action::Progress(_) | Action::ClearTimer { .. } | Action::Listen { .. } | Action::Unlisten { .. } => {}
         }
@@ -347,8 +375,13 @@ impl Machine {
         outside.limits.begin(&start.path, start.number, self.now)?;
         let (pure_step, repeatable) = kind_of(&start.path);
         outside.begin(start, repeatable, pure_step, self.now)?;
-        if pure_step != start.grants.is_empty() && !start.path.contains("denied") {
+        let by_component = matches!(start.target, Callable::Function(_));
+        if by_component && pure_step != start.grants.is_empty() && !start.path.contains("denied") {
             return Err(format!("`{}` has the wrong grants: {:?}", start.path, start.grants));
+        }
+        if start.child.is_some() && self.random.u32(..3) == 0 {
+            self.at(1, Tick::Stalls(start.task, start.number, true));
+            self.at(4, Tick::Stalls(start.task, start.number, false));
         }
         let failures = outside.failures(&start.path);
         match behave(outside.seed, &start.path, start.target.name(), &start.args, failures) {
@@ -367,42 +400,11 @@ impl Machine {
         let region = path.rsplit_once('/').map_or("", |(region, _)| region);
         let race = path.rsplit_once("past").map(|(_, race)| format!("{region}/{race}["));
         for body in handled.chain(race) {
-            if let Some(other) = self.in_flight.values().find(|other| other.starts_with(&body)) {
+            let wanted = |other: &&Arc<str>| other.starts_with(&body) && !other.contains(".after[");
+            if let Some(other) = self.in_flight.values().find(wanted) {
                 return Err(format!("`{path}` began while `{other}` was still running"));
             }
             outside.undone.check_below(&body, path)?;
-        }
-        Ok(())
-    }
-
-    /// The operator looks at the witness and decides.
-    fn decide(&mut self, idle: Idle, outside: &mut Outside) -> Result<(), String> {
-        for Blocked { task, path, number, by } in idle.blocked {
-            if matches!(by, BlockedBy::Exhausted { .. } | BlockedBy::Escalated { .. }) {
-                let decision = Decision::Fail("let it be".to_owned());
-                self.run.check_decision(task, &decision)?;
-                outside.decisions += 1;
-                self.run.handle(Input::Decide { task, decision }, Timestamp(self.now), &mut self.actions);
-                continue;
-            }
-            let failures = outside.failures(&path);
-            let began = outside.witness(&path, number).is_some();
-            let done =
-                outside.witness(&path, number).map(|(function, args)| behave(outside.seed, &path, function, args, failures));
-            let result = match done {
-                Some(Behaviour::Ends(outcome)) => outcome.result.ok(),
-                _ => None,
-            };
-            let decision = match result {
-                Some(value) => Decision::Supply(Payload::Value(value)),
-                None => Decision::Retry(Amounts::default()),
-            };
-            self.run.check_decision(task, &decision)?;
-            outside.asked(task, &path, began);
-            self.run.handle(Input::Decide { task, decision }, Timestamp(self.now), &mut self.actions);
-        }
-        if idle.paused.is_some() && !self.queue.values().any(|tick| matches!(tick, Tick::Resume)) {
-            self.at(1, Tick::Resume);
         }
         Ok(())
     }
@@ -412,7 +414,8 @@ impl Machine {
         if outside.durable.len() as u64 != self.run.applied() || self.run.applied() == 0 || outside.bug.is_some() {
             return Ok(());
         }
-        let again = Run::replay(Arc::clone(&outside.plan), self.run.id().clone(), "machine".into(), &outside.durable);
+        let lineage = &outside.versions.lineage;
+        let again = Run::replay_lineage(lineage, self.run.id().clone(), "machine".into(), &outside.durable);
         let again = again.map_err(|error| error.to_string())?;
         if again.snapshot() == self.run.snapshot() {
             Ok(())
@@ -422,17 +425,24 @@ impl Machine {
     }
 }
 
-/// Whether a step is pure and whether it may be repeated, by its name: `…_e` has effects, `…_i` has effects and is idempotent, `…_o` looks.
+/// Whether a step is pure and whether it may be repeated, by its name: `…_e` has effects, `…_i` has effects and is idempotent,
+/// `…_o` looks, `…_a` asks a role, `…_g` runs a plan. Handlers are pure.
 fn kind_of(path: &str) -> (bool, bool) {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let pure_step = !(name.contains("_e") || name.contains("_i") || name.contains("_o"));
-    (pure_step, !name.contains("_e"))
+    let has = |mark: &&str| name.contains(*mark);
+    if is_handler(path) {
+        return (true, true);
+    }
+    (!["_e", "_i", "_o", "_a", "_g"].iter().any(|mark| has(&mark)), !["_e", "_a"].iter().any(|mark| has(&mark)))
 }
 
 fn started(outside: &Outside) -> RunStarted {
-    let flow = outside.plan.flows.get(outside.plan.entry);
+    let plan = outside.versions.plan();
+    let flow = plan.flows.get(plan.entry);
+    let number = |name: &str| if name == "m" { outside.input } else { outside.seed % 97 };
     let input = flow.map(|flow| {
-        flow.params.iter().map(|param| (param.name.to_string(), Payload::Value(Value::U64(outside.seed % 97)))).collect()
+        let value = |name: &str| Payload::Value(Value::U64(number(name)));
+        flow.params.iter().map(|param| (param.name.to_string(), value(&param.name))).collect()
     });
     RunStarted {
         flow: flow.map_or_else(String::new, |flow| flow.name.to_string()),
@@ -444,7 +454,7 @@ fn started(outside: &Outside) -> RunStarted {
         permitted: vec!["http *.example.com".to_owned(), "env HOME".to_owned()],
         recovery: outside.recovery.clone(),
         host: "machine".into(),
-        origin: None,
+        origin: outside.origin.clone().map(Box::new),
         within: None,
     }
 }

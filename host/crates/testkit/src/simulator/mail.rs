@@ -1,5 +1,6 @@
 //! Signals and messages of the simulation: what is sent to a run, and what it sends.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use engine::core::mail::{signals, topics};
@@ -8,7 +9,7 @@ use engine::ports::{Mail, Message, Signal};
 use lang::plan::Plan;
 
 use super::outside::Outside;
-use super::steps::hash;
+use super::steps::{hash, is_handler};
 
 /// What comes on one name, in order.
 pub(super) struct Inbox {
@@ -17,6 +18,18 @@ pub(super) struct Inbox {
     letters: Vec<Arc<str>>,
     /// Whether the run sends it itself.
     echo: bool,
+}
+
+impl Inbox {
+    /// What is left to come to a run that retries one: not what is taken over, and what that one sent itself.
+    pub(super) fn take_over(&mut self, before: &Self, reused: &BTreeSet<&str>) {
+        if self.echo {
+            self.letters.clone_from(&before.letters);
+        } else {
+            let taken = ["a", "b"].iter().filter(|turn| reused.contains(format!("{}{turn}", self.name).as_str())).count();
+            self.letters.drain(..taken.min(self.letters.len()));
+        }
+    }
 }
 
 /// The inboxes of a plan: two letters for each name that is waited for, or what the run sends itself.
@@ -72,7 +85,7 @@ impl Outside {
 
     /// A step that follows a `wait` begins not earlier than so long after what the `wait` followed.
     pub(super) fn check_woken(&self, path: &str, now: u64) -> Result<(), String> {
-        let Some((around, name)) = path.rsplit_once('/') else { return Ok(()) };
+        let Some((around, name)) = path.rsplit_once('/').filter(|_| !is_handler(path)) else { return Ok(()) };
         let Some((number, time)) = name.strip_prefix("woken").and_then(|name| name.split_once('_')) else { return Ok(()) };
         let slept = format!("{around}/slept{number}");
         let at = self.durable.iter().find_map(|event| match &event.body {

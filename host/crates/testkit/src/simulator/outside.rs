@@ -5,18 +5,24 @@ use std::sync::Arc;
 
 use catalog::{FailureKind, Value};
 use engine::core::{Bug, StartAttempt};
-use engine::event::{Decision, Event, EventBody, Payload, RunOutcome, TaskId};
+use engine::event::{CacheNote, Decision, Event, EventBody, Origin, Payload, RunId, RunOutcome, TaskId};
+use engine::ports::Control;
 use engine::recovery::{Measure, Recovery, Row};
-use lang::plan::Plan;
+use lang::plan::{HookEvent, HookPhase};
 
+use super::features::Features;
+use super::generate::escalates;
 use super::mail::{self, Inbox};
+use super::operator::Changes;
 use super::rules::Limits;
+use super::steps::is_handler;
 use super::undone::Undone;
+use super::versions::Versions;
 
 /// The world around the processes that own a run.
 pub(super) struct Outside {
     pub(super) seed: u64,
-    pub(super) plan: Arc<Plan>,
+    pub(super) versions: Versions,
     pub(super) bug: Option<Bug>,
     /// The journal.
     pub(super) durable: Vec<Event>,
@@ -37,6 +43,22 @@ pub(super) struct Outside {
     asked: BTreeMap<TaskId, (Arc<str>, bool)>,
     /// What was done and taken back.
     pub(super) undone: Undone,
+    /// What was used of the engine.
+    pub(super) features: Features,
+    /// What its operator has changed.
+    pub(super) changes: Changes,
+    /// Results that its operator may supply or change the settings of: those of the undisturbed run.
+    pub(super) wishes: Vec<(Arc<str>, Value)>,
+    /// The orders that were given in letters.
+    pub(super) letters: Vec<Control>,
+    /// The ids of the letters that the journal has.
+    taken: BTreeSet<Arc<str>>,
+    /// The second parameter of the entry flow.
+    pub(super) input: u64,
+    /// The run that it retries.
+    pub(super) origin: Option<Origin>,
+    /// The runs of plans, by path and failures before.
+    children: BTreeMap<(Arc<str>, u32), RunId>,
 }
 
 /// What is known of a path.
@@ -46,6 +68,8 @@ struct Facts {
     failed: u32,
     /// Durable.
     succeeded: bool,
+    /// Its own attempt succeeded: nobody gave its result.
+    ran: bool,
     /// Durable `attempt-started`s.
     started: BTreeSet<u32>,
     /// The witness: attempts that began, whether or not anybody remembers.
@@ -61,11 +85,14 @@ fn recovery(seed: u64) -> Option<Arc<Recovery>> {
     let agent = Measure { retry: 1, backoff: 5, ..Measure::default() };
     let row = Row { agent, human: true, ..Row::default() };
     let table = Recovery { escalates: true, patience: None, rows: [(FailureKind::Error, row)].into(), ..Recovery::default() };
-    seed.is_multiple_of(2).then(|| Arc::new(table))
+    escalates(seed).then(|| Arc::new(table))
 }
 
 impl Outside {
-    pub(super) fn new(seed: u64, plan: Arc<Plan>) -> Self {
+    pub(super) fn new(seed: u64, versions: Versions) -> Self {
+        let plan = versions.plan();
+        let mut features = Features::default();
+        features.note_plan(&plan);
         Self {
             seed,
             bug: None,
@@ -77,10 +104,18 @@ impl Outside {
             inboxes: mail::inboxes(&plan),
             published: BTreeMap::new(),
             recovery: recovery(seed),
-            plan,
+            versions,
             facts: BTreeMap::new(),
             asked: BTreeMap::new(),
             undone: Undone::default(),
+            features,
+            changes: Changes::default(),
+            wishes: Vec::new(),
+            letters: Vec::new(),
+            taken: BTreeSet::new(),
+            input: seed % 97,
+            origin: None,
+            children: BTreeMap::new(),
         }
     }
 
@@ -103,12 +138,20 @@ impl Outside {
                 return Err("something was appended after the end".to_owned());
             }
             self.undone.note(event, &self.asked);
+            self.features.note_event(event);
             match &event.body {
+                EventBody::Changed(change) => self.changed(change)?,
+                EventBody::ControlTaken { id, .. } => {
+                    if !self.taken.insert(Arc::clone(id)) {
+                        return Err(format!("the order `{id}` was carried out twice"));
+                    }
+                }
                 EventBody::AttemptStarted { attempt, .. } => {
                     self.facts_of(&attempt.path).started.insert(attempt.number);
                 }
-                EventBody::AttemptSucceeded { attempt, .. } => {
+                EventBody::AttemptSucceeded { attempt, cache, .. } => {
                     let facts = self.facts_of(&attempt.path);
+                    facts.ran = !matches!(cache, Some(CacheNote::Reused | CacheNote::Supplied));
                     if std::mem::replace(&mut facts.succeeded, true) {
                         return Err(format!("`{}` succeeded twice", attempt.path));
                     }
@@ -133,6 +176,7 @@ impl Outside {
             self.durable.push(event.clone());
             if let EventBody::RunEnded { outcome } = &event.body {
                 self.undone.check_end(matches!(outcome, RunOutcome::Succeeded(_)))?;
+                self.check_told_after()?;
             }
         }
         Ok(())
@@ -150,6 +194,13 @@ impl Outside {
     /// An attempt begins. Here the rules are checked.
     pub(super) fn begin(&mut self, start: &StartAttempt, repeatable: bool, pure_step: bool, now: u64) -> Result<(), String> {
         self.check_woken(&start.path, now)?;
+        self.check_changes(&start.path, &start.args, start.wishes.fuel)?;
+        self.check_handlers(&start.path, start.number)?;
+        self.check_child(start)?;
+        let taken_over = |origin: &Origin| origin.results.iter().any(|result| result.path == start.path);
+        if self.origin.as_ref().is_some_and(taken_over) && !start.path.contains("racy") {
+            return Err(format!("`{}` runs though the run that is retried has its result", start.path));
+        }
         let facts = self.facts_of(&start.path);
         if facts.succeeded {
             return Err(format!("`{}` runs again though its result is durable", start.path));
@@ -170,6 +221,75 @@ impl Outside {
     pub(super) fn witness(&self, path: &str, number: u32) -> Option<(&str, &[Value])> {
         let facts = self.facts.get(path).filter(|facts| facts.begun.contains(&number))?;
         Some((&facts.function, &facts.args))
+    }
+
+    /// Whether a step has really run.
+    pub(super) fn has_run(&self, path: &str) -> bool {
+        self.facts.get(path).is_some_and(|facts| !facts.begun.is_empty())
+    }
+
+    /// An attempt that runs a plan has a run of its own, which is the same when it is begun again.
+    fn check_child(&mut self, start: &StartAttempt) -> Result<(), String> {
+        let Some(child) = &start.child else { return Ok(()) };
+        let key = (Arc::clone(&start.path), self.failures(&start.path));
+        if self.children.iter().any(|(of, id)| (*of == key) != (*id == child.id)) {
+            return Err(format!("`{}` after {} failures has a wrong run: {}", start.path, key.1, child.id));
+        }
+        self.children.insert(key, child.id.clone());
+        let within = &child.within;
+        if within.depth == 1 && within.steps.is_some_and(|steps| steps <= 5) {
+            Ok(())
+        } else {
+            Err(format!("the run of `{}` is held to {within:?}", start.path))
+        }
+    }
+
+    /// All handlers that are asked before a step, or an attempt, have agreed.
+    fn check_handlers(&self, path: &str, number: u32) -> Result<(), String> {
+        if is_handler(path) {
+            return Ok(());
+        }
+        for (place, hook) in (0..).zip(&self.versions.plan().hooks) {
+            let before = match (hook.phase, hook.event) {
+                (HookPhase::Before, HookEvent::Step) => format!("{path}.before[{place}]"),
+                (HookPhase::Before, HookEvent::Attempt) => format!("{path}.before[{place}.{number}]"),
+                _ => continue,
+            };
+            if !self.facts.get(before.as_str()).is_some_and(|facts| facts.succeeded) {
+                return Err(format!("`{path}` began before `{before}` had agreed"));
+            }
+        }
+        Ok(())
+    }
+
+    /// All handlers were told of the steps that ran.
+    fn check_told_after(&self) -> Result<(), String> {
+        for (place, hook) in (0..).zip(&self.versions.plan().hooks) {
+            if (hook.phase, hook.event) != (HookPhase::After, HookEvent::Step) {
+                continue;
+            }
+            for (path, _) in self.facts.iter().filter(|(path, facts)| facts.ran && !is_handler(path)) {
+                let after = format!("{path}.after[{place}]");
+                if !self.facts.get(after.as_str()).is_some_and(|facts| facts.succeeded) {
+                    return Err(format!("the run ended before `{after}` was told"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A human is only asked about what is written down.
+    pub(super) fn check_told(&self, task: TaskId, path: &str) -> Result<(), String> {
+        let told = self.durable.iter().rev().any(|event| match &event.body {
+            EventBody::Escalated(escalation) => *escalation.attempt.path == *path,
+            _ => false,
+        });
+        if told { Ok(()) } else { Err(format!("a human is asked about step {}, `{path}`, and nothing says so", task.0)) }
+    }
+
+    /// A new owner begins: decisions that are not durable are gone.
+    pub(super) fn forget_asked(&mut self) {
+        self.asked.clear();
     }
 
     /// The operator is about to decide about a step.

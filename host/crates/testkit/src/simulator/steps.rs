@@ -1,12 +1,14 @@
 //! What the steps of a generated plan do. The first letter of a step's name says how it behaves:
 //! `s` succeeds after as many failures as its retries allow, `x` always fails, `h` never ends, `c` fails on some
-//! paths, `q` fails when its first argument is 0.
+//! paths, `q` fails when its first argument is 0, `e` fails until a human has decided. Handlers agree, some when they are
+//! asked once more.
 
 use std::sync::Arc;
 
 use catalog::{FailureKind, Value};
 use engine::event::{Bill, Failure};
 use engine::ports::Outcome;
+use lang::plan::PLAN_SOURCE;
 
 /// How an attempt goes.
 #[derive(Clone, Debug)]
@@ -22,7 +24,10 @@ pub(super) fn behave(seed: u64, path: &str, function: &str, args: &[Value], fail
     let name = path.rsplit('/').next().unwrap_or(path);
     let chance = hash(seed, &[path]);
     let fails = match name.as_bytes().first() {
+        _ if is_handler(path) => u64::from(failures) < chance % 2,
         Some(b'h') => return Behaviour::Hangs,
+        // The recovery table tries once more, then a human is asked.
+        Some(b'e') => u64::from(failures) < 2 + chance % 2,
         Some(b'x') => true,
         Some(b'c') => chance.is_multiple_of(3),
         Some(b'q') => args.first() == Some(&Value::U64(0)),
@@ -35,10 +40,25 @@ pub(super) fn behave(seed: u64, path: &str, function: &str, args: &[Value], fail
     } else {
         let mut text = String::new();
         catalog::json::write_json(&Value::list(args.iter().cloned()), &mut text);
-        Ok(Value::U64(hash(0, &[function, &text]) % 1000))
+        let number = hash(0, &[function, &text]) % 1000;
+        Ok(match function {
+            "guard" => Value::Bool(true),
+            PLAN_SOURCE => Value::Json(Arc::new(number.into())),
+            _ => Value::U64(number),
+        })
     };
-    let bill = Bill { fuel: chance % 100, ..Bill::default() };
+    let bill = Bill { fuel: chance % 100, attempts: if function == PLAN_SOURCE { 2 } else { 0 }, ..Bill::default() };
     Behaviour::Ends(Box::new(Outcome { result, bill, denials: Vec::new(), log: Vec::new(), cache: None }))
+}
+
+/// Whether this is the path of a call of a handler.
+pub(super) fn is_handler(path: &str) -> bool {
+    path.contains(".before[") || path.contains(".after[")
+}
+
+/// Whether a handler is called around an attempt: a crash changes the numbers of attempts.
+pub(super) fn is_about_attempt(path: &str) -> bool {
+    is_handler(path) && path.rsplit('[').next().is_some_and(|number| number.contains('.'))
 }
 
 /// A step `s7_r2` has two retries.

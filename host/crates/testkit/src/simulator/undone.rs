@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use engine::event::{Decision, Event, EventBody, Seq, TaskId};
 
+use super::steps::is_handler;
+
 /// Steps with compensations, by path.
 #[derive(Default)]
 pub(super) struct Undone {
@@ -40,6 +42,9 @@ impl Undone {
             },
             _ => return,
         };
+        if is_handler(path) {
+            return;
+        }
         if let Some((undone, step)) = path.rsplit_once(".undo/") {
             if success || step.starts_with('x') {
                 let account = self.steps.entry(undone.into()).or_default();
