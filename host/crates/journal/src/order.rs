@@ -4,6 +4,8 @@ use engine::event::{Amounts, Change, Decision, Payload, Settings, TaskId, Versio
 use engine::ports::Order;
 use serde_json::{Value, json};
 
+use crate::wire::parse_digest;
+
 /// An order's verb and its fields.
 pub(crate) fn encode(order: &Order) -> (&'static str, String) {
     let (verb, fields) = match order {
@@ -57,7 +59,9 @@ pub(crate) fn decode(verb: &str, fields: &str) -> Option<Order> {
         }
         "supply" => decide(Decision::Supply(Payload::Text(text("output")?.into()))),
         "fail" => decide(Decision::Fail(text("message")?)),
-        "migrate" => Some(Order::Migrate(Version { plan: digest(&text("plan")?)?, program: digest(&text("program")?)? })),
+        "migrate" => {
+            Some(Order::Migrate(Version { plan: parse_digest(&text("plan")?)?, program: parse_digest(&text("program")?)? }))
+        }
         "change" => Some(Order::Change(fields.get("changes")?.as_array()?.iter().map(change).collect::<Option<_>>()?)),
         _ => None,
     }
