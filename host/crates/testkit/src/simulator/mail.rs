@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use engine::core::mail::{signals, topics};
-use engine::event::EventBody;
+use engine::event::{EventBody, Origin};
 use engine::ports::{Mail, Message, Signal};
 use lang::plan::Plan;
 
@@ -87,7 +87,11 @@ impl Outside {
     pub(super) fn check_woken(&self, path: &str, now: u64) -> Result<(), String> {
         let Some((around, name)) = path.rsplit_once('/').filter(|_| !is_handler(path)) else { return Ok(()) };
         let Some((number, time)) = name.strip_prefix("woken").and_then(|name| name.split_once('_')) else { return Ok(()) };
-        let slept = format!("{around}/slept{number}");
+        let (slept, nap) = (format!("{around}/slept{number}"), format!("{around}/nap{number}"));
+        let over = |origin: &Origin| origin.results.iter().any(|result| *result.path == *nap);
+        if self.origin.as_ref().is_some_and(over) {
+            return Ok(());
+        }
         let at = self.durable.iter().find_map(|event| match &event.body {
             EventBody::AttemptSucceeded { attempt, .. } if *attempt.path == *slept => Some(event.at.0),
             _ => None,

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::generate::RATE_PER;
+use super::steps::is_handler;
 
 /// Milliseconds that may pass between the event that lets an attempt start and its beginning: until the event is durable.
 const SLACK: u64 = 200;
 
 /// No two steps with a key run at once.
 pub(super) fn key_is_free<'a>(running: impl Iterator<Item = &'a Arc<str>>, path: &str) -> Result<(), String> {
-    let Some(key) = tail(path, "_k") else { return Ok(()) };
-    let mut others = running.filter(|other| &***other != path && tail(other, "_k") == Some(key));
+    let Some(key) = tail(path, "_k").filter(|_| !is_handler(path)) else { return Ok(()) };
+    let mut others = running.filter(|other| &***other != path && !is_handler(other) && tail(other, "_k") == Some(key));
     others.next().map_or(Ok(()), |other| Err(format!("`{path}` began while `{other}` had the key k{key}")))
 }
 
@@ -28,6 +29,10 @@ pub(super) struct Limits {
 impl Limits {
     /// An attempt begins.
     pub(super) fn begin(&mut self, path: &str, number: u32, now: u64) -> Result<(), String> {
+        // The rules of a step are not those of what is called around it.
+        if is_handler(path) {
+            return Ok(());
+        }
         if let Some(count) = tail(path, "_p") {
             let starts = self.starts.entry(node_of(path)).or_default();
             starts.retain(|at| now < at + RATE_PER - SLACK);
