@@ -312,6 +312,9 @@ impl<'c> Trial<'c> {
     }
 
     fn append(&mut self, events: &[Event]) {
+        if self.dies_before() {
+            return;
+        }
         for event in events {
             if let EventBody::AttemptStarted { attempt, .. } = &event.body {
                 self.effects.insert((attempt.task, attempt.number));
@@ -392,11 +395,6 @@ impl<'c> Trial<'c> {
         }
     }
 
-    fn ends(&mut self, (task, number): (TaskId, u32), outcome: Box<Outcome>) {
-        self.landed((task, number), false);
-        self.input(Input::Outcome { task, number, outcome });
-    }
-
     fn stop(&mut self, task: TaskId, number: u32) {
         self.agenda.withdraw((task, number));
         self.landed((task, number), true);
@@ -410,16 +408,16 @@ impl<'c> Trial<'c> {
             let (task, number, path) = (start.task, start.number, Arc::clone(&start.path));
             let Callable::Function(function) = start.target.clone() else { return };
             match tokio::time::timeout(left, invoker.invoke(self.invocation(function, *start))).await {
-                Ok(outcome) => self.ends((task, number), Box::new(outcome)),
+                Ok(outcome) => self.ended((task, number), Box::new(outcome)),
                 Err(_) => self.finish(TrialEnd::TimedOut { running: Some(path) }),
             }
             return;
         }
         match self.agenda.next() {
-            Some(Tick::Ends(attempt, outcome)) => self.ends(attempt, outcome),
+            Some(Tick::Ends(attempt, outcome)) => self.ended(attempt, outcome),
             Some(Tick::Decide(task, decision)) => self.input(Input::Decide { task, decision }),
             Some(Tick::Timer(timer)) => self.input(Input::TimerDue(timer)),
-            Some(Tick::Mail(_, mail)) => self.input(Input::Mail(mail)),
+            Some(Tick::Mail(wait, mail)) => self.came(wait, mail),
             None => {
                 let waiting = std::mem::take(&mut self.waiting);
                 self.finish(TrialEnd::Waits(waiting));

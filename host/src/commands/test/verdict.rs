@@ -72,7 +72,8 @@ pub(super) fn differs(found: &Difference, test: Span) -> Verdict {
         Outside::Failed => "were let fail",
     };
     let help = format!(
-        "its host died when event {} was written, and effects under way {happened}: {}",
+        "its host died {} event {} was written, and effects under way {happened}: {}",
+        if found.late { "before anything after" } else { "when" },
         found.after,
         short(&found.event, 200)
     );

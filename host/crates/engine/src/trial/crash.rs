@@ -4,7 +4,8 @@
 //! # Steps
 //!
 //! 1. The test runs undisturbed, and says after which writes it can die.
-//! 2. For each of them it runs again up to there. What is outside stays: the time, mail on its way, how often each mock was
+//! 2. For each of them it runs again up to there; where an effect was about to begin, once more up to the write after it, which is
+//!    lost with the outcome of the effect. What is outside stays: the time, mail on its way, how often each mock was
 //!    asked, and what came of attempts whose outcome the journal does not have.
 //! 3. The run is made again out of its events and goes on. Where it does not know whether a step had its effect, each
 //!    [`Outside`] is tried: who looks there decides as it is, or retries though the effect had happened, or lets the step fail.
@@ -21,9 +22,9 @@ use super::compare;
 use super::{AnsweredBy, Bounds, Trial, TrialEnd, TrialReport, place};
 #[cfg(feature = "planted-bugs")]
 use crate::core::Bug;
-use crate::core::{BlockedBy, Run, StartAttempt, render_event};
+use crate::core::{BlockedBy, Input, Run, StartAttempt, render_event};
 use crate::event::{Decision, Event, EventBody, Payload, RunId, Seq, TaskId, Timestamp};
-use crate::ports::{Invocation, Invoker, Outcome};
+use crate::ports::{Invocation, Invoker, Mail, Outcome};
 use crate::shell::EngineConfig;
 
 /// How a test is made to die.
@@ -56,6 +57,8 @@ pub struct Difference {
     pub after: Seq,
     /// The same as a line.
     pub event: String,
+    /// Whether its host died only when the next event was to be written.
+    pub late: bool,
     /// What had become of the effects that were under way, and what was decided.
     pub outside: Outside,
     /// What differs.
@@ -103,9 +106,14 @@ impl Outside {
 pub(super) struct Crash {
     /// It dies when this event is written.
     after: Option<Seq>,
+    /// It goes on then, and dies before the next write: what happens in between leaves no trace.
+    late: bool,
+    dying: bool,
     crashed: bool,
-    /// The last event of each write.
-    writes: Vec<Seq>,
+    /// The last event of each write, and whether an effect was about to begin then.
+    writes: Vec<(Seq, bool)>,
+    /// An attempt whose outcome was to be written when it died.
+    untold: Option<((TaskId, u32), Box<Outcome>)>,
     /// Attempts under way.
     pub(super) flying: BTreeMap<(TaskId, u32), Flying>,
     /// What was under way when the process died, by path.
@@ -156,36 +164,67 @@ pub async fn crash_everywhere(
     }
     // After the last write there is nothing to go on with.
     let before_end = writes.split_last().map_or(&[][..], |(_, before)| before);
-    for after in spread(before_end, options.most_points) {
+    let places: Vec<Seq> = before_end.iter().map(|(last, _)| *last).collect();
+    for after in spread(&places, options.most_points) {
         report.points += 1;
-        for outside in Outside::ALL {
-            let mut trial = begun(&plan, config, options, Some(after));
-            trial.drive(&invoker, bounds).await;
-            let Some((mut trial, all_ways)) = trial.resumed(outside, options) else { break };
-            trial.drive(&invoker, bounds).await;
-            report.resumed += 1;
-            let what = match outside {
-                Outside::Failed if !trial.crash.let_fail.is_empty() => trial.misbehaves(),
-                _ => compare::difference(&expected, &compare::Seen::of(&trial)),
-            };
-            if let Some(what) = what {
+        let starts = writes.iter().any(|write| *write == (after, true));
+        for late in [false, true].into_iter().take(if starts { 2 } else { 1 }) {
+            let dies = Dies { after, late };
+            if let Some((outside, what, trial)) =
+                differs(&plan, config, (&invoker, bounds, options), dies, &expected, &mut report).await
+            {
                 let event = trial.events.iter().find(|event| event.seq == after).map_or_else(String::new, render_event);
-                report.difference = Some(Difference { after, event, outside, what, report: trial.report() });
+                report.difference = Some(Difference { after, event, late, outside, what, report: trial.report() });
                 return report;
-            }
-            if !all_ways {
-                break;
             }
         }
     }
     report
 }
 
+/// When a trial dies.
+#[derive(Clone, Copy)]
+struct Dies {
+    after: Seq,
+    late: bool,
+}
+
+/// Lets a test die at one place and goes on with it in each way: the first that differs.
+async fn differs<'c>(
+    plan: &Arc<Plan>,
+    config: &'c EngineConfig,
+    (invoker, bounds, options): (&Remembering, Bounds, CrashOptions),
+    dies: Dies,
+    expected: &compare::Seen,
+    report: &mut CrashReport,
+) -> Option<(Outside, String, Trial<'c>)> {
+    for outside in Outside::ALL {
+        let mut trial = begun(plan, config, options, Some(dies));
+        trial.drive(invoker, bounds).await;
+        let (mut trial, all_ways) = trial.resumed(outside, options)?;
+        trial.drive(invoker, bounds).await;
+        report.resumed += 1;
+        let what = match outside {
+            Outside::Failed if !trial.crash.let_fail.is_empty() => trial.misbehaves(),
+            _ => compare::difference(expected, &compare::Seen::of(&trial)),
+        };
+        if let Some(what) = what {
+            return Some((outside, what, trial));
+        }
+        if !all_ways {
+            break;
+        }
+    }
+    None
+}
+
 /// A trial at its beginning.
-fn begun<'c>(plan: &Arc<Plan>, config: &'c EngineConfig, options: CrashOptions, after: Option<Seq>) -> Trial<'c> {
+fn begun<'c>(plan: &Arc<Plan>, config: &'c EngineConfig, options: CrashOptions, dies: Option<Dies>) -> Trial<'c> {
     let mut trial = Trial::new(Arc::clone(plan), config);
     plant(&mut trial.run, options);
-    trial.crash.after = after;
+    if let Some(Dies { after, late }) = dies {
+        (trial.crash.after, trial.crash.late) = (Some(after), late);
+    }
     trial.start();
     trial
 }
@@ -215,9 +254,41 @@ impl<'c> Trial<'c> {
     /// Notes a write, and whether it is the last thing that the process does.
     pub(super) fn dies(&mut self, events: &[Event]) -> bool {
         let Some(last) = events.last().map(|event| event.seq) else { return false };
-        self.crash.writes.push(last);
-        self.crash.crashed = self.crash.after == Some(last);
+        let starts = events.iter().any(|event| matches!(event.body, EventBody::AttemptStarted { .. }));
+        self.crash.writes.push((last, starts));
+        let at_last = self.crash.after == Some(last);
+        self.crash.dying = at_last && self.crash.late;
+        self.crash.crashed = at_last && !self.crash.late;
         self.crash.crashed
+    }
+
+    /// Whether it dies instead of this write.
+    pub(super) const fn dies_before(&mut self) -> bool {
+        self.crash.crashed |= self.crash.dying;
+        self.crash.crashed
+    }
+
+    /// An attempt has ended. Its outcome is known outside also when it cannot be written any more.
+    pub(super) fn ended(&mut self, attempt: (TaskId, u32), outcome: Box<Outcome>) {
+        let (task, number) = attempt;
+        if !self.crash.dying {
+            self.landed(attempt, false);
+            return self.input(Input::Outcome { task, number, outcome });
+        }
+        self.input(Input::Outcome { task, number, outcome: outcome.clone() });
+        if self.crash.crashed {
+            self.crash.untold = Some((attempt, outcome));
+        } else {
+            self.landed(attempt, false);
+        }
+    }
+
+    /// Mail has come. It stays where it is when its receipt cannot be written any more.
+    pub(super) fn came(&mut self, wait: Arc<str>, mail: Mail) {
+        self.input(Input::Mail(mail.clone()));
+        if self.crash.dying && self.crash.crashed {
+            self.agenda.plan_mail(wait, 0, mail);
+        }
     }
 
     /// Counts a call.
@@ -285,7 +356,9 @@ impl<'c> Trial<'c> {
         }
         let effects = self.effects.clone();
         let mut trial = Self::new(Arc::clone(&self.plan), self.config);
-        let (agenda, outcomes) = self.agenda.crash();
+        let now = self.agenda.now();
+        let (agenda, mut outcomes) = self.agenda.crash();
+        outcomes.extend(self.crash.untold.map(|(attempt, outcome)| (attempt, now, outcome)));
         (trial.agenda, trial.mocks, trial.seen, trial.sent) = (agenda, self.mocks, self.seen, self.sent);
         (trial.seen_waits, trial.answered) = (self.seen_waits, self.answered);
         let mut answers: BTreeMap<_, _> = outcomes.into_iter().map(|(attempt, at, outcome)| (attempt, (at, outcome))).collect();
