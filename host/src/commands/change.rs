@@ -147,7 +147,10 @@ fn went_on(error: JournalError) -> Problem {
 }
 
 fn refused(changes: &[Change], reason: &str) -> Problem {
-    let exit = if matches!(changes, [Change::Policy { .. }, ..]) { Exit::Usage } else { Exit::Input };
+    let is_policy = |change: &Change| matches!(change, Change::Policy { .. });
+    let is_meant = |change: &Change| matches!(change, Change::Policy { path, .. } if reason.contains(&format!("`{path}`")));
+    let of_step = changes.iter().all(is_policy) || changes.iter().any(is_meant);
+    let exit = if of_step { Exit::Usage } else { Exit::Input };
     Problem::new(exit, reason).help("only what has not begun can be changed; `host show` lists what has")
 }
 
