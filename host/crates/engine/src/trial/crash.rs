@@ -167,7 +167,7 @@ pub async fn crash_everywhere(
     let places: Vec<Seq> = before_end.iter().map(|(last, _)| *last).collect();
     for after in spread(&places, options.most_points) {
         report.points += 1;
-        let starts = writes.iter().any(|write| *write == (after, true));
+        let starts = writes.contains(&(after, true));
         for late in [false, true].into_iter().take(if starts { 2 } else { 1 }) {
             let dies = Dies { after, late };
             if let Some((outside, what, trial)) =
