@@ -429,11 +429,11 @@ impl Machine {
 /// `…_o` looks, `…_a` asks a role, `…_g` runs a plan. Handlers are pure.
 fn kind_of(path: &str) -> (bool, bool) {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let has = |mark: &&str| name.contains(*mark);
     if is_handler(path) {
         return (true, true);
     }
-    (!["_e", "_i", "_o", "_a", "_g"].iter().any(|mark| has(&mark)), !["_e", "_a"].iter().any(|mark| has(&mark)))
+    let has = |marks: &[&str]| marks.iter().any(|mark| name.contains(mark));
+    (!has(&["_e", "_i", "_o", "_a", "_g"]), !has(&["_e", "_a"]))
 }
 
 fn started(outside: &Outside) -> RunStarted {

@@ -141,10 +141,8 @@ impl Outside {
             self.features.note_event(event);
             match &event.body {
                 EventBody::Changed(change) => self.changed(change)?,
-                EventBody::ControlTaken { id, .. } => {
-                    if !self.taken.insert(Arc::clone(id)) {
-                        return Err(format!("the order `{id}` was carried out twice"));
-                    }
+                EventBody::ControlTaken { id, .. } if !self.taken.insert(Arc::clone(id)) => {
+                    return Err(format!("the order `{id}` was carried out twice"));
                 }
                 EventBody::AttemptStarted { attempt, .. } => {
                     self.facts_of(&attempt.path).started.insert(attempt.number);
