@@ -56,11 +56,6 @@ pub(super) fn is_handler(path: &str) -> bool {
     path.contains(".before[") || path.contains(".after[")
 }
 
-/// Whether a handler is called around an attempt: a crash changes the numbers of attempts.
-pub(super) fn is_about_attempt(path: &str) -> bool {
-    is_handler(path) && path.rsplit('[').next().is_some_and(|number| number.contains('.'))
-}
-
 /// A step `s7_r2` has two retries.
 fn retries(name: &str) -> u64 {
     name.rsplit_once("_r").and_then(|(_, count)| count.parse().ok()).unwrap_or(0)
