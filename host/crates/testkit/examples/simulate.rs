@@ -57,7 +57,7 @@ fn run_all(first: u64, seeds: u64) -> bool {
         begun.elapsed().as_secs_f64()
     );
     let shortest = results.iter().map(|(report, ..)| report.length).min().unwrap_or_default();
-    let unused = print_coverage(results.iter().map(|(_, _, used)| used), seeds);
+    let unused = print_coverage(&results.iter().map(|(_, _, used)| used).collect::<Vec<_>>(), seeds);
     let failed: Vec<_> = results.into_iter().flat_map(|(_, failed, _)| failed).collect();
     for (seed, error) in failed.iter().take(10) {
         println!("seed {seed} failed: {}", error.chars().take(600).collect::<String>());
@@ -67,8 +67,8 @@ fn run_all(first: u64, seeds: u64) -> bool {
 }
 
 /// How many runs used each feature. Gives how many features none used.
-fn print_coverage<'u>(used: impl Iterator<Item = &'u BTreeMap<&'static str, usize>> + Clone, seeds: u64) -> usize {
-    let count = |name: &str| used.clone().filter_map(|used| used.get(name)).sum::<usize>();
+fn print_coverage(used: &[&BTreeMap<&'static str, usize>], seeds: u64) -> usize {
+    let count = |name: &str| used.iter().filter_map(|used| used.get(name)).sum::<usize>();
     let counts: Vec<(&str, usize)> = Features::names().map(|name| (name, count(name))).collect();
     println!("of {seeds} runs so many used:");
     for four in counts.chunks(4) {
