@@ -59,7 +59,16 @@ impl Bench {
         Self::on(Arc::new(MemoryJournal::new()), config)
     }
 
+    /// The same with steps that take so long.
+    fn with_steps(step: Duration, config: EngineConfig) -> Self {
+        Self::make(Arc::new(MemoryJournal::new()), step, config)
+    }
+
     fn on(journal: Arc<MemoryJournal>, config: EngineConfig) -> Self {
+        Self::make(journal, Duration::from_secs(1), config)
+    }
+
+    fn make(journal: Arc<MemoryJournal>, step: Duration, config: EngineConfig) -> Self {
         let (seen, fails, began) = (Arc::<Mutex<Seen>>::default(), Arc::<Mutex<BTreeMap<_, Vec<_>>>>::default(), Instant::now());
         let (log, failing) = (Arc::clone(&seen), Arc::clone(&fails));
         let invoker = FakeInvoker::new(move |invocation| {
@@ -74,7 +83,7 @@ impl Bench {
                     seen.most_at_once = seen.most_at_once.max(seen.running.len());
                 }
                 let _running = Running(&log, &run);
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                tokio::time::sleep(step).await;
                 let mut failing = failing.lock().unwrap();
                 let fails = [&*run, ANY].into_iter().find_map(|run| failing.get_mut(run).and_then(Vec::pop));
                 fails.map_or(Ok(Value::U64(1)), |kind| Err(failure(kind, "on purpose")))
@@ -173,7 +182,7 @@ fn succeeded(report: &RunReport) {
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_runs_with_one_key_go_by_priority_and_age() {
-    let bench = Bench::new(EngineConfig::default());
+    let bench = Bench::with_steps(Duration::from_millis(10), EngineConfig::default());
     let first = bench.start("first", &keyed(0)).await;
     settle().await;
     let plans = [keyed(0), keyed(1), keyed(2)];
