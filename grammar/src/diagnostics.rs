@@ -27,6 +27,9 @@ pub(crate) fn not_an_item(at: Span, found: &str) -> Diagnostic {
 /// `function f() { }` and its like.
 pub(crate) fn foreign_declaration(at: Span, word: &str) -> Diagnostic {
     let ours = foreign_item(word).unwrap_or("flow");
+    if ours == "import" {
+        return foreign(at, word, "write `import \"lib.flow\" { name }`; a component is named by `use \"file.wasm\" as name`");
+    }
     foreign(at, word, &format!("write `{ours}`"))
 }
 

@@ -139,11 +139,20 @@ fn help_for(expected: &Expected, spot: &habits::Spot<'_>, word: &str, diagnostic
         "{" if ["assert ", "require "].iter().any(|word| spot.statement.starts_with(word)) => {
             "a record stands in parentheses here: `(name { field: value })`"
         }
+        "<" if expected.has("`(`") && spot.first_word() == "flow" => {
+            "a flow has no type parameters: write its types, `json` for what is untyped, or an `interface` for a component that varies"
+        }
+        _ if expected.items == ["`catch`"] => {
+            "a `try` says what follows a failure: `try { … } catch e { … }`; of a step alone `step else other`"
+        }
         "->" if expected.has("`=>`") => "an arm is written `pattern => value`",
         _ if expected.has("`,`") && begins_value(word) && word != "in" => "separate them by a comma",
         _ if expected.has("the end of the statement") && begins_value(word) => "begin a new statement on a new line",
         _ => match habits::shape(spot) {
             Some(shape) => shape,
+            None if word == "," && expected.has("the end of the statement") => {
+                "each statement stands on a line of its own: remove the `,`"
+            }
             None if expected.has("`{`") => "blocks stand in braces: `{ … }`",
             None => return diagnostic,
         },

@@ -44,7 +44,8 @@ impl Build<'_> {
     }
 
     fn named(&mut self, word: &Pair<'_>, mut parts: Parts<'_>) -> TypeKind {
-        let name = self.ident(word);
+        // `any` is a keyword here and a type elsewhere, which whoever looks for the type answers.
+        let name = if word.as_str() == "any" { self.key(word) } else { self.ident(word) };
         match parts.next() {
             Some(member) => TypeKind::Member(name, self.ident(&member)),
             None => TypeKind::Named(name),

@@ -40,7 +40,8 @@ const YAML: &str = "this is a script, not a list of keys: declare `flow main() {
 
 fn word_help(word: &str) -> Option<&'static str> {
     Some(match word {
-        "pub" | "export" | "public" | "private" | "static" | "async" | "abstract" | "default" => {
+        "async" => "write `flow name(…) { … }` alone: whatever uses the result of a step waits for it",
+        "pub" | "export" | "public" | "private" | "static" | "abstract" | "default" => {
             "write `flow name(…) { … }` alone: every declaration of a file can be imported"
         }
         "resource" | "data" | "module" | "provider" | "terraform" | "backend" | "job" | "step" => {

@@ -4,6 +4,9 @@ use super::Spot;
 
 /// The shape of the last form that the statement begins.
 pub(crate) fn shape(spot: &Spot<'_>) -> Option<&'static str> {
+    if spot.statement.starts_with("mock wait") {
+        return Some("write `mock wait signal name => value` or `mock wait message \"topic\" => value`");
+    }
     let mut shape = None;
     let mut before = ' ';
     let line = spot.text.get(..spot.start).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);

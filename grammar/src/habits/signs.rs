@@ -38,6 +38,9 @@ pub(super) fn answer(spot: &Spot<'_>) -> Option<Answer> {
         "*" | "**" | "..." if before.ends_with(['(', ',', '[']) => {
             "arguments and parameters are written one by one, arguments also by name as in `f(limit: 3)`; lists are joined with `+`"
         }
+        "..." if !after_value && spot.bracket().is_none() => {
+            "a record is written with all its fields: `type { a: other.a, b: 2 }`"
+        }
         ".." | "..=" | "..." => "write `range(start, end)`, which leaves out the end",
         "++" | "--" if rest.trim().is_empty() || rest.trim_start().starts_with(')') => ONCE,
         "++" => "texts and lists are joined with `+`",

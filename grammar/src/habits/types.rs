@@ -27,7 +27,7 @@ pub(super) fn answer(spot: &Spot<'_>) -> Option<Answer> {
         "[" if spot.rest().starts_with(']') => {
             Some(Answer::Foreign(start, spot.end + 1, format!("write `list<{}>`", ours(word))))
         }
-        "<" | "[" => Some(Answer::Foreign(start, start + word.len(), generic(word).to_owned())),
+        "<" | "[" => Some(parameters(spot, start, word)),
         "|" => {
             let help = "a value that may be missing is an `option<t>`; one of several types is a `variant`";
             Some(Answer::Misplaced(spot.at, spot.end, help.to_owned()))
@@ -41,8 +41,26 @@ pub(super) fn answer(spot: &Spot<'_>) -> Option<Answer> {
 fn is_after_type(spot: &Spot<'_>, start: usize) -> bool {
     let before = spot.statement.get(..start.saturating_sub(spot.start)).unwrap_or_default().trim_end();
     let binds = spot.first_word() == "let" && !before.contains('=');
-    let declares = matches!(spot.first_word(), "flow" | "record" | "variant") || binds;
+    let field = spot.expects("`<`");
+    let declares = matches!(spot.first_word(), "flow" | "record" | "variant") || binds || field;
     declares && (before.ends_with([':', '<']) || before.ends_with("->") || before.ends_with(','))
+}
+
+/// `list[str]`, `Vec<String>`: written as here where what it holds is plain, else as the form is in general.
+fn parameters(spot: &Spot<'_>, start: usize, word: &str) -> Answer {
+    let close = if spot.found() == "[" { ']' } else { '>' };
+    let inner = spot.rest().split(close).next().filter(|inner| !inner.is_empty() && inner.chars().all(is_word));
+    let form = match word {
+        "Vec" | "Array" | "List" | "list" | "Sequence" | "Iterable" => "list",
+        "Option" | "Optional" | "Maybe" | "option" => "option",
+        _ => "",
+    };
+    match inner {
+        Some(inner) if !form.is_empty() && spot.rest().len() > inner.len() => {
+            Answer::Foreign(start, spot.end + inner.len() + 1, format!("write `{form}<{}>`", ours(inner)))
+        }
+        _ => Answer::Foreign(start, start + word.len(), generic(word).to_owned()),
+    }
 }
 
 fn generic(word: &str) -> &'static str {

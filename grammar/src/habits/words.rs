@@ -72,7 +72,7 @@ fn before(spot: &Spot<'_>) -> Option<Answer> {
         ("map", "(") => return Some(Answer::Help("write `map x in list { … }`, without parentheses".to_owned())),
         ("with", "{") | ("", _) => return None,
         ("with", _) => return misplaced("settings stand in braces behind a step: `with { retry: 3 }`"),
-        ("if" | "while", "let") => return misplaced(MISSING),
+        ("if" | "while", "let") => return Some(Answer::Foreign(start, spot.end, MISSING.to_owned())),
         _ => {}
     }
     if spot.text.get(..start)?.ends_with('.') || !begins_value(spot.found()) {
@@ -178,8 +178,11 @@ fn found(spot: &Spot<'_>) -> Option<Answer> {
         "with" | "undo" | "after" if spot.expects("`{`") && in_head(spot) => {
             here(&format!("give the step a name first, in a line of its own: `let x = step() {word} …`"))
         }
-        "let" if spot.word_before().1 == "if" => here(MISSING),
+        "let" if spot.word_before().1 == "if" => Some(Answer::Foreign(spot.word_before().0, spot.end, MISSING.to_owned())),
         "if" if spot.expects("the end of the statement") => here("write `if condition { a } else { b }`"),
+        "when" | "where" if spot.bracket().is_some_and(|(open, inside)| open == '[' && inside.contains(" for ")) => {
+            foreign("a condition follows `if`: `[x for x in list if condition]`")
+        }
         "in" if spot.first_word() == "scatter" => here("write `map x in list { … }`"),
         "in" if !matches!(spot.first_word(), "reduce" | "map") => here("write `contains(list, item)`"),
         "not" if rest.starts_with("in ") => here("write `not contains(list, item)`"),
@@ -257,6 +260,9 @@ fn colon(spot: &Spot<'_>) -> Option<Answer> {
         }
         _ if spot.expects("`=>`") => "an arm is written `pattern => value`",
         _ if statement == "return" => "write `return value`",
+        _ if spot.expects("`(`") && spot.rest().trim_start().starts_with("func") => {
+            "a function of an interface is written `work(task: string) -> string`"
+        }
         _ if spot.expects("`->`") => "the type of the result follows `->`",
         _ => return None,
     };
@@ -304,6 +310,13 @@ fn beside(spot: &Spot<'_>) -> Option<Answer> {
     let units = ["ns", "us", "ms", "s", "m", "h", "d", "B", "KB", "MB", "GB", "KiB", "MiB", "GiB"];
     if word.starts_with(|c: char| c.is_ascii_digit()) && units.contains(&found) {
         return Some(Answer::Help(format!("a unit stands directly behind its number: `{word}{found}`")));
+    }
+    if spot.first_word() == "import" {
+        let help = "write `import \"file.flow\" { name }`; a component is named by `use \"file.wasm\" as name`";
+        return Some(Answer::Help(help.to_owned()));
+    }
+    if found.starts_with('"') && word == "signal" {
+        return Some(Answer::Help("a signal is a name without quotes: `wait signal name: type`".to_owned()));
     }
     if statement.ends_with('"') || found.starts_with('"') && !statement.contains('.') {
         return Some(Answer::Help("texts are joined with `+`, or written as one: `\"${a} ${b}\"`".to_owned()));
