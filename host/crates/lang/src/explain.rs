@@ -128,6 +128,7 @@ pages! {
     undo_always_result,
     undo_nothing,
     undo_twice,
+    ungranted_folder,
     unknown_argument,
     unknown_case,
     unknown_class,

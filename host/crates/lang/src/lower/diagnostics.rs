@@ -92,6 +92,13 @@ pub(crate) fn unneeded_grant(grant: &str, step: &str, interface: &str, at: Span)
         .help("take it out of the `allow` of this step")
 }
 
+/// A folder for a step that is granted none.
+pub(crate) fn ungranted_folder(step: &str, at: Span) -> Diagnostic {
+    let message = format!("`{step}` is given a folder that it may not open");
+    Diagnostic::warning("flow::ungranted_folder", message, at, "passed, but not granted")
+        .help("say what it may do there: `with { allow: [read folder] }`, or `read_write folder`")
+}
+
 /// A step of which nothing comes.
 pub(crate) fn unused_step(step: &str, at: Span) -> Diagnostic {
     let message = format!("nothing comes of `{step}`: its result is not used, and it is granted nothing");

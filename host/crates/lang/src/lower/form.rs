@@ -177,8 +177,10 @@ impl<'p> FlowLowering<'p, '_> {
         let mut operands = operands.into_iter();
         let mut operand = || operands.next().unwrap_or(Expr::Const(Value::Unit));
         match &base.kind {
-            ExprKind::Call { function, through, name, .. } => {
-                self.call(Target::Function(*function), operands.collect(), through, own, (name, base.span))
+            ExprKind::Call { function, through, name, args } => {
+                let built = self.call(Target::Function(*function), operands.collect(), through, own, (name, base.span));
+                self.warn_of_folders(*function, args, &built, name);
+                built
             }
             ExprKind::Ask { role, through, .. } => {
                 let name = self.program.roles.get(*role).map_or_else(|| "ask".into(), |role| role.name.clone());

@@ -143,6 +143,17 @@ impl<'p> FlowLowering<'p, '_> {
         self.report.extend(found);
     }
 
+    /// Warns of a folder that is passed to a step which may not open it.
+    pub(crate) fn warn_of_folders(&mut self, function: FunctionId, args: &[ir::Expr], built: &Built, name: &Name) {
+        let NodeKind::Call(call) = &built.kind else { return };
+        let granted = call.grants.iter().any(|grant| matches!(grant, Grant::Folder(..)));
+        let files = |import: &String| import.starts_with("wasi:filesystem/");
+        let opens = self.imports(function).is_some_and(|imports| imports.iter().any(files));
+        if let Some(folder) = args.iter().find(|arg| arg.ty == Type::Dir).filter(|_| opens && !granted) {
+            self.report.push(diagnostics::ungranted_folder(name, folder.span));
+        }
+    }
+
     /// Warns of a step of which nothing comes. One that may fail is a check, and one that logs is read by people.
     fn warn_of_idle(&mut self, function: FunctionId, call: &CallPlan, (name, at): (&Name, Span)) {
         let called = self.program.functions.get(function);
