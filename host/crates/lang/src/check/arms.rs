@@ -2,7 +2,7 @@
 
 use catalog::{Type, Value};
 use grammar::Span;
-use grammar::ast::{Block, Expr};
+use grammar::ast::{Block, Expr, Statement, StatementKind};
 
 use super::expr::node;
 use super::flow::FlowChecker;
@@ -15,7 +15,7 @@ impl FlowChecker<'_, '_> {
     /// A `race`, or with a count an `any`.
     pub(super) fn race_form(&mut self, arms: &[Block], count: Option<&Expr>, span: Span, want: Want<'_>) -> Option<ir::Expr> {
         let word = if count.is_some() { "any" } else { "race" };
-        if arms.len() < 2 {
+        if arms.len() < 2 && !arms.iter().any(is_broken) {
             self.g.report(say::few_arms(word, arms.len(), Span { end: span.start + word.len() as u32, ..span }));
         }
         let wanted = count.map(|count| self.check(count, &Type::U32, Why::Library("any 2 of { … }")));
@@ -26,6 +26,11 @@ impl FlowChecker<'_, '_> {
             Want::Type(..) if count.is_some() => want.part(|ty| if let Type::List(item) = ty { Some(&**item) } else { None }),
             other => other,
         };
+        let valued = matches!(want, Want::Any) || want.hint().is_some_and(|ty| *ty != Type::Unit);
+        if let Some(bound) = arms.iter().find_map(lone_let).filter(|_| valued) {
+            self.g.report(say::arm_binds(word, bound));
+            return None;
+        }
         let bodies: Vec<(&Block, Vec<&str>)> = arms.iter().map(|arm| (arm, Vec::new())).collect();
         let (checked, ty) = self.arms(&bodies, inner, |flow, index, want| {
             let arm = arms.get(index)?;
@@ -44,5 +49,18 @@ impl FlowChecker<'_, '_> {
         {
             self.g.report(say::count(count, arms, wanted.span));
         }
+    }
+}
+
+/// Whether the arm was reported already, with those behind it.
+fn is_broken(arm: &Block) -> bool {
+    arm.statements.iter().any(|statement| matches!(statement.kind, StatementKind::Error { .. }))
+}
+
+/// The arm that is nothing but a `let`, as the lines of one arm without braces are.
+fn lone_let(arm: &Block) -> Option<Span> {
+    match arm.statements.as_slice() {
+        [Statement { kind: StatementKind::Let { .. }, span }] => Some(*span),
+        _ => None,
     }
 }

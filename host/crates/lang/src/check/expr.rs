@@ -136,6 +136,9 @@ impl FlowChecker<'_, '_> {
         if let Some(bound) = self.hidden(&name.name) {
             return self.g.report(trials::let_in_mock(&name.name, name.span, bound));
         }
+        if let Some(bound) = self.bound_later(name) {
+            return self.g.report(say_name::bound_later(&name.name, name.span, bound));
+        }
         if let Some(bound) = self.ended(&name.name) {
             return self.g.report(say_name::out_of_block(&name.name, name.span, bound));
         }
@@ -294,6 +297,14 @@ impl FlowChecker<'_, '_> {
 
     fn index(&mut self, base: &Expr, index: &Expr, span: Span) -> Option<ir::Expr> {
         let base = self.expr(base, Want::Any);
+        if let ExprKind::Unary(UnaryOp::Neg, counted) = &index.kind
+            && let ExprKind::Int(back) = counted.kind
+            && back > 0
+        {
+            self.g.report(say::counts_back(back, index.span));
+            let Type::List(item) = base?.ty else { return None };
+            return Some(broken((*item).clone(), span));
+        }
         let index = self.expr(index, Want::Type(&Type::U64, INDEX));
         let base = base?;
         let Type::List(item) = base.ty.clone() else {

@@ -51,6 +51,8 @@ pub(super) struct FlowChecker<'c, 'a> {
     pub(super) steps: usize,
     /// Only in a test.
     pub(super) mocks: Option<Vec<ir::Mock>>,
+    /// What the blocks around bind anywhere, so that a use before it can be answered.
+    lets: Vec<Ident>,
     /// Names that a mock would see if it were not apart from its test.
     hidden: HashMap<Name, BindingId>,
 }
@@ -95,6 +97,7 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
             trial: false,
             steps: 0,
             mocks: None,
+            lets: Vec::new(),
             hidden: HashMap::new(),
         }
     }
@@ -240,6 +243,13 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
         self.refused.contains(name)
     }
 
+    /// Where a name is bound behind `at`, in a block around it.
+    pub(super) fn bound_later(&self, name: &Ident) -> Option<Span> {
+        const MOST: usize = 10_000;
+        let later = self.lets.iter().rev().take(MOST).filter(|later| later.span.start > name.span.start);
+        later.filter(|later| later.name == name.name).map(|later| later.span).next_back()
+    }
+
     /// Where a name was bound in a block that has ended.
     pub(super) fn ended(&self, name: &str) -> Option<Span> {
         const MOST: usize = 10_000;
@@ -375,6 +385,17 @@ impl<'c, 'a> FlowChecker<'c, 'a> {
 
     /// Checks a block in the scope around it.
     pub(super) fn open_block(&mut self, block: &Block, want: Want<'_>) -> Option<ir::Block> {
+        let mark = self.lets.len();
+        self.lets.extend(block.statements.iter().filter_map(|statement| match &statement.kind {
+            StatementKind::Let { name, .. } => Some(name.clone()),
+            _ => None,
+        }));
+        let checked = self.statements(block, want);
+        self.lets.truncate(mark);
+        checked
+    }
+
+    fn statements(&mut self, block: &Block, want: Want<'_>) -> Option<ir::Block> {
         let mut statements = Vec::with_capacity(block.statements.len());
         let mut known = true;
         let mut ended = false;

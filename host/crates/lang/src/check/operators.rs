@@ -73,7 +73,7 @@ impl FlowChecker<'_, '_> {
         let leader = early.as_ref().map(|(_, checked)| checked.ty.clone()).or(leader);
         let mut value = match (&leader, links.first().map(|link| link.op)) {
             (_, Some(BinaryOp::And)) => self.check(first, &Type::Bool, Why::Condition("and")),
-            (_, Some(BinaryOp::Or)) => self.check(first, &Type::Bool, Why::Condition("or")),
+            (_, Some(BinaryOp::Or)) => self.expr(first, Want::Type(&Type::Bool, Why::Condition("or"))),
             (_, Some(BinaryOp::Coalesce)) => {
                 let option = want.hint().map(|ty| Type::option(ty.clone()));
                 let hint = option.as_ref().filter(|_| links.len() == 1).map_or(Want::Any, |ty| Want::Type(ty, Why::Plain));
@@ -119,6 +119,18 @@ impl FlowChecker<'_, '_> {
         match link.op {
             BinaryOp::And | BinaryOp::Or => {
                 let word = link.op.symbol();
+                if link.op == BinaryOp::Or
+                    && let Some(left) = left.as_ref().filter(|left| left.ty != Type::Bool)
+                {
+                    let right = self.expr(link.right, Want::Type(&left.ty, Why::Plain))?;
+                    if right.ty == left.ty {
+                        self.g.report(say::or_else(&left.ty.to_string(), link.at, left.span));
+                        return Some(broken(right.ty, span));
+                    }
+                    self.coerce(right, &Type::Bool, Why::Condition(word));
+                    self.coerce(left.clone(), &Type::Bool, Why::Condition(word));
+                    return Some(broken(Type::Bool, span));
+                }
                 let right = self.check(link.right, &Type::Bool, Why::Condition(word));
                 let left = self.coerce(left?, &Type::Bool, Why::Condition(word));
                 let (left, right) = (Box::new(left), Box::new(right?));
@@ -159,7 +171,8 @@ impl FlowChecker<'_, '_> {
         };
         let Type::Option(inner) = left.ty.clone() else {
             self.visit(link.right);
-            self.g.report(say::coalesce(&left.ty.to_string(), link.at, left.span));
+            let step = matches!(left.kind, ir::ExprKind::Call { .. });
+            self.g.report(say::coalesce(&left.ty.to_string(), step, link.at, left.span));
             return Some(left);
         };
         let why = Why::First(left.span);

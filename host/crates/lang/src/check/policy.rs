@@ -9,6 +9,7 @@ use grammar::{Ident, Span};
 use super::flow::{FlowChecker, Origin};
 use super::owner::{KEYS, Owner};
 use super::place::Place;
+use super::types::builtin;
 use super::why::Why;
 use crate::diagnostics::settings as say;
 use crate::ir::{self, Backoff, Grant, GrantKind, Policy};
@@ -71,6 +72,9 @@ impl FlowChecker<'_, '_> {
                     }
                     None => found.push((known, setting)),
                 },
+                None if owner == Owner::Class && names_type(setting) => {
+                    self.g.report(say::field_in_class(&key.name, key.span));
+                }
                 None => {
                     let known = owner.keys();
                     let close = self.g.suggestions.closest(&key.name, &known);
@@ -342,6 +346,11 @@ impl FlowChecker<'_, '_> {
         self.g.report(say::grant_subject(capability, wants, subject_at));
         None
     }
+}
+
+/// `id: u32`, as a field of a type is written.
+fn names_type(setting: &Setting) -> bool {
+    matches!(&setting.value, SettingValue::Expr(value) if word(value).is_some_and(|name| builtin(name).is_some()))
 }
 
 fn setting_span(setting: &Setting) -> Span {

@@ -70,7 +70,8 @@ impl FlowChecker<'_, '_> {
             }
             StatementKind::Assert { condition, message } => self.assert(condition, message.as_ref(), statement.span),
             StatementKind::Error { binds } => {
-                if let Some(name) = binds {
+                // An assignment, which was reported, names what is bound already.
+                if let Some(name) = binds.as_ref().filter(|name| self.find(&name.name).is_none()) {
                     self.bind(name, None, Origin::Other);
                 }
                 None

@@ -262,6 +262,7 @@ fn conversion(expected: &Type, found: &Type) -> Option<String> {
         (Type::Bool, found) if found.is_number() => "compare it: `… != 0`".to_owned(),
         (Type::Bool, Type::String | Type::List(_)) => "compare it: `len(…) > 0`".to_owned(),
         (Type::Duration, found) if found.is_number() => "a duration has a unit: `30s`, `5m`, `2h`".to_owned(),
+        (Type::Duration, Type::String) => "a duration stands without quotes: `30s`, `5m`, `2h`".to_owned(),
         (expected, Type::Duration) if expected.is_number() => "a number has no unit of time".to_owned(),
         (Type::Unit, _) => "the flow declares no result: write `-> type` behind its parameters".to_owned(),
         (Type::String, Type::Dir) => "only a component can take a folder as a text".to_owned(),

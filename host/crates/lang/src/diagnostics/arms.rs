@@ -13,6 +13,13 @@ pub(crate) fn few_arms(word: &str, arms: usize, at: Span) -> Diagnostic {
     Diagnostic::error("flow::race_arms", format!("`{word}` has {found}"), at, "at least two run at once").help(help)
 }
 
+/// An arm that only gives a name a value.
+pub(crate) fn arm_binds(word: &str, at: Span) -> Diagnostic {
+    let message = format!("each line of `{word}` is an arm, and this one has no value");
+    Diagnostic::error("flow::race_arms", message, at, "an arm of its own")
+        .help("put the lines of one arm into braces: `{ let a = first()`, then `second(a) }`")
+}
+
 /// `any n of` with a literal that does not go with the arms.
 pub(crate) fn count(count: u32, arms: usize, at: Span) -> Diagnostic {
     let message = format!("`any {count} of` has {arms} arms");

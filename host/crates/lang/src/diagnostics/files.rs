@@ -52,7 +52,8 @@ pub(crate) fn which_entry(flows: &[(&str, Span)]) -> Diagnostic {
     let at = flows.first().map_or(START, |(_, span)| *span);
     let message = format!("the file declares {} flows and none is called `main`", flows.len());
     let names = listed(flows.iter().map(|(name, _)| *name));
-    Diagnostic::error("flow::entry", message, at, "the first of them").help(format!("name the one to run: {names}"))
+    Diagnostic::error("flow::entry", message, at, "the first of them")
+        .help(format!("call the one to run `main`, or name it with `--flow`: {names}"))
 }
 
 pub(crate) fn unknown_entry(name: &str, close: Option<&str>, flows: &[(&str, Span)]) -> Diagnostic {

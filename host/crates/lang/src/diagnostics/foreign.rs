@@ -17,8 +17,10 @@ pub(crate) fn value(name: &str) -> Option<&'static str> {
             "a `loop` ends when its `until` holds; items of a list are left out with `[x for x in list if condition]`"
         }
         "self" | "this" | "cls" => "a flow belongs to no object: what it needs are its parameters",
-        "env" | "process" | "os" | "sys" | "inputs" | "params" | "args" | "argv" | "vars" | "var" | "local" | "github"
-        | "parameters" => INPUTS,
+        "env" => "what a run is given is a parameter of the flow; a step reads a variable with `allow: [env \"NAME\"]`",
+        "process" | "os" | "sys" | "inputs" | "params" | "args" | "argv" | "vars" | "var" | "local" | "github" | "parameters" => {
+            INPUTS
+        }
         "console" | "stdout" | "stderr" | "logger" | "logging" => PRINTS,
         "Math" | "math" => "the library has `min`, `max`, `sum` and the operators; a component can have more",
         "JSON" => "write `json(value)`, and `value as type` for the way back",
@@ -35,12 +37,15 @@ pub(crate) fn function(name: &str) -> Option<&'static str> {
         "print" | "println" | "printf" | "log" | "echo" | "puts" | "debug" => PRINTS,
         "now" | "today" | "time" | "timestamp" | "date" | "uuid" | "random" | "rand" | "randint" => PURE,
         "open" | "read_file" | "write_file" | "fetch" | "http" | "request" | "curl" | "get" | "post" | "exec" | "system"
-        | "shell" | "eval" | "getenv" | "input" | "import" | "require" => OUTSIDE,
+        | "shell" | "eval" | "input" | "import" | "require" => OUTSIDE,
+        "env" | "getenv" => {
+            "a flow reads no environment: make it a parameter, or let a step read it with `allow: [env \"NAME\"]`"
+        }
         "sleep" | "delay" | "setTimeout" | "set_timeout" | "wait_for" => "write `wait 5s`, which goes on after so long",
-        "assert_eq" | "assert_equal" | "assertEquals" | "assertTrue" | "assert_true" | "expect" => {
+        "assert_eq" | "assert_equal" | "assertEquals" | "assertTrue" | "assert_true" | "expect" | "assertEqual" => {
             "in a test write `assert left == right`, which shows both sides when they differ"
         }
-        "throw" | "raise" | "panic" | "fail" | "error" | "abort" | "exit" | "Error" | "assert" | "assertEqual" => FAILS,
+        "throw" | "raise" | "panic" | "fail" | "error" | "abort" | "exit" | "Error" | "assert" => FAILS,
         "filter" | "where" | "select" => FILTER,
         "map" | "foreach" | "forEach" | "collect" => EACH,
         "fold" | "foldl" | "aggregate" => "write `reduce total = 0, x in list { total + x }`",

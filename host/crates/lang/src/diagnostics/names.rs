@@ -42,6 +42,12 @@ pub(crate) fn unknown(name: &str, close: Option<&str>, at: Span) -> Diagnostic {
     }
 }
 
+pub(crate) fn bound_later(name: &str, at: Span, bound: Span) -> Diagnostic {
+    Diagnostic::error("flow::unknown_name", format!("`{name}` is used before it is bound"), at, "not bound yet")
+        .and(bound, "bound here")
+        .help("move that line up: what a step uses comes before it")
+}
+
 pub(crate) fn out_of_block(name: &str, at: Span, bound: Span) -> Diagnostic {
     Diagnostic::error("flow::unknown_name", format!("`{name}` is bound in a block that has ended"), at, "not visible here")
         .and(bound, "bound here")
@@ -53,7 +59,10 @@ pub(crate) fn not_a_value(name: &str, what: &str, help: impl Into<String>, at: S
 }
 
 pub(crate) fn unknown_type(name: &str, close: Option<&str>, at: Span) -> Diagnostic {
-    let help = meant(close, || format!("declare it: `record {name} {{ … }}`, or import it"));
+    let help = meant(close, || match name {
+        "void" | "unit" | "None" | "null" | "nothing" => "a flow without a result has no `->`".to_owned(),
+        _ => format!("declare it: `record {name} {{ … }}`, or import it"),
+    });
     Diagnostic::error("flow::unknown_type", format!("there is no type `{name}`"), at, "not a type").help(help)
 }
 

@@ -12,6 +12,12 @@ pub(crate) fn unknown(key: &str, close: Option<&str>, known: &[&str], at: Span) 
     Diagnostic::error("flow::unknown_setting", format!("there is no setting `{key}`"), at, "not a setting").help(help)
 }
 
+/// A field in a `class`, which elsewhere is a type.
+pub(crate) fn field_in_class(key: &str, at: Span) -> Diagnostic {
+    Diagnostic::error("flow::unknown_setting", format!("there is no setting `{key}`"), at, "not a setting")
+        .help("a class is a set of limits that steps share: `class small { memory: 64MiB }`; a type is declared with `record`")
+}
+
 pub(crate) fn misplaced(key: &str, place: &str, known: &[&str], at: Span) -> Diagnostic {
     let help = match key {
         "on_error" => "`on_error` belongs to a `map`".to_owned(),

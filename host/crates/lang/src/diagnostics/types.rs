@@ -39,6 +39,12 @@ pub(crate) fn literal_range(literal: &str, ty: &str, range: &str, at: Span) -> D
         .help(format!("`{ty}` holds {range}"))
 }
 
+/// `list[-1]`.
+pub(crate) fn counts_back(back: u64, at: Span) -> Diagnostic {
+    Diagnostic::error("flow::literal_range", "items are counted from 0, not from the end", at, "out of range")
+        .help(format!("write `list[len(list) - {back}]`"))
+}
+
 pub(crate) fn needs_type(what: &str, example: &str, at: Span) -> Diagnostic {
     Diagnostic::error("flow::needs_type", format!("the type of {what} cannot be told from here"), at, "of which type?")
         .help(format!("state it: `{example}`"))
@@ -56,10 +62,22 @@ pub(crate) fn operator(operator: &str, ty: &str, wants: &str, at: Span, operand:
         .help(format!("`{operator}` takes {wants}"))
 }
 
-pub(crate) fn coalesce(found: &str, at: Span, operand: Span) -> Diagnostic {
+/// `step or fallback`.
+pub(crate) fn or_else(found: &str, at: Span, operand: Span) -> Diagnostic {
+    Diagnostic::error("flow::operands", "`or` joins conditions", at, "cannot be applied")
+        .and(operand, format!("this is `{found}`"))
+        .help("a failure is taken by `step else other`, a missing value by `option ?? other`")
+}
+
+pub(crate) fn coalesce(found: &str, step: bool, at: Span, operand: Span) -> Diagnostic {
+    let help = if step {
+        "a step that fails has no value: `step else other` takes the failure"
+    } else {
+        "remove the `??` and what follows it"
+    };
     Diagnostic::error("flow::operands", "`??` needs an option on its left", at, "cannot be applied")
         .and(operand, format!("this is `{found}`, which always has a value"))
-        .help("remove the `??` and what follows it")
+        .help(help)
 }
 
 pub(crate) fn negative(ty: &str, at: Span) -> Diagnostic {

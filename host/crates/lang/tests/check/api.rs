@@ -30,7 +30,9 @@ fn the_entry_is_main_or_the_only_flow_or_the_one_named() {
         (
             two,
             Entry::Default,
-            Err("the file declares 2 flows and none is called `main`; name the one to run: `first` and `other`"),
+            Err(
+                "the file declares 2 flows and none is called `main`; call the one to run `main`, or name it with `--flow`: `first` and `other`",
+            ),
         ),
         (two, Entry::Named("frist"), Err("the file declares no flow `frist`; did you mean `first`?")),
         (
