@@ -26,10 +26,16 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 the run failed, files are not formatted, a lock file is
-out of date, or a run does not fit a flow; 2 usage; 3 the flow does not compile; 4 a plugin could not be loaded or built;
-5 the store is unreachable, damaged or has no such run; 6 the run is paused or waits for a decision; 7 the input does
-not fit the flow's parameters; 130 interrupted, and the run can be resumed with the printed command.";
+Exit codes:
+    0  done
+    1  the run failed or was cancelled; files are not formatted; a lock file is out of date; a run does not fit a flow
+    2  the command line or the configuration is wrong
+    3  the flow does not compile
+    4  a plugin could not be loaded or built
+    5  the store is unreachable, damaged or has no such run
+    6  the run is paused or waits for a decision
+    7  the input does not fit the flow's parameters
+  130  interrupted; the run can be resumed with the printed command";
 
 /// Options of every command.
 #[derive(Debug, Args)]

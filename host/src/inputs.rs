@@ -1,6 +1,6 @@
 //! The command line's inputs as values of the flow's parameters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -19,11 +19,16 @@ pub(crate) fn read(args: &StartArgs, flow: &FlowPlan) -> Result<Vec<(String, Val
         Some(path) => document(path, flow)?,
         None => BTreeMap::new(),
     };
+    let mut named = BTreeSet::new();
     for input in &args.inputs {
         let (name, text) = input
             .split_once('=')
             .ok_or_else(|| Problem::usage(format!("`--input {input}` has no `=`")).help("write it as `--input name=value`"))?;
         let param = find(flow, name)?;
+        if !named.insert(&*param.name) {
+            return Err(Problem::usage(format!("`--input {}=…` is given twice", param.name))
+                .help("give it once; a list is one value in JSON: `--input 'name=[\"a\", \"b\"]'`"));
+        }
         let value = catalog::json::parse_argument(text, &param.ty).map_err(|error| mismatch(param, &error.to_string()))?;
         given.insert(param.name.to_string(), value);
     }

@@ -24,6 +24,7 @@ mod world;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::Cli;
 use crate::exit::Exit;
@@ -36,7 +37,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(mut error) => {
+            inputs_tip(&mut error);
             // Help and version are not errors; everything else is usage.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
             let _ = error.print();
@@ -49,5 +51,14 @@ fn main() -> ExitCode {
             Output::new(&cli.global).problem(&problem);
             ExitCode::from(problem.exit.code())
         }
+    }
+}
+
+/// `host run FILE name=value` and `--name value`, as other programs take the inputs of a workflow.
+fn inputs_tip(error: &mut clap::Error) {
+    let starts = matches!(std::env::args().nth(1).as_deref(), Some("run" | "submit"));
+    if starts && error.kind() == ErrorKind::UnknownArgument && error.get(ContextKind::SuggestedArg).is_none() {
+        let tip = "the inputs of a flow are given as `--input name=value`".into();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
     }
 }
