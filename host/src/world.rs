@@ -102,7 +102,10 @@ pub(crate) fn load_component(path: &Path) -> Result<(Arc<Component>, Arc<[u8]>),
 
 fn missing_help(path: &Path) -> String {
     let parent = path.parent().unwrap_or(Path::new("."));
-    if parent.ends_with("plugins/dist") {
+    let close = beside(parent, "wasm").and_then(|names| lang::closest(&path.file_stem()?.to_string_lossy(), names));
+    if let Some(close) = close {
+        format!("did you mean `{close}.wasm`, which is there?")
+    } else if parent.ends_with("plugins/dist") {
         "build the shipped plugins with `cargo xtask plugins`".to_owned()
     } else if parent.join("Cargo.toml").is_file() && parent.join("wit").is_dir() {
         format!("its plugin is not built: `host plugin build {}`", parent.display())
@@ -115,6 +118,19 @@ fn missing_help(path: &Path) -> String {
     } else {
         format!("it was looked for at `{}`; a path in a `use` is relative to the flow file", path.display())
     }
+}
+
+/// The names of the files in a folder that end like this, without that end.
+fn beside(folder: &Path, extension: &str) -> Option<Vec<String>> {
+    const MOST: usize = 10_000;
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let paths = std::fs::read_dir(folder).ok()?.take(MOST).flatten().map(|entry| entry.path());
+    let mut names: Vec<String> = paths
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect();
+    names.sort();
+    Some(names)
 }
 
 /// Reads the text of a regular file. The error is a phrase.
@@ -131,6 +147,9 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
         _ => error.to_string(),
     };
     let metadata = std::fs::metadata(path).map_err(phrase)?;
+    if metadata.is_dir() {
+        return Err("it is a folder".to_owned());
+    }
     if !metadata.is_file() {
         return Err("it is not a regular file".to_owned());
     }

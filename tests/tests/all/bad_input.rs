@@ -28,13 +28,25 @@ fn usage() {
 }
 
 #[test]
+fn inputs_as_other_programs_take_them() {
+    let site = Site::new();
+    site.flow("main.flow", "flow main(name: string) -> string { name }\n");
+    let tip = "the inputs of a flow are given as `--input name=value`";
+    refused(&site, &["run", "main.flow", "name=x"], 2, &[tip]);
+    refused(&site, &["run", "main.flow", "--name", "x"], 2, &[tip]);
+    refused(&site, &["submit", "main.flow", "name=x"], 2, &[tip]);
+    refused(&site, &["run", "main.flow", "--inputs", "name=x"], 2, &["--input"]);
+    refused(&site, &["run", "main.flow", "--input", "name=x", "--input", "name=y"], 2, &["`--input name=…` is given twice"]);
+}
+
+#[test]
 fn flow_files() {
     let site = Site::new();
     refused(&site, &["check", "missing.flow"], 3, &["missing.flow"]);
     site.write("bytes.flow", b"flow main() -> u32 { \xff\xfe }");
     refused(&site, &["check", "bytes.flow"], 3, &["UTF-8"]);
     std::fs::create_dir(site.path().join("folder.flow")).unwrap();
-    refused(&site, &["check", "folder.flow"], 3, &["regular file"]);
+    refused(&site, &["check", "folder.flow"], 3, &["it is a folder"]);
     site.write("empty.flow", "");
     site.host(["check", "empty.flow"]).expect(0);
     refused(&site, &["run", "empty.flow"], 3, &["flow"]);
@@ -76,6 +88,9 @@ fn components() {
     with("nothing", b"", &[]);
     site.write("missing.flow", "use \"missing.wasm\" as it\nflow main() -> string { it.echo(\"x\") }\n");
     refused(&site, &["run", "missing.flow"], 4, &["missing.wasm"]);
+    site.write("witness.wasm", &whole);
+    site.write("close.flow", "use \"witnes.wasm\" as it\nflow main() -> string { it.echo(\"x\") }\n");
+    refused(&site, &["run", "close.flow"], 4, &["did you mean `witness.wasm`, which is there?"]);
     // An error in the text wins over a component that cannot be loaded.
     site.write("both.flow", "use \"missing.wasm\" as it\nflow main() -> string { let x: u32 = \"text\"\n it.echo(\"x\") }\n");
     refused(&site, &["run", "both.flow"], 3, &[]);
