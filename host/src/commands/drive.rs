@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::core::Lineage;
 use engine::event::{Decision, Failure, RunId, RunOutcome, TaskId};
 use engine::ports::Signal;
-use engine::shell::{Awaited, Blocked, BlockedBy, EngineError, NewRun, RunEnd, RunHandle, RunReport, TakeOver, Waiting};
+use engine::shell::{Awaited, Blocked, BlockedBy, EngineError, NewRun, RunEnd, RunHandle, RunReport, TakeOver, Update, Waiting};
 use serde_json::{Value, json};
 
 use crate::commands::session::{self, Session};
@@ -74,11 +74,15 @@ async fn follow(output: Output, session: &Session, begin: Begin) -> Result<(RunR
     let mut handle = start(session, begin).await?;
     let mut progress = Progress::new(Mode::choose(output));
     let mut stopping = false;
+    let mut explained = false;
     loop {
         let signalled = tokio::select! {
             update = handle.next_update() => match update {
                 Some(update) => {
                     progress.on(&update);
+                    if matches!(update, Update::Waiting { .. }) && !std::mem::replace(&mut explained, true) {
+                        progress.note(&format!("`host why {}` prints the command that moves it", handle.id()));
+                    }
                     continue;
                 }
                 None => break,

@@ -9,9 +9,12 @@ mod node;
 mod times;
 mod words;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use engine::core::{Explained, Lineage, Run};
 use engine::event::{Event, EventBody, Timestamp};
-use engine::ports::{Clock, JournalError, Live, SystemClock};
+use engine::ports::{Clock, JournalError, Live, Mail, MailStore, SystemClock};
 use journal::{Options, Reader, RunRow, RunStatus, SqliteJournal};
 
 use crate::cli::{Global, WhyArgs};
@@ -35,6 +38,8 @@ pub(crate) struct Known {
     now: Timestamp,
     /// What its owner noted that is not in the journal.
     live: Vec<Live>,
+    /// Signals that were sent and that nobody has taken yet, because nobody drives the run.
+    sent: Vec<Arc<str>>,
 }
 
 /// Prints what a run waits for.
@@ -77,8 +82,27 @@ fn read(output: Output, config: &Config, reader: &Reader, row: RunRow) -> Result
         .map_err(|error| Problem::new(Exit::Store, format!("run `{}` cannot be read: {error}", row.id)))?;
     let driven = !row.status.is_end() && owner::is_alive(&config.store.path, &row.owner);
     let live = if driven { reader.live(&row.id)? } else { Vec::new() };
+    let sent = if driven { Vec::new() } else { sent(&journal, &row, &stored.events) };
     let (history, now) = (History::of(&stored.events), SystemClock.now());
-    Ok((Known { row, run, plans, history, events: stored.events, driven, now, live }, prefix.damage))
+    Ok((Known { row, run, plans, history, events: stored.events, driven, now, live, sent }, prefix.damage))
+}
+
+/// The names of signals in the inbox of a run that its journal does not have. What cannot be read says nothing.
+fn sent(journal: &SqliteJournal, row: &RunRow, events: &[Event]) -> Vec<Arc<str>> {
+    const MOST: usize = 1_000;
+    let taken: BTreeSet<&str> = events
+        .iter()
+        .filter_map(|event| match &event.body {
+            EventBody::SignalReceived { id, .. } => Some(&**id),
+            _ => None,
+        })
+        .collect();
+    let letters = journal.letters(&row.id, 0, MOST).unwrap_or_default().into_iter();
+    let signals = letters.filter_map(|letter| match letter.mail {
+        Mail::Signal(signal) if !taken.contains(&*signal.id) => Some(signal.name),
+        _ => None,
+    });
+    signals.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Adds commands that are not there yet, also as a part of one that says more.
@@ -124,6 +148,11 @@ impl Known {
         let (mut lines, mut commands) = (Vec::new(), Vec::new());
         for cause in &standing.because {
             words::tell(self, cause, 1, &mut lines, &mut commands);
+        }
+        for name in &self.sent {
+            lines.push(format!("  the signal {name} is there already, and is taken when the run goes on"));
+            let signal = format!("host signal {} {name}", self.row.id);
+            commands.retain(|command| *command != signal && !command.starts_with(&format!("{signal} ")));
         }
         if standing.more > 0 {
             lines.push(format!("  and {} more", standing.more));
