@@ -30,8 +30,10 @@ fn to_text(path: &Path, component: &Component) -> String {
         let _ = writeln!(text, "  {}", line(function));
     }
     text.push_str("\nimports\n");
-    for import in &component.imports {
-        let _ = writeln!(text, "  {import}\n      {}", meaning(import));
+    // Each meaning once, behind all the imports in a row that have it.
+    for alike in component.imports.chunk_by(|one, next| meaning(one) == meaning(next)) {
+        alike.iter().for_each(|import| text.extend(["  ", import.as_str(), "\n"]));
+        let _ = writeln!(text, "      {}", alike.first().map_or("", |import| meaning(import)));
     }
     if component.imports.is_empty() {
         text.push_str("  nothing\n");
