@@ -25,14 +25,14 @@ pub(crate) async fn measure(table: &mut Table) {
     let server = Server::start();
     let one = rounds(&[server.url()]).await;
     table.figure("floor: async-nats, the same messages, one server", "events/s", one.floor);
-    table.bounded("(h) journal on JetStream, 64 runs, one server", "events/s", one.rate, Bound::Least(100_000.0));
-    table.bounded("(h) to raw publishing", "x", one.ratio, Bound::Least(0.5));
+    table.bounded("(m) journal on JetStream, 64 runs, one server", "events/s", one.rate, Bound::Least(100_000.0));
+    table.bounded("(m) to raw publishing", "x", one.ratio, Bound::Least(0.5));
     drop(server);
     let cluster = Cluster::start();
     let three = rounds(&cluster.urls()).await;
     table.figure("floor: async-nats, the same messages, three servers", "events/s", three.floor);
     table.figure("journal on JetStream, 64 runs, three servers", "events/s", three.rate);
-    table.bounded("(h) to raw publishing, three servers", "x", three.ratio, Bound::Least(0.5));
+    table.bounded("(m) to raw publishing, three servers", "x", three.ratio, Bound::Least(0.5));
 }
 
 struct Figures {
