@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use engine::core::Following;
 use engine::event::{CacheNote, Failure, TaskId};
 use engine::shell::Update;
 
@@ -18,6 +19,8 @@ pub(super) struct Board {
     running: BTreeMap<TaskId, usize>,
     /// Groups in which nothing runs any more and about which there is no line yet.
     idle: BTreeSet<usize>,
+    /// Steps that wait for their next attempt.
+    pauses: BTreeMap<TaskId, Pause>,
     /// The latest failures and denials.
     problems: Vec<String>,
     /// The latest line that a plugin logged.
@@ -27,6 +30,34 @@ pub(super) struct Board {
     ended: Option<Instant>,
     /// Lines for a log that have not been taken yet.
     lines: Vec<String>,
+}
+
+/// The wait of a step before its next attempt.
+#[derive(Clone, Debug)]
+pub(super) struct Pause {
+    path: String,
+    next: Following,
+    until: Instant,
+    /// Why the last attempt failed.
+    why: String,
+}
+
+impl Pause {
+    /// `waits 4.0s before attempt 3 of 5`
+    fn wait(&self, now: Instant) -> String {
+        let left = super::tree::time(self.until.saturating_duration_since(now));
+        format!("waits {left} before attempt {} of {}", self.next.number, self.next.last)
+    }
+
+    /// What is shown of it while it lasts.
+    pub(super) fn describe(&self, now: Instant) -> String {
+        format!("{}: {}, {}", self.path, self.wait(now), self.why)
+    }
+
+    /// What is left of it in the list of failures.
+    fn problem(&self) -> String {
+        format!("{}: failed ({}; it is tried again", self.path, self.why.replacen(": ", "): ", 1))
+    }
 }
 
 /// The steps of one node of the entry flow: `digest/profiles[*]`.
@@ -98,6 +129,7 @@ impl Board {
             by_name: BTreeMap::new(),
             running: BTreeMap::new(),
             idle: BTreeSet::new(),
+            pauses: BTreeMap::new(),
             problems: Vec::new(),
             log: None,
             waiting: None,
@@ -113,6 +145,14 @@ impl Board {
 
     pub(super) fn problems(&self) -> &[String] {
         &self.problems
+    }
+
+    /// The waits before next attempts that are not over, the shortest first.
+    pub(super) fn pauses(&self, now: Instant) -> Vec<&Pause> {
+        let mut pauses: Vec<&Pause> = self.pauses.values().filter(|pause| pause.until > now).collect();
+        pauses.sort_by_key(|pause| pause.until);
+        pauses.truncate(RECENT_FAILURES);
+        pauses
     }
 
     pub(super) fn log(&self) -> Option<&str> {
@@ -146,8 +186,9 @@ impl Board {
                 counts.reused += u64::from(*cache == Some(CacheNote::Reused));
                 counts.expired += u64::from(*cache == Some(CacheNote::Expired));
             }),
-            Update::Failed { task, path, failure, will_retry } => self.fail(*task, path, failure, *will_retry, now),
+            Update::Failed { task, path, failure, next } => self.fail(*task, path, failure, *next, now),
             Update::Cancelled { task, path } => {
+                self.end_pause(*task);
                 // One that was cancelled before it began was never shown.
                 if self.running.contains_key(task) {
                     self.stop(*task, path, now, |counts| counts.stopped += 1);
@@ -171,6 +212,7 @@ impl Board {
 
     fn start(&mut self, task: TaskId, path: &str, now: Instant) {
         self.waiting = None;
+        self.end_pause(task);
         let index = self.group(path, now);
         self.idle.remove(&index);
         self.report_idle(now);
@@ -183,6 +225,7 @@ impl Board {
     }
 
     fn stop(&mut self, task: TaskId, path: &str, now: Instant, count: impl FnOnce(&mut Counts)) {
+        self.end_pause(task);
         let running = self.running.remove(&task);
         let index = running.unwrap_or_else(|| self.group(path, now));
         let Some(group) = self.groups.get_mut(index) else { return };
@@ -198,19 +241,41 @@ impl Board {
         }
     }
 
-    fn fail(&mut self, task: TaskId, path: &str, failure: &Failure, will_retry: bool, now: Instant) {
-        self.stop(task, path, now, |counts| if will_retry { counts.retried += 1 } else { counts.failed += 1 });
-        let end = if will_retry { "; it is tried again" } else { "" };
-        self.problem(&format!("{path}: failed ({}): {}{end}", failure.kind, failure.message));
+    fn fail(&mut self, task: TaskId, path: &str, failure: &Failure, next: Option<Following>, now: Instant) {
+        self.stop(task, path, now, |counts| if next.is_some() { counts.retried += 1 } else { counts.failed += 1 });
+        let what = format!("{path}: failed ({}): {}", failure.kind, failure.message);
+        match next {
+            None => self.problem(&what),
+            Some(next @ Following { wait: 0, .. }) => {
+                self.problem(&format!("{what}; attempt {} of {} follows", next.number, next.last));
+            }
+            Some(next) => {
+                let (path, why) = (plain(path), plain(&format!("{}: {}", failure.kind, failure.message)));
+                let pause = Pause { path, next, until: now + Duration::from_millis(next.wait), why };
+                self.lines.push(plain(&format!("{what}; {}", pause.wait(now))));
+                self.pauses.insert(task, pause);
+            }
+        }
+    }
+
+    /// A step waits no more: what it waited after is one of the failures.
+    fn end_pause(&mut self, task: TaskId) {
+        if let Some(pause) = self.pauses.remove(&task) {
+            self.remember(pause.problem());
+        }
     }
 
     fn problem(&mut self, line: &str) {
         let line = plain(line);
+        self.remember(line.clone());
+        self.lines.push(line);
+    }
+
+    fn remember(&mut self, line: String) {
         if self.problems.len() == RECENT_FAILURES {
             self.problems.remove(0);
         }
-        self.problems.push(line.clone());
-        self.lines.push(line);
+        self.problems.push(line);
     }
 
     /// The run has ended: what is still counted as running was stopped.
@@ -219,6 +284,9 @@ impl Board {
             return;
         }
         self.ended = Some(now);
+        for pause in std::mem::take(&mut self.pauses).into_values() {
+            self.remember(pause.problem());
+        }
         for index in std::mem::take(&mut self.running).into_values() {
             if let Some(group) = self.groups.get_mut(index) {
                 group.counts.running = group.counts.running.saturating_sub(1);

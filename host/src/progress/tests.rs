@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use catalog::FailureKind;
+use engine::core::Following;
 use engine::event::{Bill, Denial, Failure, TaskId};
 use engine::shell::Update;
 use indicatif::ProgressDrawTarget;
@@ -21,8 +22,12 @@ fn succeeded(task: u64, path: &str) -> Update {
 }
 
 fn failed(task: u64, path: &str, message: &str, will_retry: bool) -> Update {
+    failed_before(task, path, message, will_retry.then_some(Following { number: 2, last: 3, wait: 0 }))
+}
+
+fn failed_before(task: u64, path: &str, message: &str, next: Option<Following>) -> Update {
     let failure = Failure { kind: FailureKind::Network, message: message.into(), details: None, retry_after: None };
-    Update::Failed { task: TaskId(task), path: path.into(), failure, will_retry }
+    Update::Failed { task: TaskId(task), path: path.into(), failure, next }
 }
 
 fn cancelled(task: u64, path: &str) -> Update {
@@ -66,7 +71,7 @@ fn steps_are_grouped_by_the_first_parts_of_their_paths() {
         "⣾ 2 done, 1 failed, 1 retried  8.0s",
         "  ✓ digest/documents.list  1 done  1.0s",
         "  ✗ digest/profiles[*]     1 done, 1 failed, 1 retried  5.0s",
-        "  ✗ digest/profiles[0]/text.profile: failed (network): no route [31m; it is tried again",
+        "  ✗ digest/profiles[0]/text.profile: failed (network): no route [31m; attempt 2 of 3 follows",
         "  ✗ digest/profiles[0]/text.profile: failed (network): no route",
     ];
     assert_eq!(shown(&updates), wanted.join("\n"));
@@ -79,6 +84,25 @@ fn steps_are_grouped_by_the_first_parts_of_their_paths() {
     let tree = shown(&updates);
     assert!(tree.starts_with("✗ 2 done, 1 failed, 1 retried, 1 stopped  11.0s\n"), "{tree}");
     assert!(tree.contains("\n  ○ digest/merge           1 stopped  2.0s\n"), "{tree}");
+}
+
+#[test]
+fn a_wait_before_the_next_attempt_is_shown_while_it_lasts() {
+    let next = Some(Following { number: 3, last: 5, wait: 4_000 });
+    let mut updates = vec![started(0, "main/a"), failed_before(0, "main/a", "no\nroute", next)];
+    let expected = ["main/a: failed (network): no route; waits 4.0s before attempt 3 of 5"];
+    assert_eq!(lines(&updates)[..1], expected);
+    let (waiting, now) = board(&updates);
+    let shown_at = |after| tree::render(&waiting, now + Duration::from_millis(after)).lines().last().unwrap().to_owned();
+    assert_eq!(shown_at(0), "  ↻ main/a: waits 4.0s before attempt 3 of 5, network: no route");
+    assert_eq!(shown_at(2_500), "  ↻ main/a: waits 1.5s before attempt 3 of 5, network: no route");
+    assert_eq!(shown_at(4_000), "  ○ main/a  1 retried  1.0s");
+    for last in [started(0, "main/a"), cancelled(0, "main/a"), Update::Ended] {
+        updates.truncate(2);
+        updates.push(last);
+        let tree = shown(&updates);
+        assert!(tree.ends_with("  ✗ main/a: failed (network): no route; it is tried again"), "{tree}");
+    }
 }
 
 #[test]
@@ -161,7 +185,7 @@ fn without_a_terminal_there_are_lines_for_failures_and_ended_parts() {
     updates.push(Update::Log { path: "digest/merge".into(), line: "not shown".into() });
     let wanted = [
         "digest/documents.list: 1 done",
-        "digest/profiles[0]/text.profile: failed (network): no route [31m; it is tried again",
+        "digest/profiles[0]/text.profile: failed (network): no route [31m; attempt 2 of 3 follows",
         "digest/profiles[0]/text.profile: failed (network): no route",
         "digest/profiles[*]: 1 done, 1 failed, 1 retried",
         "digest/merge: files was denied: /etc/passwd",

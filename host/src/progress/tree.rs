@@ -19,6 +19,7 @@ pub(super) fn render(board: &Board, now: Instant) -> String {
     let mut lines = vec![head(board, now)];
     let mut below: Vec<String> = board.problems().iter().map(|line| format!("  ✗ {line}")).collect();
     if board.active() {
+        below.extend(board.pauses(now).iter().map(|pause| format!("  ↻ {}", pause.describe(now))));
         below.extend(board.log().map(|line| format!("  › {line}")));
         below.extend(board.waiting().map(|what| format!("  waiting: {what}")));
     }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use engine::core::Following;
 use engine::event::{Bill, CacheNote, Denial, Failure, TaskId};
 use engine::shell::Update;
 use serde::{Deserialize, Serialize};
@@ -137,12 +138,20 @@ pub(super) fn end(why: &str) -> String {
 enum Told {
     Started { task: u64, path: String, number: u32 },
     Succeeded { task: u64, path: String, fuel: u64, peak_memory: u64, wall_us: u64, cached: bool },
-    Failed { task: u64, path: String, failure: String, message: String, will_retry: bool },
+    Failed { task: u64, path: String, failure: String, message: String, next: Option<Next> },
     Cancelled { task: u64, path: String },
     Denied { path: String, capability: String, subject: String },
     Log { path: String, line: String },
     Waiting { what: String },
     Note { line: String },
+}
+
+/// The attempt that follows a failed one.
+#[derive(Debug, Serialize, Deserialize)]
+struct Next {
+    number: u32,
+    last: u32,
+    wait_ms: u64,
 }
 
 impl Told {
@@ -159,12 +168,12 @@ impl Told {
                 wall_us: bill.wall,
                 cached: matches!(cache, Some(CacheNote::Hit)),
             },
-            Update::Failed { task, path, failure, will_retry } => Self::Failed {
+            Update::Failed { task, path, failure, next } => Self::Failed {
                 task: task.0,
                 path: text(path),
                 failure: failure.kind.name().to_owned(),
                 message: failure.message.clone(),
-                will_retry: *will_retry,
+                next: next.map(|Following { number, last, wait }| Next { number, last, wait_ms: wait }),
             },
             Update::Cancelled { task, path } => Self::Cancelled { task: task.0, path: text(path) },
             Update::Denied { path, denial } => {
@@ -188,10 +197,11 @@ impl From<Told> for Update {
                 bill: Bill { fuel, peak_memory, wall: wall_us, ..Bill::default() },
                 cache: cached.then_some(CacheNote::Hit),
             },
-            Told::Failed { task, path, failure, message, will_retry } => {
+            Told::Failed { task, path, failure, message, next } => {
                 let kind = failure.parse().unwrap_or(catalog::FailureKind::Error);
                 let failure = Failure { kind, message, details: None, retry_after: None };
-                Self::Failed { task: TaskId(task), path: path.into(), failure, will_retry }
+                let next = next.map(|Next { number, last, wait_ms }| Following { number, last, wait: wait_ms });
+                Self::Failed { task: TaskId(task), path: path.into(), failure, next }
             }
             Told::Cancelled { task, path } => Self::Cancelled { task: TaskId(task), path: path.into() },
             Told::Denied { path, capability, subject } => {

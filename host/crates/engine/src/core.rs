@@ -31,8 +31,8 @@ mod values;
 mod view;
 
 pub use action::{
-    Action, Awaited, Blocked, BlockedBy, CacheUse, ChildRun, Idle, Input, Progress, ReplayError, Shared, StartAttempt, Totals,
-    Waiting, Wishes,
+    Action, Awaited, Blocked, BlockedBy, CacheUse, ChildRun, Following, Idle, Input, Progress, ReplayError, Shared, StartAttempt,
+    Totals, Waiting, Wishes,
 };
 pub use attempts::{Admission, Capacity};
 #[cfg(feature = "planted-bugs")]

@@ -255,8 +255,8 @@ pub enum Progress {
         path: Arc<str>,
         /// Why.
         failure: Failure,
-        /// Whether another attempt follows.
-        will_retry: bool,
+        /// The attempt that follows, if one does.
+        next: Option<Following>,
     },
     /// An attempt was stopped because nobody wants its result.
     Cancelled {
@@ -274,6 +274,17 @@ pub enum Progress {
     },
     /// A line about a signal or message that was not taken, and why.
     Note(String),
+}
+
+/// The attempt that follows a failed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Following {
+    /// Its number.
+    pub number: u32,
+    /// The number of the last one that may follow, for failures of this kind.
+    pub last: u32,
+    /// Milliseconds before it may start.
+    pub wait: u64,
 }
 
 /// Why nothing goes on.

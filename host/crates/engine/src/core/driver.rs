@@ -10,7 +10,7 @@ use super::action::{Action, Blocked, Idle, Input, Progress, Totals};
 use super::attempts::{Admission, Capacity, Effects, Flight};
 use super::bugs::{Bug, Bugs};
 use super::control::Asked;
-use super::state::{Command, State, Status};
+use super::state::{Command, State};
 use crate::event::{Attempt, Decision, Event, EventBody, Failure, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp};
 use crate::ports::{Callable, Callee, Order, Outcome, Vault};
 
@@ -378,9 +378,9 @@ impl Run {
         self.state.apply(event).map_err(|misfit| format!("event {}: {}", event.seq, misfit.0))?;
         self.applied = event.seq;
         if let Some((progress, task)) = failed {
-            let will_retry = self.state.tasks().get(&task).is_some_and(|task| task.status != Status::Unknown);
+            let next = self.state.following(task);
             out.push(Action::Progress(match progress {
-                Progress::Failed { task, path, failure, .. } => Progress::Failed { task, path, failure, will_retry },
+                Progress::Failed { task, path, failure, .. } => Progress::Failed { task, path, failure, next },
                 other => other,
             }));
         }
@@ -416,7 +416,7 @@ impl Run {
                 self.remove_flight(attempt.task);
                 let (task, path) = task_path(attempt);
                 let failure = failure.clone();
-                return (None, Some((Progress::Failed { task, path, failure, will_retry: false }, task)));
+                return (None, Some((Progress::Failed { task, path, failure, next: None }, task)));
             }
             EventBody::AttemptCancelled { attempt } => {
                 self.remove_flight(attempt.task);
@@ -453,8 +453,8 @@ impl Run {
             Command::Stop(task, number) => self.stop(task, number, now, out),
             Command::Withdraw(task, number) => self.withhold(task, number, now),
             Command::Refused(task, path, failure) => {
-                let will_retry = self.state.tasks().get(&task).is_some_and(|task| task.status != Status::Unknown);
-                out.push(Action::Progress(Progress::Failed { task, path, failure, will_retry }));
+                let next = self.state.following(task);
+                out.push(Action::Progress(Progress::Failed { task, path, failure, next }));
             }
             Command::SetTimer(timer, at) => out.push(Action::SetTimer { timer, at }),
             Command::ClearTimer(timer) => out.push(Action::ClearTimer { timer }),

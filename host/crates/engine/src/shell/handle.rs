@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::task::RunTask;
-use crate::core::{Blocked, Progress, Waiting};
+use crate::core::{Blocked, Following, Progress, Waiting};
 use crate::event::{Bill, CacheNote, Decision, Denial, Failure, RunId, RunOutcome, TaskId, Timestamp};
 use crate::ports::{Control, JournalError, Signal};
 
@@ -45,8 +45,8 @@ pub enum Update {
         path: Arc<str>,
         /// Why.
         failure: Failure,
-        /// Whether another attempt follows.
-        will_retry: bool,
+        /// The attempt that follows, if one does.
+        next: Option<Following>,
     },
     /// An attempt was stopped because nobody wants its result, durably.
     Cancelled {
@@ -89,7 +89,7 @@ impl Update {
         match progress {
             Progress::Started { task, path, number } => Self::Started { task, path, number },
             Progress::Succeeded { task, path, bill, cache } => Self::Succeeded { task, path, bill, cache },
-            Progress::Failed { task, path, failure, will_retry } => Self::Failed { task, path, failure, will_retry },
+            Progress::Failed { task, path, failure, next } => Self::Failed { task, path, failure, next },
             Progress::Denied { path, denial } => Self::Denied { path, denial },
             Progress::Cancelled { task, path } => Self::Cancelled { task, path },
             Progress::Note(line) => Self::Note { line },

@@ -80,7 +80,7 @@ impl Shop {
             tokio::select! {
                 () = self.sending.notified() => return,
                 update = handle.next_update() => {
-                    if let Update::Failed { will_retry: true, .. } = update.expect("the run goes on") {
+                    if let Update::Failed { next: Some(_), .. } = update.expect("the run goes on") {
                         self.clock.advance(50);
                     }
                 }

@@ -11,6 +11,7 @@ use lang::plan::{NodeId, NodeKind};
 use super::model::{ActivityId, Backoff, Due, Escalated, Form, InstanceId, Role, Status};
 use super::task::delay;
 use super::{Command, Misfit, State};
+use crate::core::action::Following;
 use crate::event::{Amounts, Attempt, Escalation, Failure, Level, TaskId, Tried};
 use crate::recovery::{Case, Measure, Next};
 
@@ -83,6 +84,26 @@ impl State {
             Next::Escalate => After::Escalate,
             Next::Fail => After::Fail,
         }
+    }
+
+    /// The attempt that follows the failed one of a step, if one does.
+    pub(crate) fn following(&self, id: TaskId) -> Option<Following> {
+        let task = self.tasks.get(&id).filter(|task| task.status != Status::Unknown)?;
+        let wait = match task.status {
+            Status::Backoff(timer) => self.timer(timer).map_or(0, |at| at.0.saturating_sub(self.now.0)),
+            _ => 0,
+        };
+        let left = match task.recovering.as_ref().map(|recovering| recovering.used) {
+            Some(used) if used != (0, 0) => self.left_by_table(task.previous.as_ref(), used),
+            _ => task.retries_left,
+        };
+        Some(Following { number: task.number, last: task.number.saturating_add(left), wait })
+    }
+
+    /// How many attempts the table still has for a failure after these.
+    fn left_by_table(&self, failure: Option<&Failure>, (agent, orchestrator): (u32, u32)) -> u32 {
+        let row = self.recovery.0.as_ref().zip(failure).and_then(|(table, failure)| table.rows.get(&failure.kind));
+        row.map_or(0, |row| row.agent.retry.saturating_sub(agent) + row.orchestrator.retry.saturating_sub(orchestrator))
     }
 
     /// The milliseconds before the n-th attempt of a level.
@@ -219,17 +240,28 @@ impl State {
         }
     }
 
-    /// The paths of the nodes that wait for a node, the nearest first, up to the end of the run or of the compensation that
-    /// it belongs to. What only computes a value is not named.
+    /// The paths of the nodes that wait for a node, the nearest first, up to the end of the run. What only computes a value is
+    /// not named. For a step of a compensation: up to the compensations that come after it.
     fn dependents(&self, activity: ActivityId) -> Vec<Arc<str>> {
         let mut paths = Vec::new();
         let mut at = self.activities.get(activity).and_then(|activity| activity.place);
         while let Some((id, node)) = at {
             self.followers(id, node, &mut paths);
             let owner = self.instances.get(id).and_then(|instance| self.activities.get(instance.owner));
-            at = owner.filter(|owner| !matches!(owner.form, Form::Undo(_))).and_then(|owner| owner.place);
+            at = owner.and_then(|owner| owner.place);
+            if let Some(Form::Undo(_)) = owner.map(|owner| &owner.form) {
+                paths.extend(at.iter().flat_map(|(around, _)| self.undos_to_come(*around)));
+                break;
+            }
         }
+        paths.truncate(MOST_PAUSED);
         paths
+    }
+
+    /// The compensations of a region that have not begun, in their order.
+    fn undos_to_come(&self, id: InstanceId) -> Vec<Arc<str>> {
+        let kept = self.instances.get(id).map(|instance| instance.undos.kept.values().rev());
+        kept.into_iter().flatten().map(|undo| format!("{}.undo", undo.path).into()).collect()
     }
 
     /// The nodes of a region that wait for one of them, directly or not.
