@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use catalog::{Digest, Value};
-use engine::core::Lineage;
+use engine::core::{Lineage, Run};
 use engine::event::{Event, EventBody, Migrated, Payload, RunId, RunStarted, Version};
 use engine::ports::Journal;
 use journal::SqliteJournal;
-use lang::plan::Plan;
+use lang::Sources;
+use lang::plan::{NodeId, Plan};
 
-use crate::commands::plan;
+use crate::commands::check;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::planner;
@@ -20,6 +21,30 @@ pub(crate) struct StoredRun {
     pub(crate) id: RunId,
     pub(crate) events: Vec<Event>,
     pub(crate) started: Box<RunStarted>,
+}
+
+/// The state of a stored run, and what it was made with.
+pub(crate) struct Replayed {
+    pub(crate) run: Run,
+    pub(crate) plans: Lineage,
+    pub(crate) sources: Sources,
+}
+
+/// A line of a flow.
+pub(crate) struct Line<'a> {
+    pub(crate) file: &'a str,
+    /// Counted from 1.
+    pub(crate) line: u32,
+    pub(crate) text: &'a str,
+}
+
+/// Where a node stands: file, line, and the line itself.
+pub(crate) fn line<'a>(plan: &Plan, sources: &'a Sources, node: NodeId) -> Option<Line<'a>> {
+    let span = plan.nodes.get(node)?.span;
+    let source = sources.get(span.file)?;
+    let line = source.position(span.start).line;
+    let text = source.text.lines().nth(line as usize - 1).unwrap_or_default().trim();
+    Some(Line { file: &source.path, line, text })
 }
 
 impl StoredRun {
@@ -70,29 +95,39 @@ impl StoredRun {
     /// The program that it goes on with, and the plans of all that it has had; when the last one does not compile, its
     /// diagnostics are printed and the exit code is returned.
     pub(crate) fn compile(&self, output: Output, journal: &SqliteJournal) -> Result<Result<(Program, Lineage), Exit>, Problem> {
-        let programs = self.programs();
-        let mut lineage: Option<Lineage> = None;
-        for (place, digest) in programs.iter().enumerate() {
+        Ok(self.versions(output, journal)?.map(|(program, plans, _)| (program, plans)))
+    }
+
+    /// Its state, made again from its events; none when its program does not compile, whose diagnostics are printed then.
+    pub(crate) fn replay(&self, output: Output, journal: &SqliteJournal) -> Result<Option<Replayed>, Problem> {
+        let Ok((_, plans, sources)) = self.versions(output, journal)? else { return Ok(None) };
+        let run = Run::replay_lineage(&plans, self.id.clone(), "".into(), &self.events);
+        let run = run.map_err(|error| Problem::new(Exit::Store, format!("run `{}` cannot be read: {error}", self.id)))?;
+        Ok(Some(Replayed { run, plans, sources }))
+    }
+
+    fn versions(&self, output: Output, journal: &SqliteJournal) -> Result<Result<(Program, Lineage, Sources), Exit>, Problem> {
+        let (digests, mut former): (_, Vec<Plan>) = (self.programs(), Vec::new());
+        let no_program = || Problem::new(Exit::Store, format!("run `{}` has no program", self.id));
+        let (last, before) = digests.split_last().ok_or_else(no_program)?;
+        for digest in before {
             let program = program::unpack(journal, *digest)?;
-            let last = place + 1 == programs.len();
-            let plan = if last {
-                match plan::compile(output, &program.world, &program.root, program.entry())? {
-                    Ok(plan) => planner::with_hooks(journal, program.hooks_of, plan)?,
-                    Err(exit) => return Ok(Err(exit)),
-                }
-            } else {
-                planner::with_hooks(journal, program.hooks_of, program::plan(&program)?)?
-            };
-            let plan = Arc::new(plan);
-            match &mut lineage {
-                Some(lineage) => lineage.push(plan),
-                None => lineage = Some(plan.into()),
-            }
-            if let (Some(lineage), true) = (&lineage, last) {
-                return Ok(Ok((program, lineage.clone())));
-            }
+            former.push(planner::with_hooks(journal, program.hooks_of, program::plan(&program)?)?);
         }
-        Err(Problem::new(Exit::Store, format!("run `{}` has no program", self.id)))
+        let program = program::unpack(journal, *last)?;
+        let compilation = lang::compile(&program.world, &program.root, program.entry());
+        // Whoever wrote it has seen its warnings.
+        let exit = check::failed(&compilation);
+        if exit != Exit::Done {
+            output.diagnostics(&[&compilation]);
+            return Ok(Err(exit));
+        }
+        let plan = compilation.plan.ok_or_else(no_program)?;
+        let plan = planner::with_hooks(journal, program.hooks_of, plan)?;
+        let mut plans = former.into_iter().chain([plan]).map(Arc::new);
+        let mut lineage = Lineage::from(plans.next().ok_or_else(no_program)?);
+        plans.for_each(|plan| lineage.push(plan));
+        Ok(Ok((program, lineage, compilation.sources)))
     }
 
     /// The plans of all programs that it has had.

@@ -226,7 +226,10 @@ fn explain(output: Output, report: &RunReport, interrupted: bool) {
             output.note(&format!("run {} succeeded: {steps}, {attempts}", report.id));
         }
         RunEnd::Finished(RunOutcome::Failed { failure, path }) => {
-            let help = format!("`host show {}` prints each step", report.id);
+            let help = format!(
+                "`host why {}` says where in the flow and what was tried, `host retry {}` runs again what is not done",
+                report.id, report.id
+            );
             let message = format!("run {} failed at `{path}`: {}: {}", report.id, failure.kind, failure.message);
             output.problem(&Problem::new(Exit::RunFailed, message).help(help));
         }

@@ -4,7 +4,7 @@ mod archive;
 mod artifacts;
 mod backup;
 mod change;
-mod check;
+pub(crate) mod check;
 mod control;
 mod deploy;
 mod diff;

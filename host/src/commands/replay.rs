@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::program;
+use crate::stored::{self, Line};
 
 /// Open regions that a state is shown with.
 const REGIONS: usize = 200;
@@ -267,13 +268,8 @@ impl Version {
         self.plan.nodes.get(node).map_or("", |node| &node.name)
     }
 
-    /// Where a node stands: file, line, and the line itself.
     fn source(&self, node: NodeId) -> Option<Line<'_>> {
-        let span = self.plan.nodes.get(node)?.span;
-        let source = self.sources.get(span.file)?;
-        let line = source.position(span.start).line;
-        let text = source.text.lines().nth(line as usize - 1).unwrap_or_default().trim();
-        Some(Line { file: &source.path, line, text })
+        stored::line(&self.plan, &self.sources, node)
     }
 }
 
@@ -286,13 +282,6 @@ pub(crate) struct Artifact {
     pub(crate) output: Payload,
     pub(crate) seq: u64,
     pub(crate) at: Timestamp,
-}
-
-/// A line of a flow file.
-struct Line<'a> {
-    file: &'a str,
-    line: u32,
-    text: &'a str,
 }
 
 /// The run of a file that has just one.

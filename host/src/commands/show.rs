@@ -29,7 +29,7 @@ pub(crate) fn run(output: Output, global: &Global, run: &str) -> Result<Exit, Pr
         fields.insert("outcome".into(), outcome.as_ref().map_or(Value::Null, documents::outcome));
         fields.insert("origin".into(), origin.as_deref().map_or(Value::Null, |origin| origin_document(origin, &attempts)));
         fields.insert("steps".into(), attempts.iter().map(attempt_document).collect());
-        fields.insert("undone".into(), undone::undone(&attempts).iter().map(undone::document).collect());
+        fields.insert("undone".into(), undone::undone(&attempts, outcome.is_some()).iter().map(undone::document).collect());
     }
     output.document(&document, || {
         let mut head = head(&listed);
@@ -111,8 +111,12 @@ fn head(listed: &Listed) -> String {
     if let Some(ended) = row.ended {
         text.push_str(&format!("ended    {}\n", output::time(ended)));
     }
-    if let Some(reason) = &row.reason {
-        text.push_str(&format!("because  {reason}\n"));
+    match (&row.reason, &row.failure_kind, &row.failure_path) {
+        (Some(reason), Some(kind), Some(path)) => {
+            text.push_str(&format!("failed   at `{path}`: {kind}: {reason}\nnext     host why {0}; host retry {0}\n", row.id));
+        }
+        (Some(reason), ..) => text.push_str(&format!("because  {reason}\n")),
+        (None, ..) => {}
     }
     if let Some(what) = waiting {
         text.push_str(&format!("waits    for {what}\n"));
@@ -136,7 +140,7 @@ fn text(mut text: String, input: &Value, outcome: Option<&RunOutcome>, attempts:
         text.push_str(&widths.line(&attempt_line(row)));
     }
     text.push('\n');
-    text.push_str(&undone::text(&undone::undone(attempts)));
+    text.push_str(&undone::text(&undone::undone(attempts, outcome.is_some())));
     text
 }
 

@@ -1,11 +1,12 @@
 //! `host wait`: waits for the end of a run that another process drives.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::core::Totals;
-use engine::event::EventBody;
+use engine::event::{EventBody, Failure, RunId};
 use engine::shell::{RunEnd, RunReport};
-use journal::{Reader, RunRow, RunStatus};
+use journal::{Options, Reader, RunRow, RunStatus, SqliteJournal};
 
 use crate::cli::{Global, WaitArgs};
 use crate::commands::list::Listed;
@@ -15,6 +16,7 @@ use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::owner;
 use crate::serve::DRAINED;
+use crate::stored::StoredRun;
 
 /// How often the store is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -57,7 +59,7 @@ impl<'a> Watch<'a> {
     /// Prints the end of a run that has ended, or that nobody moves.
     pub(crate) fn end(&mut self, output: Output, reader: &Reader, row: RunRow) -> Result<Option<Exit>, Problem> {
         if row.status.is_end() {
-            return drive::finish(output, &ended(reader, row)?, 0, false).map(Some);
+            return drive::finish(output, &ended(output, self.config, reader, row)?, 0, false).map(Some);
         }
         if row.status == RunStatus::Paused && row.reason.as_deref() != Some(DRAINED) {
             let reason = row.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
@@ -75,15 +77,30 @@ impl<'a> Watch<'a> {
 }
 
 /// The report of a run that has ended, out of the store.
-fn ended(reader: &Reader, row: RunRow) -> Result<RunReport, Problem> {
-    let damaged = || Problem::new(Exit::Store, format!("the journal of run `{}` does not end with its end", row.id));
-    let (mut totals, mut last) = (Totals::default(), None);
+fn ended(output: Output, config: &Config, reader: &Reader, row: RunRow) -> Result<RunReport, Problem> {
+    let (mut totals, mut last, mut undoes) = (Totals::default(), None, false);
     reader.scan(&row.id, &mut |event| {
         totals.count(&event.body);
+        undoes |= event.body.path().is_some_and(|path| path.contains(".undo"));
         last = Some(event.body);
         true
     })?;
-    let Some(EventBody::RunEnded { outcome }) = last else { return Err(damaged()) };
+    let Some(EventBody::RunEnded { outcome }) = last else {
+        return Err(Problem::new(Exit::Store, format!("the journal of run `{}` does not end with its end", row.id)));
+    };
+    let not_undone = if undoes { not_undone(output, config, &row.id) } else { Ok(Vec::new()) };
+    let not_undone = not_undone.unwrap_or_else(|problem| {
+        output.note(&format!("what is not undone of run {} cannot be told: {}", row.id, problem.message));
+        Vec::new()
+    });
     let Totals { bill, steps, attempts } = totals;
-    Ok(RunReport { id: row.id, outcome: RunEnd::Finished(outcome), bill, steps, attempts, timer: None, not_undone: Vec::new() })
+    Ok(RunReport { id: row.id, outcome: RunEnd::Finished(outcome), bill, steps, attempts, timer: None, not_undone })
+}
+
+/// The compensations that failed: the run's state is made again for that.
+fn not_undone(output: Output, config: &Config, run: &RunId) -> Result<Vec<(Arc<str>, Failure)>, Problem> {
+    let journal = SqliteJournal::open(&config.store.path, &Options { read_only: true, ..Options::default() })?;
+    let replayed = StoredRun::load(&journal, run)?.replay(output, &journal)?;
+    let replayed = replayed.ok_or_else(|| Problem::new(Exit::Store, "its program does not compile"))?;
+    Ok(replayed.run.not_undone().to_vec())
 }

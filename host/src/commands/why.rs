@@ -4,6 +4,7 @@
 //! drives the run, it notes in the store.
 
 mod document;
+mod failed;
 mod history;
 mod node;
 mod times;
@@ -16,6 +17,7 @@ use engine::core::{Explained, Lineage, Run};
 use engine::event::{Event, EventBody, Timestamp};
 use engine::ports::{Clock, JournalError, Live, Mail, MailStore, SystemClock};
 use journal::{Options, Reader, RunRow, RunStatus, SqliteJournal};
+use lang::Sources;
 
 use crate::cli::{Global, WhyArgs};
 use crate::commands::session;
@@ -23,7 +25,7 @@ use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::{self, Output};
 use crate::owner;
-use crate::stored::StoredRun;
+use crate::stored::{Replayed, StoredRun};
 use history::History;
 
 /// Everything that is known of a run.
@@ -31,6 +33,7 @@ pub(crate) struct Known {
     row: RunRow,
     run: Run,
     plans: Lineage,
+    sources: Sources,
     history: History,
     events: Vec<Event>,
     /// Whether its owner lives.
@@ -74,17 +77,14 @@ fn read(output: Output, config: &Config, reader: &Reader, row: RunRow) -> Result
     };
     let journal = SqliteJournal::open(&config.store.path, &Options { read_only: true, ..Options::default() })?;
     let stored = StoredRun { id: row.id.clone(), started: started.clone(), events: prefix.events };
-    let (_, plans) = match stored.compile(output, &journal)? {
-        Ok(compiled) => compiled,
-        Err(_) => return Err(Problem::new(Exit::Store, format!("the program of run `{}` does not compile", row.id))),
+    let Some(Replayed { run, plans, sources }) = stored.replay(output, &journal)? else {
+        return Err(Problem::new(Exit::Store, format!("the program of run `{}` does not compile", row.id)));
     };
-    let run = Run::replay_lineage(&plans, row.id.clone(), "".into(), &stored.events)
-        .map_err(|error| Problem::new(Exit::Store, format!("run `{}` cannot be read: {error}", row.id)))?;
     let driven = !row.status.is_end() && owner::is_alive(&config.store.path, &row.owner);
     let live = if driven { reader.live(&row.id)? } else { Vec::new() };
     let sent = if driven { Vec::new() } else { sent(&journal, &row, &stored.events) };
     let (history, now) = (History::of(&stored.events), SystemClock.now());
-    Ok((Known { row, run, plans, history, events: stored.events, driven, now, live, sent }, prefix.damage))
+    Ok((Known { row, run, plans, sources, history, events: stored.events, driven, now, live, sent }, prefix.damage))
 }
 
 /// The names of signals in the inbox of a run that its journal does not have. What cannot be read says nothing.
@@ -141,6 +141,10 @@ impl Answer {
 impl Known {
     fn about_run(&self) -> Answer {
         let (headline, resume) = self.headline();
+        if self.row.status == RunStatus::Failed {
+            let (lines, commands) = failed::tell(self);
+            return Answer { headline, standing: None, lines, commands, operator: false };
+        }
         if self.row.status.is_end() {
             return Answer { headline, standing: None, lines: Vec::new(), commands: resume, operator: false };
         }

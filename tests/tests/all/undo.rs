@@ -128,3 +128,65 @@ fn decide(site: &Site, blocked: &Value) -> [String; 2] {
         None => ["--retry".to_owned(), task.to_string()],
     }
 }
+
+const SAGA: &str = r#"
+use "{plugins}/witness.wasm" as witness
+use "{plugins}/kit.wasm" as kit
+
+flow main(folder: dir) with { allow: [read_write folder] } {
+    let first = witness.mark(folder, "first") undo witness.mark(folder, "not first")
+    let second = witness.mark(folder, first) undo kit.fail_times(3, kit.failure_kind.error, "undone") with {
+        retry: 1,
+        idempotent: true,
+    }
+    require second == "" else "not in the end"
+}
+"#;
+
+#[test]
+fn a_compensation_is_retried_escalated_decided_about_and_seen_everywhere() {
+    let site = Site::new();
+    site.flow("main.flow", SAGA);
+    site.write("folder/.keep", "");
+    site.write("flowhost.toml", "[escalation]\nrun = true");
+    let run = site.host(["run", "main.flow", "--json", "--input", "folder=folder"]).expect(6).json();
+    let (id, task) = (run["run"].as_str().unwrap(), run["blocked"][0]["task"].to_string());
+    let open = site.host(["escalations", "--json"]).expect(0).json()[0].clone();
+    assert_eq!((&open["severity"], &open["paused"]), (&"critical".into(), &serde_json::json!(["main/first.undo"])));
+    assert_eq!(open["tried"].as_array().unwrap().len(), 2, "its own retry comes first");
+    let undone = |run: &str| {
+        let shown = site.host(["show", run, "--json"]).expect(0).json();
+        let all = shown["undone"].as_array().unwrap().iter();
+        all.map(|one| format!("{} {} {}", one["path"].as_str().unwrap(), one["outcome"].as_str().unwrap(), one["attempts"]))
+            .collect()
+    };
+    let seen: Vec<String> = undone(id);
+    assert_eq!(seen, ["main/second waits 2"]);
+    let why = site.host(["why", id]).expect(6).out;
+    assert!(why.contains("main/second.undo/kit.fail_times needs a decision: it is escalated"), "{why}");
+    // It fails once more, is escalated again, and then succeeds.
+    site.host(["resume", id, "--retry", &task]).expect(6);
+    let ended = site.host(["resume", id, "--json", "--retry", &task]).expect(1).json();
+    assert_eq!((&ended["failure"]["message"], &ended["not_undone"]), (&"not in the end".into(), &serde_json::json!([])));
+    let seen: Vec<String> = undone(id);
+    assert_eq!(seen, ["main/second undone 4", "main/first undone 1"]);
+    let events = site.host(["events", id, "--json"]).expect(0).json();
+    let kinds: Vec<&str> = events.as_array().unwrap().iter().filter_map(|event| event["kind"].as_str()).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "escalated").count(), 2, "{kinds:?}");
+    assert_eq!(marks(&site), ["first", "first", "not first"]);
+}
+
+#[test]
+fn whoever_waits_for_a_run_is_told_what_is_not_undone() {
+    let site = Site::new();
+    site.flow("main.flow", SAGA);
+    site.write("folder/.keep", "");
+    let run = site.host(["run", "main.flow", "--json", "--input", "folder=folder"]).expect(1).json();
+    let id = run["run"].as_str().unwrap();
+    assert_eq!(run["not_undone"][0]["path"], "main/second.undo/kit.fail_times");
+    assert_eq!(site.host(["wait", id, "--json"]).expect(1).json()["not_undone"], run["not_undone"]);
+    let said = site.host(["wait", id]).expect(1).err;
+    assert!(said.contains("`main/second` is not undone") && !said.contains("warning") && !said.contains("⚠"), "{said}");
+    let why = site.host(["why", id]).expect(0).out;
+    assert!(why.contains("`main/second` is not undone") && why.contains("main.flow:7: "), "{why}");
+}

@@ -12,6 +12,8 @@ pub(super) struct Undone {
     /// Attempts of its own steps.
     attempts: u32,
     last: AttemptState,
+    /// Whether nothing more becomes of it.
+    over: bool,
     /// Why its last attempt failed.
     message: Option<String>,
 }
@@ -21,24 +23,30 @@ impl Undone {
         match self.last {
             AttemptState::Running => "running",
             AttemptState::Succeeded => "undone",
-            AttemptState::Failed => "failed",
+            AttemptState::Failed if self.over => "failed",
+            // For its next attempt, or for a decision.
+            AttemptState::Failed => "waits",
             AttemptState::Cancelled => "stopped",
             AttemptState::OutcomeUnknown => "outcome unknown",
         }
     }
 }
 
-/// The compensations of a run, from its attempts in order. How the last attempt of one ended is how it stands.
-pub(super) fn undone(attempts: &[AttemptRow]) -> Vec<Undone> {
+/// The compensations of a run, from its attempts in order. How the last attempt of one ended is how it stands; `over` says that
+/// the run has ended.
+pub(super) fn undone(attempts: &[AttemptRow], over: bool) -> Vec<Undone> {
     let mut all: Vec<Undone> = Vec::new();
     for row in attempts {
         let Some((path, _)) = row.attempt.path.split_once(".undo/") else { continue };
         let message = row.failure.as_ref().map(|failure| format!("{}: {}", failure.kind, failure.message));
         match all.iter_mut().find(|undone| undone.path == path) {
             Some(undone) => (undone.attempts, undone.last, undone.message) = (undone.attempts + 1, row.state, message),
-            None => all.push(Undone { path: path.to_owned(), attempts: 1, last: row.state, message }),
+            None => all.push(Undone { path: path.to_owned(), attempts: 1, last: row.state, over, message }),
         }
     }
+    // Those before the last one are over as well: one begins when the one before it has ended.
+    let last = all.len().saturating_sub(1);
+    all.iter_mut().enumerate().for_each(|(place, undone)| undone.over |= place < last);
     all
 }
 
@@ -69,7 +77,7 @@ mod tests {
     use engine::event::{Attempt, TaskId};
     use journal::{AttemptRow, AttemptState};
 
-    use super::{text, undone};
+    use super::{Undone, text, undone};
 
     fn row(path: &str, number: u32, state: AttemptState) -> AttemptRow {
         AttemptRow {
@@ -93,9 +101,11 @@ mod tests {
             row("main/b.undo/x", 2, AttemptState::Succeeded),
             row("main/a.undo/y", 1, AttemptState::Failed),
         ];
-        let found = text(&undone(&rows));
+        let found = text(&undone(&rows, true));
         let lines: Vec<Vec<&str>> = found.lines().skip(3).map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(lines, [["1", "main/b", "undone", "2"], ["2", "main/a", "failed", "1"]]);
-        assert_eq!(text(&undone(&rows[..1])), "");
+        assert_eq!(text(&undone(&rows[..1], true)), "");
+        let open = |count: usize| undone(&rows[..count], false).iter().map(Undone::outcome).collect::<Vec<_>>();
+        assert_eq!((open(2), open(4)), (vec!["waits"], vec!["undone", "waits"]));
     }
 }

@@ -1,9 +1,10 @@
 //! The answer for programs.
 
 use engine::core::{Awaited, Condition, Explained};
+use journal::RunStatus;
 use serde_json::{Value, json};
 
-use super::{Answer, Known, words};
+use super::{Answer, Known, failed, words};
 use crate::output;
 
 /// Everything that is said, and what it is made of.
@@ -17,6 +18,7 @@ pub(super) fn document(known: &Known, node: Option<&str>, answer: &Answer) -> Va
         "node": node,
         "message": answer.headline,
         "needs_operator": answer.operator,
+        "failed": (known.row.status == RunStatus::Failed).then(|| failed::document(known)),
         "standing": answer.standing.as_ref().map(|standing| of(known, standing)),
         "commands": answer.commands,
     })

@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub use find::Missing;
 pub use paths::plan_paths;
 
+use lang::plan::NodeId;
+
 use super::action::{Blocked, Waiting};
 use super::driver::Run;
 use crate::event::{Failure, TaskId, Timestamp};
@@ -194,6 +196,12 @@ impl Run {
     #[must_use]
     pub fn catcher(&self, path: &str) -> Option<(String, &'static str)> {
         self.state.catcher(path)
+    }
+
+    /// The node that a path leads to, whether it is open or not; none for the run itself and for what is not in the plan.
+    #[must_use]
+    pub fn node_at(&self, path: &str) -> Option<NodeId> {
+        self.state.node_at(path)
     }
 
     /// The paths of all that is under way, at most so many.

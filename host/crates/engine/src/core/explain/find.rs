@@ -77,6 +77,13 @@ impl State {
         taken
     }
 
+    /// The node that a path leads to, whether it is open or not; none for the run itself and for what is not in the plan.
+    pub(crate) fn node_at(&self, path: &str) -> Option<NodeId> {
+        let plan = self.plan();
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        self.way(plan.flows.get(plan.entry)?.body, &segments)?.last().map(|(node, _)| *node)
+    }
+
     /// The nodes that a path leads through, each with what follows its name.
     fn way<'s>(&self, region: RegionId, segments: &[&'s str]) -> Option<Vec<(NodeId, &'s str)>> {
         let Some((segment, rest)) = segments.split_first() else { return Some(Vec::new()) };
