@@ -164,7 +164,8 @@ impl Config {
 
     /// Where reports of escalations are sent.
     pub(crate) fn webhook(&self) -> Result<Option<Target>, Problem> {
-        self.escalation.webhook.as_deref().map(Target::parse).transpose()
+        let ca = self.escalation.ca.as_ref().map(|ca| self.folder.join(ca));
+        self.escalation.webhook.as_deref().map(|url| Target::parse(url, ca.as_deref())).transpose()
     }
 
     fn read(path: &Path) -> Result<Self, Problem> {

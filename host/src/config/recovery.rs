@@ -1,6 +1,7 @@
 //! `[recovery.KIND]` and `[escalation]`: what is done about failures that flows do not take.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -59,8 +60,11 @@ enum Human {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct EscalationConfig {
-    /// Where reports are sent, `http://…`.
+    /// Where reports are sent, `https://…` or `http://…`.
     pub(crate) webhook: Option<String>,
+    /// Authorities that the webhook's certificate may be signed by, in place of the public ones: a PEM file, relative to the
+    /// configuration file.
+    pub(crate) ca: Option<PathBuf>,
     /// How long a human has to decide before the step fails; for ever when it is not said.
     pub(crate) timeout: Option<String>,
     /// Whether runs of `host run` ask a human at all.
@@ -71,7 +75,7 @@ pub(crate) struct EscalationConfig {
 
 impl Default for EscalationConfig {
     fn default() -> Self {
-        Self { webhook: None, timeout: None, run: false, service: true }
+        Self { webhook: None, ca: None, timeout: None, run: false, service: true }
     }
 }
 
@@ -196,7 +200,7 @@ mod tests {
             ),
             ("[recovery.network.agent]\nbackoff = \"soon\"", "`soon` is not a length of time"),
             ("[recovery.network.agent]\nretry = 1001", "`[recovery.network.agent]`: `retry` is at most 1000"),
-            ("[escalation]\nurl = \"x\"", "unknown field `url`, expected one of `webhook`, `timeout`, `run`, `service`"),
+            ("[escalation]\nurl = \"x\"", "unknown field `url`, expected one of `webhook`, `ca`, `timeout`, `run`, `service`"),
         ] {
             let found = read(text).unwrap_err();
             assert!(found.starts_with(message), "{text}: {found}");

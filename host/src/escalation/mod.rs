@@ -3,6 +3,7 @@
 mod courier;
 mod post;
 mod report;
+mod tls;
 
 pub(crate) use courier::{Courier, undelivered};
 pub(crate) use post::Target;
