@@ -76,6 +76,9 @@ mod ports;
 #[path = "all/pulled.rs"]
 mod pulled;
 #[cfg(test)]
+#[path = "all/recovery.rs"]
+mod recovery;
+#[cfg(test)]
 #[path = "all/registry.rs"]
 mod registry;
 #[cfg(test)]
@@ -93,6 +96,9 @@ mod service;
 #[cfg(test)]
 #[path = "all/store.rs"]
 mod store;
+#[cfg(test)]
+#[path = "all/tls.rs"]
+mod tls;
 #[cfg(test)]
 #[path = "all/trials.rs"]
 mod trials;

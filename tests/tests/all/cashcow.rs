@@ -6,9 +6,12 @@ use std::time::Duration;
 use e2e::{Printed, Site, project};
 use serde_json::{Value, json};
 
+use crate::recovery::quick_table;
+
 fn suite(site: &Site, inputs: &[&str]) -> Printed {
+    quick_table(site);
     let flow = project().join("workflows/cashcow.flow");
-    let mut args = vec!["run", flow.to_str().unwrap(), "--json", "--input", "retry_delay=1ms"];
+    let mut args = vec!["run", flow.to_str().unwrap(), "--json"];
     for input in inputs {
         args.extend(["--input", input]);
     }
@@ -100,51 +103,6 @@ fn results_and_report_are_artifacts_of_the_run() {
     assert_eq!(&b1c, task(&report, "B1c"));
 }
 
-/// Attempts of a task of the only run of a store.
-fn attempts(site: &Site, path: &str) -> usize {
-    let run = site.host(["ps", "--json"]).expect(0).json()[0]["id"].as_str().unwrap().to_owned();
-    let events = site.host(["events", &run, "--json"]).expect(0).json();
-    let ends =
-        |event: &&Value| event["path"] == path && matches!(event["kind"].as_str(), Some("attempt-failed" | "attempt-succeeded"));
-    events.as_array().unwrap().iter().filter(ends).count()
-}
-
-#[test]
-fn what_fails_once_is_tried_again() {
-    for (of, path, kind) in [
-        ("A1", "main/units/a1", "network"),
-        ("A2", "main/units/a2", "dependency"),
-        ("A3", "main/units/a3", "permission"),
-        ("B1c", "main/integration/b1c", "internal"),
-        ("B2", "main/integration/rest/b2", "resource"),
-    ] {
-        let site = Site::new();
-        let report = suite(&site, &[&inject(of, kind, 1)]).expect(0).json()["result"].clone();
-        assert_eq!(report["pass_rate"], 1.0);
-        assert_eq!(attempts(&site, path), 2, "{of} {kind}");
-    }
-}
-
-#[test]
-fn what_goes_on_failing_ends_the_suite_with_its_kind() {
-    for (of, kind, says) in [
-        ("A2", "calculation", "A2: `npv of a purchase a year from now`: expected 1188.44, got 1188.45"),
-        ("B3", "logic", "B3: `inflow`: expected 547362.68, got 547362.69"),
-        ("A1", "invalid_input", "the vectors: line 35: a quote is not closed"),
-        ("B1a", "network", "the rates cannot be fetched"),
-        ("C2", "dependency", "the vectors are missing"),
-        ("A3", "permission", "`/etc/hosts` cannot be opened"),
-        ("C3", "internal", "the component trapped"),
-        ("B2", "resource", "MiB of memory are used up"),
-    ] {
-        let site = Site::new();
-        let printed = suite(&site, &[&inject(of, kind, 99)]).expect(1);
-        let failure = &printed.json()["failure"];
-        assert_eq!(failure["kind"], kind, "{of}: {failure}");
-        assert!(failure["message"].as_str().unwrap().contains(says), "{of} {kind}: {failure}");
-    }
-}
-
 #[test]
 fn a_wrong_check_is_for_the_criteria_to_judge() {
     let site = Site::new();
@@ -158,20 +116,8 @@ fn a_wrong_check_is_for_the_criteria_to_judge() {
 }
 
 #[test]
-fn an_agent_that_sleeps_is_stopped_and_tried_again() {
+fn an_agent_that_ran_out_of_memory_takes_half_of_its_book() {
     let site = Site::new();
-    let inputs = [&*inject("C3", "timeout", 1), "performance_timeout=5s"];
-    assert_eq!(suite(&site, &inputs).expect(0).json()["result"]["pass_rate"], 1.0);
-}
-
-#[test]
-fn memory_that_is_used_up_is_that_of_the_class() {
-    let site = Site::new();
-    let printed = suite(&site, &[&inject("A1", "resource", 99), "retries=0"]).expect(1);
-    let message = printed.json()["failure"]["message"].as_str().unwrap().to_owned();
-    let mib: u32 = message.split(' ').find_map(|word| word.parse().ok()).unwrap();
-    assert!((400..=512).contains(&mib), "{message}");
-    // After it had too little, C1 takes half of its book.
     let report = suite(&site, &[&inject("C1", "resource", 1), "entities=400"]).expect(0).json()["result"].clone();
     assert_eq!(figure(&report, "C1", "entities"), "200");
 }
@@ -186,8 +132,10 @@ fn a_killed_suite_gives_the_same_report() {
         "inject={}",
         json!([{ "task": "A2", "kind": "network", "times": 2 }, { "task": "B2", "kind": "network", "times": 2 }, { "task": "C1", "kind": "network", "times": 1 }])
     );
-    let args = ["run", flow.to_str().unwrap(), "--json", "--input", "retry_delay=40ms", "--input", &inject];
+    let args = ["run", flow.to_str().unwrap(), "--json", "--input", &inject];
+    let waits = "[recovery.network.agent]\nbackoff = \"40ms\"";
     let site = Site::new();
+    site.write("flowhost.toml", waits);
     let expected = timeless(site.host(args).expect(0).json()["result"].clone());
     let started = std::time::Instant::now();
     site.host(args).expect(0);
@@ -195,6 +143,7 @@ fn a_killed_suite_gives_the_same_report() {
     let mut positions = BTreeSet::new();
     for round in 1..ROUNDS {
         let site = Site::new();
+        site.write("flowhost.toml", waits);
         let mut child = site.victim(args);
         std::thread::sleep(full * round / ROUNDS);
         let _ = child.kill();

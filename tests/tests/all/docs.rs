@@ -1,8 +1,8 @@
 //! README, reference and examples say what is true: their blocks are executed, page by page, in order.
 //!
 //! In a page, "```flow" is a flow that must check, and whose tests must pass; "```flow name.flow" is in addition written to that
-//! file; in "```console" each line after `$ host ` is a command that must succeed; `serve &` is a service that runs until the page
-//! stops it. A page is executed in a folder in
+//! file; in "```console" each line after `$ host ` is a command that must succeed, or end as a `# exit code N` behind it says;
+//! `serve &` is a service that runs until the page stops it. A page is executed in a folder in
 //! which `workflows`, `plugins`, `host` and `examples` are those of the project.
 
 use std::path::{Path, PathBuf};
@@ -105,8 +105,9 @@ fn run(site: &Site, page: &Path, block: &str) -> u32 {
             serve(site, background);
             continue;
         }
+        let (command, code) = command.split_once("# exit code ").unwrap_or((command, "0"));
         let printed = site.host(words(command));
-        assert_eq!(printed.code, 0, "{}: host {command}\n{}\n{}", page.display(), printed.out, printed.err);
+        assert_eq!(printed.code.to_string(), code.trim(), "{}: host {command}\n{}\n{}", page.display(), printed.out, printed.err);
     }
     count
 }
