@@ -6,11 +6,14 @@
 //! that is printed with its exit code, in which `RUN` is the run. Ids, owners, times and lengths of time are hidden.
 //! `BLESS=1` writes `output.txt` anew.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
 use e2e::{Site, component, project};
+
+/// So many cases are carried out at the same time: they mostly wait.
+const AT_ONCE: usize = 4;
 
 /// A case while it is carried out.
 struct Case {
@@ -131,12 +134,9 @@ fn each_condition_is_said_as_expected() {
     folders.sort();
     assert!(folders.len() >= 20, "{folders:?}");
     let mut wrong = Vec::new();
-    for folder in folders.iter().filter(|folder| folder.to_string_lossy().contains(&only)) {
-        let mut case = Case::of(folder);
-        for line in std::fs::read_to_string(folder.join("steps.txt")).unwrap().lines() {
-            case.carry_out(line);
-        }
-        let (found, expected) = (case.hidden(), folder.join("output.txt"));
+    folders.retain(|folder| folder.to_string_lossy().contains(&only));
+    for (folder, found) in folders.iter().zip(folders.chunks(AT_ONCE).flat_map(play_all)) {
+        let expected = folder.join("output.txt");
         if std::env::var_os("BLESS").is_some() {
             std::fs::write(&expected, &found).unwrap();
         } else if std::fs::read_to_string(&expected).ok().as_deref() != Some(&found) {
@@ -144,6 +144,22 @@ fn each_condition_is_said_as_expected() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is seen of each case.
+fn play_all(folders: &[PathBuf]) -> Vec<String> {
+    std::thread::scope(|scope| {
+        let players: Vec<_> = folders.iter().map(|folder| scope.spawn(move || play(folder))).collect();
+        players.into_iter().map(|player| player.join().unwrap()).collect()
+    })
+}
+
+fn play(folder: &Path) -> String {
+    let mut case = Case::of(folder);
+    for line in std::fs::read_to_string(folder.join("steps.txt")).unwrap().lines() {
+        case.carry_out(line);
+    }
+    case.hidden()
 }
 
 #[test]
