@@ -6,6 +6,9 @@
 //! when it is still the one before, the same message is published again, with the same id and the same position: so it cannot be
 //! there twice, and never follows what its owner does not know. A server says that a position does not fit also while it cannot
 //! compare, such as after an election; hence the look.
+//!
+//! In a cluster positions and ids are compared by the leader before the servers agree, not when they do: around an election the
+//! message before may be stored a second time. It is known by its chain, this one follows it, and a reader skips it.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -21,7 +24,7 @@ use journal::chain::{self, Hash, Link};
 use journal::wire::{Blob, Encoded, kind};
 
 use super::blobs;
-use super::fetch::{last, pause};
+use super::fetch::{batch, last, pause};
 use super::problem::{innermost, of_the_server, unavailable};
 use super::wire::{self, Outline};
 use super::writer::{Job, Shared};
@@ -35,6 +38,13 @@ pub(super) struct Head {
     hash: Hash,
     /// The position in the stream of its last message; 0 for none.
     sequence: u64,
+}
+
+impl Head {
+    /// Whether the journal ends here with a message of this content.
+    fn is_end_of(&self, payload: &[u8]) -> bool {
+        self.last > 0 && wire::read(payload).is_ok_and(|(outline, _)| outline.last == self.last && outline.hash == self.hash)
+    }
 }
 
 /// What became of the appends of a run that were published together.
@@ -147,8 +157,8 @@ fn refusal(run: &RunId, last: Seq, first: &Encoded, events: &[Encoded]) -> Optio
 struct Message {
     subject: String,
     id: String,
-    /// The position in the stream of the message before it.
-    expected: u64,
+    /// The message before it.
+    before: Head,
     text: String,
 }
 
@@ -166,12 +176,20 @@ enum Answer {
 enum Found {
     /// It is this one, there.
     This(u64),
-    /// It is the one before: this one is not stored, or not yet.
-    Before,
+    /// It is the one before, there: this one is not stored, or not yet.
+    Before(u64),
     /// It is even older: who answered lags behind, or the end of the run is gone.
     Older,
     /// Another one followed.
     Later,
+}
+
+/// What is to be done about a message that was in doubt.
+enum Settled {
+    /// Nothing: it is stored, there.
+    Stored(u64),
+    /// It is published again, after the message at this position.
+    After(u64),
 }
 
 /// So often in a row the end of a run is older than it was, before it is believed.
@@ -209,8 +227,8 @@ impl Shared {
             let array = wire::array(&batch.events);
             wire::commit_of_blob(&outline, self.keep(array.as_bytes()).await?)
         };
-        let message = Message { subject: self.assets.subject(run), id: self.next_id(), expected: batch.before.sequence, text };
-        self.publish(run, &outline, &message).await
+        let message = Message { subject: self.assets.subject(run), id: self.next_id(), before: batch.before, text };
+        self.publish(run, &outline, message).await
     }
 
     /// Keeps a blob; patiently. The same bytes twice are the same blob, so that nothing is in doubt.
@@ -226,21 +244,22 @@ impl Shared {
     }
 
     /// Publishes until it is known whether the message is stored.
-    async fn publish(&self, run: &RunId, outline: &Outline, message: &Message) -> Result<u64, JournalError> {
+    async fn publish(&self, run: &RunId, outline: &Outline, mut message: Message) -> Result<u64, JournalError> {
         let begin = Instant::now();
         loop {
-            let why = match self.try_publish(message).await {
+            let why = match self.try_publish(&message).await {
                 Answer::Stored(sequence) => return Ok(sequence),
                 Answer::Refused(error) => return Err(error),
                 Answer::Doubt(why) => why,
             };
-            if let Some(sequence) = self.settle(run, outline, message, begin, &why).await? {
-                return Ok(sequence);
+            match self.settle(run, outline, &message, begin, &why).await? {
+                Settled::Stored(sequence) => return Ok(sequence),
+                Settled::After(sequence) => message.before.sequence = sequence,
             }
         }
     }
 
-    /// Where the message is stored; none when it is to be published again.
+    /// Where the message is stored, or after which one it is to be published again.
     async fn settle(
         &self,
         run: &RunId,
@@ -248,12 +267,12 @@ impl Shared {
         message: &Message,
         begin: Instant,
         why: &str,
-    ) -> Result<Option<u64>, JournalError> {
+    ) -> Result<Settled, JournalError> {
         let (mut round, mut older) = (0, 0);
         loop {
             let found = self.look_for(message).await;
             match found {
-                Ok(Found::This(sequence)) => return Ok(Some(sequence)),
+                Ok(Found::This(sequence)) => return Ok(Settled::Stored(sequence)),
                 Ok(Found::Later) => return Err(JournalError::Fenced { run: run.clone(), seq: outline.first }),
                 Ok(Found::Older) if older == OLDER => {
                     let what = format!("events before {} are missing at the end", outline.first);
@@ -262,9 +281,9 @@ impl Shared {
                 _ if begin.elapsed() >= self.patience() => {
                     return Err(gave_up(&self.assets.link.complaint(), begin.elapsed(), why));
                 }
-                Ok(Found::Before) => {
+                Ok(Found::Before(sequence)) => {
                     pause(round).await;
-                    return Ok(None);
+                    return Ok(Settled::After(sequence));
                 }
                 Ok(Found::Older) => older += 1,
                 Err(_) => older = 0,
@@ -275,23 +294,36 @@ impl Shared {
     }
 
     async fn look_for(&self, message: &Message) -> Result<Found, JournalError> {
-        let found = last(&self.assets.link, &self.assets.events, &message.subject).await?;
-        let (sequence, is_this) = found.map_or((0, false), |found| {
-            (found.sequence, found.headers.get(NATS_MESSAGE_ID).is_some_and(|id| id.as_str() == message.id))
-        });
-        Ok(match sequence.cmp(&message.expected) {
-            _ if is_this => Found::This(sequence),
+        let Message { subject, id, before, .. } = message;
+        let Some(found) = last(&self.assets.link, &self.assets.events, subject).await? else {
+            return Ok(if before.sequence == 0 { Found::Before(0) } else { Found::Older });
+        };
+        let sequence = found.sequence;
+        if found.headers.get(NATS_MESSAGE_ID).is_some_and(|found| found.as_str() == id) {
+            return Ok(Found::This(sequence));
+        }
+        Ok(match sequence.cmp(&before.sequence) {
             Ordering::Less => Found::Older,
-            Ordering::Equal => Found::Before,
+            Ordering::Equal => Found::Before(sequence),
+            Ordering::Greater if before.is_end_of(&found.payload) && self.follows(message, sequence).await? => {
+                Found::Before(sequence)
+            }
             Ordering::Greater => Found::Later,
         })
+    }
+
+    /// Whether nothing of the run lies between the message before and the one at this position.
+    async fn follows(&self, message: &Message, sequence: u64) -> Result<bool, JournalError> {
+        let from = message.before.sequence + 1;
+        let found = batch(&self.assets.link, &self.assets.events_name, &message.subject, from).await?;
+        Ok(found.first().is_some_and(|first| first.sequence == sequence))
     }
 
     async fn try_publish(&self, message: &Message) -> Answer {
         let publish = PublishMessage::build()
             .payload(message.text.clone().into())
             .message_id(&message.id)
-            .expected_last_subject_sequence(message.expected);
+            .expected_last_subject_sequence(message.before.sequence);
         let sent = self.assets.link.context.send_publish(message.subject.clone(), publish).await;
         let acknowledged = match sent {
             Ok(acknowledgement) => acknowledgement.await,

@@ -106,6 +106,26 @@ async fn an_owner_in_doubt_does_not_write_over_the_next_one() {
     }
 }
 
+/// As may happen around an election; an event of another owner in between is another matter.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_stored_twice_counts_once() {
+    let server = Server::start();
+    let journal = open(&server.url(), "twice");
+    journal.append(&run("r"), events(1, 2)).await.unwrap();
+    let admin = Admin::of(&server.url(), "twice").await;
+    let again = admin.messages(&run("r")).await.remove(0);
+    admin.add(&run("r"), &again).await;
+    assert_eq!(stored(&*journal, &run("r")), [1, 2]);
+    journal.append(&run("r"), events(3, 4)).await.unwrap();
+    assert_eq!(stored(&*journal, &run("r")), [1, 2, 3, 4]);
+
+    open(&server.url(), "twice").append(&run("r"), events(5, 5)).await.unwrap();
+    let before = admin.messages(&run("r")).await.remove(2);
+    admin.add(&run("r"), &before).await;
+    let refused = journal.append(&run("r"), events(5, 6)).await.unwrap_err();
+    assert!(matches!(refused, JournalError::Fenced { .. }), "{refused}");
+}
+
 /// Many runs, and a connection that is cut again and again: everything is there once, in order.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_cut_again_and_again_loses_nothing() {

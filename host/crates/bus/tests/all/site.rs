@@ -85,8 +85,13 @@ impl Admin {
     pub(crate) async fn replace(&self, run: &RunId, messages: &[String]) {
         self.stream.purge().filter(self.subject(run)).await.unwrap();
         for message in messages {
-            self.context.publish(self.subject(run), message.clone().into()).await.unwrap().await.unwrap();
+            self.add(run, message).await;
         }
+    }
+
+    /// Puts a message after those of the run.
+    pub(crate) async fn add(&self, run: &RunId, message: &str) {
+        self.context.publish(self.subject(run), message.to_owned().into()).await.unwrap().await.unwrap();
     }
 
     /// Waits until a run has so many messages.
