@@ -415,7 +415,7 @@ impl<'c> Trial<'c> {
         }
         match self.agenda.next() {
             Some(Tick::Ends(attempt, outcome)) => self.ended(attempt, outcome),
-            Some(Tick::Decide(task, decision)) => self.input(Input::Decide { task, decision }),
+            Some(Tick::Decide(task, decision)) => self.decided(task, decision),
             Some(Tick::Timer(timer)) => self.input(Input::TimerDue(timer)),
             Some(Tick::Mail(wait, mail)) => self.came(wait, mail),
             None => {

@@ -120,6 +120,8 @@ pub(super) struct Crash {
     lost: BTreeMap<Arc<str>, Lost>,
     /// Calls that were counted and then stopped.
     stopped: BTreeMap<Target, u64>,
+    /// Calls of steps whose results are to be supplied, until they are.
+    supplied: BTreeMap<TaskId, Target>,
     /// What is decided.
     outside: Option<Outside>,
     /// Steps that were let fail, with the last event before.
@@ -310,7 +312,8 @@ impl<'c> Trial<'c> {
     /// How often each function and role was called, without calls that were stopped: whether one that nobody wants any more
     /// begins before it is stopped depends on the moment.
     pub(super) fn wanted_calls(&self) -> BTreeMap<Target, u64> {
-        let unwanted = self.crash.lost.values().filter_map(|lost| lost.counted).map(|target| (target, 1));
+        let lost = self.crash.lost.values().filter_map(|lost| lost.counted);
+        let unwanted = lost.chain(self.crash.supplied.values().copied()).map(|target| (target, 1));
         let mut calls: BTreeMap<Target, u64> = self.seen.attempts().collect();
         for (target, count) in unwanted.chain(self.crash.stopped.iter().map(|(target, count)| (*target, *count))) {
             calls.entry(target).and_modify(|calls| *calls = calls.saturating_sub(count));
@@ -399,6 +402,14 @@ impl<'c> Trial<'c> {
         self.perform();
     }
 
+    /// A decision is made about a step, if anybody still wants its result.
+    pub(super) fn decided(&mut self, task: TaskId, decision: Decision) {
+        if self.run.blocked().iter().any(|blocked| blocked.task == task) {
+            self.crash.supplied.remove(&task);
+        }
+        self.input(Input::Decide { task, decision });
+    }
+
     /// What is wrong with a run in which a step was let fail: it ends in some way, and such a step does not run again.
     fn misbehaves(&self) -> Option<String> {
         if let Some(end @ (TrialEnd::Broken(_) | TrialEnd::TooLong | TrialEnd::TimedOut { .. })) = &self.end {
@@ -436,7 +447,9 @@ impl<'c> Trial<'c> {
         };
         match supplied {
             Some((at, value)) => {
-                self.crash.lost.remove(path);
+                if let Some(target) = self.crash.lost.remove(path).and_then(|lost| lost.counted) {
+                    self.crash.supplied.insert(task, target);
+                }
                 self.agenda.plan_decision(task, at, Decision::Supply(Payload::Value(value)));
             }
             None => {
