@@ -2,6 +2,7 @@
 
 mod control;
 mod history;
+mod sessions;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,8 @@ pub(crate) use history::{
     ArchiveArgs, ArtifactsArgs, ArtifactsCommand, BackupArgs, BundleArgs, ExportArgs, ExportFormat, ExportWhat, GcArgs,
     ImportArgs, PsArgs, ReplayArgs, RestoreArgs, Selection, StatsArgs, StatsBy, VerifyArgs,
 };
+
+pub(crate) use sessions::{SessionArgs, SessionCloseArgs, SessionCommand, SessionOpenArgs};
 
 use crate::serve::deployment::{Missed, Overlap};
 
@@ -68,6 +71,8 @@ pub(crate) enum Command {
     Follow(FollowArgs),
     /// Has the service run flows when their triggers say so
     Deploy(DeployArgs),
+    /// Opens and closes sessions, which label many runs and call what a flow says at their beginning and end
+    Session(SessionArgs),
     /// Goes on with a run that was paused, interrupted or whose host died
     Resume(ResumeArgs),
     /// Starts a new run that takes over the results of an ended one, and runs the rest again
@@ -173,6 +178,9 @@ pub(crate) struct StartArgs {
     /// A label to find the run by
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub(crate) labels: Vec<String>,
+    /// The session that the run is in: it gets its labels
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
 }
 
 #[derive(Debug, Args)]

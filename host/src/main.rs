@@ -15,6 +15,7 @@ mod program;
 mod progress;
 mod roles;
 mod serve;
+mod sessions;
 mod signals;
 mod socket;
 mod stored;

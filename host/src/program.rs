@@ -1,10 +1,10 @@
 //! What a run was started with, packed into the store: sources, and components by digest.
 //!
 //! A run is continued from this, never from files that may have changed since. The document is JSON:
-//! `{"v": 1, "root": path, "entry": name or null, "trigger": n, "sources": {path: text},
+//! `{"v": 1, "root": path, "entry": name or null, "trigger": n, "session": n, "sources": {path: text},
 //! "components": [{"reference", "from", "source", "digest"}], "roles": [{"role", "digest", "function", "allow"}]}`; the
 //! components' bytes are blobs of their own. `roles` are the agents of the plan's roles, `trigger` is which one of the root
-//! file starts the run, and `hooks_of` is the program whose hooks are called too, in one that a run has made; each is left
+//! file starts the run, `session` which of its session hooks it calls, and `hooks_of` is the program whose hooks are called too, in one that a run has made; each is left
 //! out where there is none.
 
 use std::collections::BTreeMap;
@@ -30,6 +30,8 @@ struct Packed {
     entry: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trigger: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<usize>,
     sources: BTreeMap<String, String>,
     components: Vec<PackedComponent>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -82,6 +84,7 @@ pub(crate) fn pack_made(
         root: root.to_owned(),
         entry: if let Entry::Named(name) = entry { Some(name.to_owned()) } else { None },
         trigger: if let Entry::Trigger(number) = entry { Some(number) } else { None },
+        session: if let Entry::Session(number) = entry { Some(number) } else { None },
         sources: files.sources.iter().map(|(path, text)| (path.clone(), text.to_string())).collect(),
         components: files
             .references
@@ -115,6 +118,7 @@ pub(crate) struct Program {
     pub(crate) root: String,
     entry: Option<String>,
     trigger: Option<usize>,
+    session: Option<usize>,
     /// Gives the compiler what the run was started with.
     pub(crate) world: PackedWorld,
     /// The agents that it was started with.
@@ -126,10 +130,11 @@ pub(crate) struct Program {
 impl Program {
     /// What the run starts.
     pub(crate) fn entry(&self) -> Entry<'_> {
-        match (self.trigger, self.entry.as_deref()) {
-            (Some(number), _) => Entry::Trigger(number),
-            (None, Some(name)) => Entry::Named(name),
-            (None, None) => Entry::Default,
+        match (self.trigger, self.session, self.entry.as_deref()) {
+            (Some(number), _, _) => Entry::Trigger(number),
+            (None, Some(number), _) => Entry::Session(number),
+            (None, None, Some(name)) => Entry::Named(name),
+            (None, None, None) => Entry::Default,
         }
     }
 }
@@ -172,7 +177,15 @@ pub(crate) fn unpack(journal: &dyn Journal, digest: Digest) -> Result<Program, P
     let roles = packed.roles.into_iter().map(role).collect::<Result<_, Problem>>()?;
     let digest = |text: String| parse_digest(&text).ok_or_else(|| unreadable(&format!("`{text}` is not a digest")));
     let hooks_of = packed.hooks_of.map(digest).transpose()?;
-    Ok(Program { root: packed.root, entry: packed.entry, trigger: packed.trigger, world, roles, hooks_of })
+    Ok(Program {
+        root: packed.root,
+        entry: packed.entry,
+        trigger: packed.trigger,
+        session: packed.session,
+        world,
+        roles,
+        hooks_of,
+    })
 }
 
 /// The plan of a program that compiled when it was stored.

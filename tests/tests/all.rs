@@ -94,6 +94,9 @@ mod serve;
 #[path = "all/service.rs"]
 mod service;
 #[cfg(test)]
+#[path = "all/sessions.rs"]
+mod sessions;
+#[cfg(test)]
 #[path = "all/store.rs"]
 mod store;
 #[cfg(test)]

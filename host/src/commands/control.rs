@@ -75,14 +75,7 @@ fn carry_out(output: Output, global: &Global, selection: &RunSelection, args: &P
     let reader = session::open_reader(&config)?;
     let rows = select::rows(&reader, selection)?;
     let journal = session::open_store(&config, None)?;
-    let orders = Orders { output, config: &config, reader, journal, order, patience };
-    // All letters are on their way before the first answer is waited for.
-    let given: Vec<(RunRow, Given)> =
-        rows.into_iter().map(|row| orders.give(&row).map(|given| (row, given))).collect::<Result<_, _>>()?;
-    let mut told = Vec::new();
-    for (row, given) in given {
-        told.push(orders.conclude(row, given)?);
-    }
+    let told = Orders { output, config: &config, reader, journal, order, patience }.carry_out(rows)?;
     let documents: Vec<Value> = told.iter().map(|told| told.document(order)).collect();
     output.document(&Value::Array(documents), || {
         let lines: Vec<&str> = told.iter().map(|told| told.line.as_str()).collect();
@@ -101,7 +94,27 @@ enum Given {
     Abandoned,
 }
 
+/// Gives an order to these runs, and says for each what became of it. Without patience nobody is waited for.
+pub(crate) fn give(
+    output: Output,
+    config: &Config,
+    (reader, journal): (&Reader, &Arc<SqliteJournal>),
+    rows: Vec<RunRow>,
+    order: &Order,
+    patience: Option<Duration>,
+) -> Result<Vec<String>, Problem> {
+    let orders = Orders { output, config, reader: reader.clone(), journal: Arc::clone(journal), order, patience };
+    Ok(orders.carry_out(rows)?.into_iter().map(|told| told.line).collect())
+}
+
 impl Orders<'_> {
+    fn carry_out(&self, rows: Vec<RunRow>) -> Result<Vec<Told>, Problem> {
+        // All letters are on their way before the first answer is waited for.
+        let given: Vec<(RunRow, Given)> =
+            rows.into_iter().map(|row| self.give(&row).map(|given| (row, given))).collect::<Result<_, _>>()?;
+        given.into_iter().map(|(row, given)| self.conclude(row, given)).collect()
+    }
+
     fn give(&self, row: &RunRow) -> Result<Given, Problem> {
         if let Some(reason) = refusal(row, self.order) {
             return Ok(Given::Refused(reason));

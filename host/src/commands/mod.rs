@@ -30,6 +30,7 @@ mod selection;
 mod send;
 mod serve;
 pub(crate) mod session;
+mod sessions;
 mod show;
 mod signal;
 mod stats;
@@ -56,6 +57,7 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
         Command::Wait(args) => wait::run(output, &cli.global, args),
         Command::Follow(args) => follow::run(output, &cli.global, args),
         Command::Deploy(args) => deploy::run(output, &cli.global, args),
+        Command::Session(args) => sessions::run(output, &cli.global, args),
         Command::Resume(args) => resume::run(output, &cli.global, args),
         Command::Set(args) => change::set(output, &cli.global, args),
         Command::Supply(args) => change::supply(output, &cli.global, args),

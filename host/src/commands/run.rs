@@ -20,6 +20,7 @@ use crate::inputs;
 use crate::output::Output;
 use crate::program;
 use crate::roles::RoleAgents;
+use crate::sessions;
 use crate::world::DiskWorld;
 
 /// Compiles, starts, and waits for the end.
@@ -58,7 +59,10 @@ pub(crate) fn prepare(
     durability: Option<Durability>,
 ) -> Result<Result<Prepared, Exit>, Problem> {
     let permitted = permitted(config, &args.allow)?;
-    let labels = labels(&args.labels)?;
+    let mut labels = labels(&args.labels)?;
+    if let Some(session) = &args.session {
+        labels = sessions::labelled(&sessions::find(&session::open_reader(config)?, session)?, labels)?;
+    }
     let world = DiskWorld::open(output, config, &args.flow_file)?;
     let root = args.flow_file.to_string_lossy();
     let entry = plan::entry(args.flow.as_deref());

@@ -11,7 +11,8 @@
 //!    connections and those of `webhook`.
 //! 7. `triggers` starts the runs of deployments: by `schedule`, by message, and, over `webhook`, by HTTP.
 //! 8. `cleanup` deletes what is not kept any more.
-//! 9. `client` is the other end of the socket, for the commands.
+//! 9. `sessions` starts what is called when a session is opened or closed.
+//! 10. `client` is the other end of the socket, for the commands.
 
 mod accept;
 mod cleanup;
@@ -26,6 +27,7 @@ pub(crate) mod protocol;
 mod runs;
 pub(crate) mod schedule;
 mod service;
+mod sessions;
 mod socket;
 mod submit;
 mod triggers;
@@ -55,6 +57,7 @@ use programs::Programs;
 use service::Event;
 
 pub(crate) use service::DRAINED;
+pub(crate) use submit::derived_id;
 
 /// What the command line says about the service.
 #[derive(Debug)]
@@ -93,6 +96,8 @@ struct Parts {
     published: Arc<Notify>,
     /// Deployments may have changed.
     deployed: Notify,
+    /// Sessions may have been opened or closed.
+    sessions: Notify,
     /// True when nothing new is to start.
     stopping: watch::Sender<bool>,
     log: Log,
@@ -166,6 +171,7 @@ fn parts(
         events,
         published,
         deployed: Notify::new(),
+        sessions: Notify::new(),
         stopping: watch::Sender::new(false),
         log: Log::new(output),
     })

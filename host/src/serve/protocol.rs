@@ -1,6 +1,6 @@
 //! What is said over the service's socket: one JSON document in a line, in both directions.
 //!
-//! A request is `{"v": 1, "do": "submit" | "status" | "follow" | "stop" | "wake", …}`. The answer is `{"v": 1, "ok": …}` or
+//! A request is `{"v": 1, "do": "submit" | "session-open" | "session-close" | "status" | "follow" | "stop" | "wake", …}`. The answer is `{"v": 1, "ok": …}` or
 //! `{"v": 1, "error": text, "help": text or null, "exit": code}`. After the answer to `follow` come `{"v": 1, "update": …}`
 //! and last `{"v": 1, "end": why}`.
 
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::exit::{Exit, Problem};
+use crate::sessions::Document;
 
 /// The protocol's version.
 pub(super) const VERSION: u64 = 1;
@@ -27,6 +28,13 @@ pub(super) const MAX_LINE: usize = 16 << 20;
 pub(crate) enum Request {
     /// Starts a run.
     Submit(Box<Submission>),
+    /// Opens a session. The programs of its hooks are in the store.
+    SessionOpen(Box<SessionOpening>),
+    /// Closes a session whose runs have ended.
+    SessionClose {
+        /// Its id.
+        session: String,
+    },
     /// How the service is.
     Status,
     /// Streams what happens to a run.
@@ -36,7 +44,7 @@ pub(crate) enum Request {
     },
     /// Drains and ends the service.
     Stop,
-    /// Looks for mail and deployments now.
+    /// Looks for mail, deployments and sessions now.
     Wake,
 }
 
@@ -55,6 +63,15 @@ pub(crate) struct Submission {
     /// Two submissions with the same id are one.
     #[serde(default)]
     pub(crate) id: Option<String>,
+}
+
+/// A session that is to be opened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SessionOpening {
+    /// As it is stored: the flow file, what is permitted, the hooks.
+    pub(crate) document: Document,
+    #[serde(default)]
+    pub(crate) labels: BTreeMap<String, String>,
 }
 
 /// Reads a request.

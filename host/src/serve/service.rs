@@ -15,7 +15,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::driver::{self, Ask, Begin, Over};
 use super::runs::Runs;
-use super::{Parts, Settings, cleanup, mail, socket, triggers, webhook};
+use super::{Parts, Settings, cleanup, mail, sessions, socket, triggers, webhook};
 use crate::commands::list;
 use crate::exit::{Exit, Problem};
 use crate::owner;
@@ -70,6 +70,7 @@ pub(super) async fn run(parts: Arc<Parts>, settings: &Settings, inbox: mpsc::Unb
     background.spawn(mail::watch(Arc::clone(&parts)));
     background.spawn(triggers::watch(Arc::clone(&parts)));
     background.spawn(cleanup::watch(Arc::clone(&parts)));
+    background.spawn(sessions::watch(Arc::clone(&parts)));
     background.spawn(socket::listen(Arc::clone(&parts), listener));
     if let Some((listener, address)) = webhooks {
         parts.log.note("listening", &[("http", &address.to_string())]);

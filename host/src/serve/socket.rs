@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::accept::{self, Door};
 use super::protocol::{self, MAX_LINE, Request};
 use super::service::Event;
-use super::{Parts, submit};
+use super::{Parts, sessions, submit};
 use crate::exit::{Exit, Problem};
 
 /// The longest path of a socket that every Unix takes.
@@ -137,6 +137,8 @@ async fn answer(parts: &Arc<Parts>, line: &[u8], writer: &mut OwnedWriteHalf) ->
     };
     let answer = match request {
         Request::Submit(submission) => submit::submit(parts, *submission).await,
+        Request::SessionOpen(opening) => sessions::open(parts, *opening).await,
+        Request::SessionClose { session } => sessions::close(parts, &session).await,
         Request::Status => status(parts).await,
         Request::Follow { run } => return follow(parts, &run, writer).await,
         Request::Stop => {
@@ -146,6 +148,7 @@ async fn answer(parts: &Arc<Parts>, line: &[u8], writer: &mut OwnedWriteHalf) ->
         Request::Wake => {
             parts.published.notify_one();
             parts.deployed.notify_one();
+            parts.sessions.notify_one();
             Ok(json!({}))
         }
     };

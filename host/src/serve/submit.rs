@@ -83,7 +83,7 @@ pub(super) async fn begin(parts: &Arc<Parts>, loaded: &Loaded, new: NewRun) -> R
 }
 
 /// The id of the run of a submission: the same each time. A hundred bits of a hash, so that two submissions never share one.
-pub(super) fn derived_id(submission: &str) -> RunId {
+pub(crate) fn derived_id(submission: &str) -> RunId {
     let hash = Sha256::digest(format!("flowhost submission 1\0{submission}"));
     let letters = hash.iter().take(20).map(|byte| run::letter(*byte));
     RunId(letters.collect::<String>().into())

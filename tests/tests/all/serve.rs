@@ -295,7 +295,8 @@ fn connect(site: &Site) -> UnixStream {
     stream
 }
 
-fn ask(site: &Site, line: &[u8]) -> Value {
+/// What the service answers over its socket.
+pub(crate) fn ask(site: &Site, line: &[u8]) -> Value {
     let mut stream = connect(site);
     stream.write_all(line).unwrap();
     let mut answer = String::new();

@@ -28,6 +28,7 @@ mod queue;
 mod read;
 pub mod retention;
 mod schema;
+mod sessions;
 pub mod stats;
 mod store;
 mod vault;
@@ -45,5 +46,6 @@ pub use read::{
     AttemptRow, AttemptState, EventRow, FindError, LAST_RUN, OpenRun, Reader, RunFilter, RunOrder, RunRow, RunStatus,
 };
 pub use schema::{APPLICATION_ID, FORMAT_VERSION};
+pub use sessions::{SessionRow, SessionStatus, SessionWrite};
 pub use store::SqliteJournal;
 pub use verify::{DamagedRun, Verification};

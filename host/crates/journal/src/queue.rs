@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use crate::deploy::DeployWrite;
 use crate::escalations::OutboxWrite;
 use crate::options::{Durability, Options};
+use crate::sessions::SessionWrite;
 use crate::wire::{Encoded, encode};
 
 /// How long the writer looks for the next job of a caller that has nothing else to do, before it sleeps.
@@ -62,6 +63,8 @@ pub(crate) enum Work {
     Mail(MailWrite),
     /// Deployments.
     Deploy(DeployWrite),
+    /// Sessions.
+    Session(SessionWrite),
     /// The outbox.
     Outbox(OutboxWrite),
     /// A result for later runs.
@@ -175,6 +178,13 @@ impl Queue {
     pub(crate) fn deploy(&self, write: DeployWrite) -> oneshot::Receiver<Answer> {
         let (sender, receiver) = oneshot::channel();
         self.push(Job { work: Work::Deploy(write), reply: Reply::Future(sender), idle: false, events: 1, bytes: 0 });
+        receiver
+    }
+
+    /// Queues a change of a session; the receiver fails when the writer is gone.
+    pub(crate) fn session(&self, write: SessionWrite) -> oneshot::Receiver<Answer> {
+        let (sender, receiver) = oneshot::channel();
+        self.push(Job { work: Work::Session(write), reply: Reply::Future(sender), idle: false, events: 1, bytes: 0 });
         receiver
     }
 
@@ -319,7 +329,9 @@ mod tests {
         let seq = |work: Work| match work {
             Work::Append { events, .. } => (events[0].seq, false),
             Work::Waiting { events, .. } => (events[0].seq, true),
-            Work::Blob { .. } | Work::Mail(_) | Work::Deploy(_) | Work::Outbox(_) | Work::Cache { .. } => (0, false),
+            Work::Blob { .. } | Work::Mail(_) | Work::Deploy(_) | Work::Session(_) | Work::Outbox(_) | Work::Cache { .. } => {
+                (0, false)
+            }
         };
         group.into_iter().map(|job| seq(job.work)).collect()
     }

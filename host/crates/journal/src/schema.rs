@@ -16,7 +16,7 @@ pub const APPLICATION_ID: i32 = 0x666c_7768;
 
 /// The `user_version` of stores that this program writes, and the latest that it reads. An older store gets the tables
 /// that it lacks when it is opened for writing; whoever only reads does without them.
-pub const FORMAT_VERSION: i32 = 4;
+pub const FORMAT_VERSION: i32 = 5;
 
 /// The tables of version 1. They are described in `host/docs/journal.md`.
 ///
@@ -77,7 +77,9 @@ CREATE TABLE blobs (
 /// far their triggers have come, and the messages that are to start runs. `waiting` also has what only the owner of a run
 /// knows, and when it was noted. Inboxes have control letters. `escalations` has the steps that a
 /// human has to decide about, `outbox` the reports that are to be sent.
-const MIGRATIONS: [&str; 3] = [
+///
+/// Version 5: `sessions` has what many runs are labelled with, and whether what is called at its beginning and end has been started.
+const MIGRATIONS: [&str; 4] = [
     "
 CREATE TABLE inbox (
     no INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -187,6 +189,19 @@ CREATE TABLE outbox (
     error TEXT,
     sent INTEGER
 );
+",
+    "
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    document TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    starting INTEGER NOT NULL,
+    ending INTEGER NOT NULL,
+    opened INTEGER NOT NULL,
+    closed INTEGER
+) WITHOUT ROWID;
+CREATE INDEX sessions_pending ON sessions (opened, id) WHERE starting OR ending;
 ",
 ];
 

@@ -21,6 +21,7 @@ use crate::home::Home;
 use crate::mail;
 use crate::problem::{from_sqlite, unavailable};
 use crate::queue::{Answer, Job, Queue, Work};
+use crate::sessions;
 use crate::wire::{Encoded, RunChange, encode};
 
 /// Runs that are remembered; beyond, the first are forgotten and read again when they go on.
@@ -211,6 +212,10 @@ impl<'c> Writer<'c> {
                 }
                 Work::Deploy(write) => {
                     deploy::write(self.connection, write, now())?;
+                    Ok(())
+                }
+                Work::Session(write) => {
+                    sessions::write(self.connection, write, now())?;
                     Ok(())
                 }
                 Work::Outbox(write) => {

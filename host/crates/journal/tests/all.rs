@@ -28,5 +28,8 @@ mod replay;
 #[path = "all/retention.rs"]
 mod retention;
 #[cfg(test)]
+#[path = "all/sessions.rs"]
+mod sessions;
+#[cfg(test)]
 #[path = "all/stats.rs"]
 mod stats;

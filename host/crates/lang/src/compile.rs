@@ -5,10 +5,11 @@ use grammar::{Diagnostic, Severity, Span};
 
 use crate::ir::Program;
 use crate::plan::Plan;
+use crate::sessions::SessionHookInfo;
 use crate::sources::Sources;
 use crate::triggers::TriggerInfo;
 use crate::world::World;
-use crate::{check, load, lower, secrets, triggers};
+use crate::{check, load, lower, secrets, sessions, triggers};
 
 /// Which flow a plan starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum Entry<'a> {
     Default,
     /// The n-th trigger of the root file, from 0.
     Trigger(usize),
+    /// The n-th `hook session` of the root file, from 0.
+    Session(usize),
     /// The n-th test of the root file. The plan starts its body, and has its mocks.
     Test(usize),
     /// No run is asked for, only what is wrong with the file. The plan, if there is one, starts `main` or the first flow.
@@ -60,6 +63,8 @@ pub struct Compilation {
     pub components: Vec<UsedComponent>,
     /// The triggers of the root file in order.
     pub triggers: Vec<TriggerInfo>,
+    /// The session hooks of the root file in order; without errors all of them.
+    pub sessions: Vec<SessionHookInfo>,
     /// Whether some `use` could not be loaded. Exit code 4, unless there are other errors.
     pub component_failed: bool,
     /// The tests of the root file in order; see [`Entry::Test`].
@@ -102,9 +107,11 @@ pub fn compile(world: &dyn World, root: &str, entry: Entry<'_>) -> Compilation {
     let components = components(&loaded);
     let root = loaded.files.first().map(|root| triggers::items(&root.ast));
     let triggers = root.into_iter().flatten().map(TriggerInfo::of).collect();
+    let hooks = loaded.files.first().map(|root| sessions::items(&root.ast));
+    let sessions = hooks.into_iter().flatten().filter_map(SessionHookInfo::of).collect();
     let tests = tests(&loaded);
     let component_failed = loaded.component_failed;
-    Compilation { sources: loaded.sources, diagnostics, components, triggers, component_failed, tests, plan }
+    Compilation { sources: loaded.sources, diagnostics, components, triggers, sessions, component_failed, tests, plan }
 }
 
 fn lowered(program: &Program, diagnostics: &mut Vec<Diagnostic>) -> Option<Plan> {

@@ -85,7 +85,6 @@ pages! {
     not_a_list,
     not_a_record,
     not_a_value,
-    not_available,
     not_callable,
     not_exhaustive,
     not_indexable,

@@ -7,6 +7,7 @@ use grammar::ast::{File, Flow, Import, Item, Text, Use};
 use grammar::{Diagnostic, FileId, Ident, Severity, Span};
 
 use crate::diagnostics::files as say;
+use crate::sessions;
 use crate::sources::Sources;
 use crate::triggers;
 use crate::world::{LoadedComponent, World};
@@ -31,6 +32,8 @@ pub(crate) struct LoadedFile {
     pub(crate) imports: Vec<Option<usize>>,
     /// For each `on` in order: the flow that it stands for.
     pub(crate) triggers: Vec<Flow>,
+    /// For each `hook session` in order: the flow that it stands for.
+    pub(crate) sessions: Vec<Flow>,
     /// For each `use` in order: the component, none when it could not be loaded.
     pub(crate) components: Vec<Option<LoadedComponent>>,
     /// Each `test` in order.
@@ -96,7 +99,7 @@ impl Loader<'_> {
         self.loaded.sources.push(path.clone(), text);
         let mut ast = parsed.file;
         let (triggers, tests) = (triggers::flows(&ast), take_tests(&mut ast));
-        let file = LoadedFile { ast, broken, imports: Vec::new(), triggers, components: Vec::new(), tests };
+        let file = LoadedFile { ast, broken, imports: Vec::new(), triggers, sessions: Vec::new(), components: Vec::new(), tests };
         self.loaded.files.push(file);
         self.ids.insert(path, index);
         Some(index)
@@ -111,9 +114,10 @@ impl Loader<'_> {
         let id = FileId(u16::try_from(index).unwrap_or(u16::MAX));
         let from = self.loaded.sources.get(id).map(|source| source.path.clone()).unwrap_or_default();
         let imports = imports.into_iter().map(|(path, at)| self.import(&from, &path, at)).collect();
-        let components = uses.into_iter().map(|(reference, at)| self.component(&from, &reference, at)).collect();
+        let components: Vec<_> = uses.into_iter().map(|(reference, at)| self.component(&from, &reference, at)).collect();
         if let Some(file) = self.loaded.files.get_mut(index) {
             file.imports = imports;
+            file.sessions = sessions::flows(&file.ast, &components);
             file.components = components;
         }
     }

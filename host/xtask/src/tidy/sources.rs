@@ -34,13 +34,14 @@ const ABSENT: [(&str, &[&str], &str); 11] = [
 const PRESENT: [&str; 1] = ["host/crates/catalog/src/json/document.rs"];
 
 /// Files that may derive serde's traits: stored or configured forms.
-const WIRE: [&str; 6] = [
+const WIRE: [&str; 7] = [
     "wire",
     "host/src/config",
     "host/src/cli.rs",
     "host/src/program.rs",
     "host/src/serve/protocol.rs",
     "host/src/serve/deployment.rs",
+    "host/src/sessions/document.rs",
 ];
 
 /// Checks all sources.

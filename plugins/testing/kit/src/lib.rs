@@ -53,9 +53,20 @@ impl Guest for Plugin {
         if outcome.starts_with("{\"ok\"") { Ok(run) } else { Err(outcome) }
     }
 
+    fn session(session: String, labels: String) -> Result<String, String> {
+        told(&session, &labels, &|| current().number)
+    }
+
     fn attempt() -> AttemptInfo {
         current()
     }
+}
+
+fn told(session: &str, labels: &str, attempt: &dyn Fn() -> u32) -> Result<String, String> {
+    if labels.contains("\"broken\"") || (labels.contains("\"flaky\"") && attempt() == 1) {
+        return Err(format!("{session} is not to be"));
+    }
+    Ok(format!("{session} {labels}"))
 }
 
 fn succeed_after(times: u32, number: u32, kind: FailureKind, value: String) -> Result<String, Failure> {
@@ -85,6 +96,8 @@ mod tests {
         assert_eq!(Plugin::check(0), Ok(0));
         assert_eq!(Plugin::guard("a.b".into(), "{\"x\":\"coffee\"}".into()), Verdict::Rewrite("{\"x\":\"tea\"}".into()));
         assert_eq!(Plugin::guard("a.b".into(), "{}".into()), Verdict::Allow);
+        assert!(told("s", "{\"flaky\":\"1\"}", &|| 1).is_err() && told("s", "{\"flaky\":\"1\"}", &|| 2).is_ok());
+        assert_eq!(told("s", "{}", &|| 1).unwrap(), "s {}");
         assert_eq!(Plugin::audit("run".into(), "{\"err\":1}".into()).unwrap_err(), "{\"err\":1}");
         assert_eq!(Plugin::fail(FailureKind::Logic, "no".into()).unwrap_err().message, "no");
     }

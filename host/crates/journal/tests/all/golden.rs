@@ -267,8 +267,8 @@ fn every_golden_journal_opens_verifies_and_decodes() {
     }
     names.sort();
     let expected = [
-        "blobs", "blobs", "blobs", "blobs", "changes", "kinds", "kinds", "kinds", "kinds", "planned", "recovery", "run", "run",
-        "versions", "versions",
+        "blobs", "blobs", "blobs", "blobs", "blobs", "changes", "changes", "kinds", "kinds", "kinds", "kinds", "kinds",
+        "planned", "planned", "recovery", "recovery", "run", "run", "versions", "versions", "versions",
     ];
     assert_eq!(names, expected);
 }

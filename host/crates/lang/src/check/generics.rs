@@ -276,11 +276,11 @@ impl<'a> Checker<'a> {
 
     /// What is wrong with starting a generic flow, where that is what was asked for.
     pub(super) fn generic_entry(&self, entry: Entry<'_>) -> Option<grammar::Diagnostic> {
-        let mut roots = self.flows.iter().filter(|decl| decl.file == 0 && decl.trigger.is_none());
+        let mut roots = self.flows.iter().filter(|decl| decl.file == 0 && !decl.is_of_item());
         let is = |decl: &&super::FlowDecl<'_>, name: &str| &*decl.signature.name == name;
         let decl = match entry {
             Entry::Named(name) => roots.find(|decl| is(decl, name))?,
-            Entry::Trigger(_) | Entry::Test(_) | Entry::None => return None,
+            Entry::Trigger(_) | Entry::Session(_) | Entry::Test(_) | Entry::None => return None,
             Entry::Default => match roots.clone().find(|decl| is(decl, "main")) {
                 Some(main) => main,
                 None if roots.clone().all(|decl| decl.signature.is_generic()) => roots.next()?,

@@ -1,7 +1,7 @@
 //! `hook` items: around what, and whether the handler takes what there is to tell and gives what decides.
 
 use catalog::{Type, VariantType};
-use grammar::ast::{Expr, ExprKind, Hook, HookTarget, Item};
+use grammar::ast::{Expr, Hook, HookTarget, Item};
 use grammar::{Ident, Span};
 
 use super::Checker;
@@ -12,6 +12,7 @@ use super::signatures::Step;
 use crate::diagnostics::hooks as say;
 use crate::ir;
 use crate::plan::{self, HookEvent, HookInput, HookPhase, HookVerdict};
+use crate::sessions::{self, SessionEvent, is_of_session, path_of};
 
 /// What is told around an event, by the name of the parameter that gets it.
 const INPUTS: [(&str, HookInput); 11] = [
@@ -36,6 +37,7 @@ impl<'a> Checker<'a> {
         for (file, loaded) in loaded.files.iter().enumerate() {
             for item in &loaded.ast.items {
                 if let Item::Hook(hook) = item
+                    && !is_of_session(hook)
                     && let Some(checked) = self.check_hook(file, hook)
                     && file == 0
                 {
@@ -64,14 +66,34 @@ impl<'a> Checker<'a> {
         Some(ir::Hook { phase, event, target, function, inputs, verdict, policy, through, name, span: hook.span })
     }
 
+    /// What is called when a session is opened or closed, and gives nothing back: what its flow gives. None when something is wrong.
+    pub(super) fn check_session_hook(&mut self, file: usize, hook: &'a Hook) -> Option<Type> {
+        let before = self.errors;
+        FlowChecker::detached(self, file, |flow| flow.policy(hook.with.as_ref(), Owner::Hook));
+        let event = SessionEvent::of(&hook.event.name);
+        if event.is_none() {
+            let close = self.suggestions.closest(&hook.event.name, SESSION_EVENTS);
+            self.report(say::unknown_event(&hook.event.name, close.as_deref(), &SESSION_EVENTS, hook.event.span));
+        }
+        if let Some(target) = &hook.target {
+            self.report(say::session_target(target_span(target).unwrap_or(hook.event.span)));
+        }
+        let (_, step) = self.handler(file, &hook.handler)?;
+        for (name, ty) in &step.signature.params {
+            if !sessions::INPUTS.contains(&&**name) {
+                let when = format!("at the {} of a session", event.map_or("start", SessionEvent::name));
+                self.report(say::unknown_input(&step.name, name, &when, &sessions::INPUTS, hook.handler.span));
+            } else if *ty != Type::String {
+                self.report(say::input_type(&step.name, name, "string", &ty.to_string(), hook.handler.span));
+            }
+        }
+        (self.errors == before).then(|| step.output.clone())
+    }
+
     fn when(&mut self, hook: &Hook) -> Option<(HookPhase, HookEvent)> {
         let phase = match &*hook.phase.name {
             "before" => HookPhase::Before,
             "after" => HookPhase::After,
-            "session" => {
-                self.report(say::session(hook.phase.span.to(hook.event.span)));
-                return None;
-            }
             other => {
                 self.report(say::unknown_phase(other, hook.phase.span));
                 return None;
@@ -84,7 +106,7 @@ impl<'a> Checker<'a> {
             "message" => HookEvent::Message,
             other => {
                 let close = self.suggestions.closest(other, EVENTS);
-                self.report(say::unknown_event(other, close.as_deref(), hook.event.span));
+                self.report(say::unknown_event(other, close.as_deref(), &EVENTS, hook.event.span));
                 return None;
             }
         };
@@ -144,7 +166,7 @@ impl<'a> Checker<'a> {
                 Some(plan::HookTarget::Flow(name.name.as_ref().into()))
             }
             other => {
-                self.report(say::wrong_target(event_name(event), target_span(other), at));
+                self.report(say::wrong_target(event_name(event), target_span(other).unwrap_or(at), at));
                 None
             }
         }
@@ -172,7 +194,10 @@ impl<'a> Checker<'a> {
             match input {
                 Some(input) if *ty == wanted => inputs.push(input),
                 Some(_) => self.report(say::input_type(&step.name, name, &wanted.to_string(), &ty.to_string(), at)),
-                None => self.report(say::unknown_input(&step.name, name, (phase_name(phase), event_name(event)), &known, at)),
+                None => {
+                    let when = format!("{} {}", phase_name(phase), say::one(event_name(event)));
+                    self.report(say::unknown_input(&step.name, name, &when, &known, at));
+                }
             }
         }
         (inputs.len() == step.signature.params.len()).then_some(inputs)
@@ -198,6 +223,8 @@ impl<'a> Checker<'a> {
 }
 
 const EVENTS: [&str; 4] = ["run", "step", "attempt", "message"];
+
+const SESSION_EVENTS: [&str; 2] = [SessionEvent::Start.name(), SessionEvent::End.name()];
 
 const fn event_name(event: HookEvent) -> &'static str {
     match event {
@@ -237,24 +264,12 @@ fn is_verdict(variant: &VariantType, event: HookEvent) -> bool {
     })
 }
 
-/// The names of `a.b.c`; empty for anything else.
-fn path_of(written: &Expr) -> Vec<&Ident> {
-    match &written.kind {
-        ExprKind::Name(name) => vec![name],
-        ExprKind::Field(base, name) => {
-            let mut path = path_of(base);
-            path.push(name);
-            path
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn target_span(target: &HookTarget) -> Span {
+/// Where a target stands; `*` has no place.
+fn target_span(target: &HookTarget) -> Option<Span> {
     match target {
-        HookTarget::All => Span::default(),
-        HookTarget::Component(name) | HookTarget::Name(name) => name.span,
-        HookTarget::Function(alias, function) => alias.span.to(function.span),
-        HookTarget::Topic(topic) => topic.span,
+        HookTarget::All => None,
+        HookTarget::Component(name) | HookTarget::Name(name) => Some(name.span),
+        HookTarget::Function(alias, function) => Some(alias.span.to(function.span)),
+        HookTarget::Topic(topic) => Some(topic.span),
     }
 }

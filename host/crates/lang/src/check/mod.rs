@@ -89,9 +89,9 @@ pub(crate) fn check(loaded: &Loaded, entry: Entry<'_>) -> Checked {
     checker.resolve_types();
     checker.check_signatures();
     let hooks = checker.check_hooks();
-    let test = matches!(entry, Entry::Test(_));
+    let (test, handler) = (matches!(entry, Entry::Test(_)), matches!(entry, Entry::Session(_)));
     let roots = checker.instantiate_roots(entry);
-    let trigger = checker.instantiate_trigger(entry);
+    let item = checker.instantiate_item(entry);
     let mut flows = checker.check_instances(0);
     checker.check_sender_mocks(&mut flows, 0);
     let mut checked = flows.len();
@@ -110,16 +110,16 @@ pub(crate) fn check(loaded: &Loaded, entry: Entry<'_>) -> Checked {
     checker.check_sender_mocks(&mut others, checked);
     checker.check_recursion();
     checker.unused_names();
-    let entry = if trigger.is_some() {
-        trigger
+    let entry = if item.is_some() {
+        item
     } else if loaded.files.first().is_some_and(|file| file.broken) && roots.is_empty() {
         None
     } else {
         checker.entry(entry, &roots)
     };
     let failed = checker.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    // A test is no run, so that nothing begins or ends around which a hook could be.
-    let hooks = hooks.into_iter().filter(|hook| !test || hook.event != HookEvent::Run).collect();
+    // A test is no run, so that nothing begins or ends around which a hook could be; around a handler there are none at all.
+    let hooks = hooks.into_iter().filter(|hook| !handler && (!test || hook.event != HookEvent::Run)).collect();
     let program = entry.filter(|_| !failed).map(|entry| ir::Program { hooks, ..checker.program(entry, plain) });
     let tests = with_tests.filter(|_| !failed).map(|(entry, parts)| checker.program(entry, parts));
     Checked { program, tests, diagnostics: checker.diagnostics }
@@ -285,7 +285,7 @@ impl<'a> Checker<'a> {
             .flows
             .iter()
             .enumerate()
-            .filter(|(_, flow)| flow.file == 0 && flow.trigger.is_none() && flow.test == wanted.is_some())
+            .filter(|(_, flow)| flow.file == 0 && !flow.is_of_item() && flow.test == wanted.is_some())
             .filter(|(_, flow)| !flow.signature.is_generic());
         let roots = of_root.map(|(index, flow)| (index, flow.signature.clone()));
         let roots: Vec<(usize, Rc<Signature>)> = match wanted {
@@ -302,15 +302,20 @@ impl<'a> Checker<'a> {
         tests.into_iter().map(|index| self.instance(index, None)).last()
     }
 
-    /// The flow of the trigger that is to be started.
-    fn instantiate_trigger(&mut self, entry: Entry<'_>) -> Option<FlowId> {
-        let Entry::Trigger(number) = entry else { return None };
-        let mut triggers = self.flows.iter().enumerate().filter(|(_, flow)| flow.file == 0 && flow.trigger.is_some());
-        let index = triggers.nth(number).map(|(index, _)| index)?;
+    /// The flow of the trigger or session hook that is to be started.
+    fn instantiate_item(&mut self, entry: Entry<'_>) -> Option<FlowId> {
+        let (number, of_trigger) = match entry {
+            Entry::Trigger(number) => (number, true),
+            Entry::Session(number) => (number, false),
+            Entry::Named(_) | Entry::Default | Entry::Test(_) | Entry::None => return None,
+        };
+        let stands = |flow: &FlowDecl<'_>| if of_trigger { flow.trigger.is_some() } else { flow.session.is_some() };
+        let mut items = self.flows.iter().enumerate().filter(|(_, flow)| flow.file == 0 && stands(flow));
+        let index = items.nth(number).map(|(index, _)| index)?;
         Some(self.instance(index, None))
     }
 
-    /// Triggers, and flows that nothing calls: they must be right as well.
+    /// Triggers, session hooks, and flows that nothing calls: they must be right as well.
     fn instantiate_others(&mut self) {
         let mut seen = vec![false; self.flows.len()];
         for instance in &self.instances {
@@ -322,8 +327,8 @@ impl<'a> Checker<'a> {
             let Some(flow) = self.flows.get(index) else { continue };
             if flow.signature.is_generic() {
                 self.check_open(index);
-            // What a broken trigger starts is not known, which was reported.
-            } else if flow.trigger.is_none() || flow.signature.result.is_some() {
+            // What a broken trigger or hook starts is not known, which was reported.
+            } else if !flow.is_of_item() || flow.signature.result.is_some() {
                 self.instance(index, None);
             }
         }
@@ -351,7 +356,7 @@ impl<'a> Checker<'a> {
         let only = || if let [(id, _)] = roots { Some(*id) } else { None };
         let found = match entry {
             Entry::Named(name) => find(name),
-            Entry::Trigger(_) => None,
+            Entry::Trigger(_) | Entry::Session(_) => None,
             Entry::Default => find("main").or_else(only),
             Entry::Test(_) => return roots.first().map(|(id, _)| *id),
             Entry::None => return find("main").or_else(|| roots.first().map(|(id, _)| *id)),
@@ -366,7 +371,8 @@ impl<'a> Checker<'a> {
             return None;
         }
         let diagnostic = match entry {
-            Entry::Trigger(number) => say::unknown_trigger(number),
+            Entry::Trigger(number) => say::unknown_item("trigger", number),
+            Entry::Session(number) => say::unknown_item("session hook", number),
             _ if named.is_empty() => say::no_flow(),
             Entry::Named(name) => {
                 let close = self.suggestions.closest(name, named.iter().map(|(name, _)| *name));

@@ -12,6 +12,7 @@ use super::types::{TypeDecl, TypeDef, builtin};
 use super::{Checker, ImportDecl, library};
 use crate::diagnostics::names as say;
 use crate::load::{LoadedFile, Test};
+use crate::sessions::is_of_session;
 
 /// The names of a file.
 #[derive(Default)]
@@ -100,8 +101,12 @@ impl<'a> Checker<'a> {
     fn collect_file(&mut self, index: usize, file: &'a LoadedFile) {
         let mut components = file.components.iter();
         let mut triggers = file.triggers.iter();
+        let mut sessions = file.sessions.iter();
         for item in &file.ast.items {
             match item {
+                Item::Hook(hook) if is_of_session(hook) => {
+                    self.flows.extend(sessions.next().map(|flow| FlowDecl::of_session(index, flow, hook)));
+                }
                 Item::Import(_) | Item::Hook(_) => {}
                 Item::Use(item) => {
                     let component = components.next().and_then(Option::as_ref);

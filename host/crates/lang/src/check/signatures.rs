@@ -25,6 +25,8 @@ pub(super) struct FlowDecl<'a> {
     pub(super) signature: Rc<Signature>,
     /// The `on` that it stands for.
     pub(super) trigger: Option<&'a ast::Trigger>,
+    /// The `hook session` that it stands for.
+    pub(super) session: Option<&'a ast::Hook>,
     /// Whether it is the body of a test, which nothing can call.
     pub(super) test: bool,
 }
@@ -65,12 +67,22 @@ impl<'a> FlowDecl<'a> {
     pub(super) fn new(file: usize, ast: &'a ast::Flow) -> Self {
         let name = Arc::from(&*ast.name.name);
         let signature = Signature { name, params: Vec::new(), result: None, span: ast.name.span };
-        Self { file, ast, signature: Rc::new(signature), trigger: None, test: false }
+        Self { file, ast, signature: Rc::new(signature), trigger: None, session: None, test: false }
     }
 
     /// The flow that a trigger stands for.
     pub(super) fn of_trigger(file: usize, ast: &'a ast::Flow, trigger: &'a ast::Trigger) -> Self {
         Self { trigger: Some(trigger), ..Self::new(file, ast) }
+    }
+
+    /// The flow that a `hook session` stands for.
+    pub(super) fn of_session(file: usize, ast: &'a ast::Flow, hook: &'a ast::Hook) -> Self {
+        Self { session: Some(hook), ..Self::new(file, ast) }
+    }
+
+    /// Whether an item that is no flow stands for it, so that it has no name to be started or called by.
+    pub(super) const fn is_of_item(&self) -> bool {
+        self.trigger.is_some() || self.session.is_some()
     }
 
     /// The body of a test.
@@ -180,11 +192,12 @@ impl<'a> Checker<'a> {
 
     fn check_signature(&mut self, index: usize) {
         let Some(decl) = self.flows.get(index) else { return };
-        let (file, ast, trigger) = (decl.file, decl.ast, decl.trigger);
-        let result = match (trigger, &ast.result) {
-            (Some(item), _) => self.check_trigger(file, item),
-            (None, None) => Some(Type::Unit),
-            (None, Some(written)) => self.ty(file, written),
+        let (file, ast, item) = (decl.file, decl.ast, (decl.trigger, decl.session));
+        let result = match (item, &ast.result) {
+            ((Some(trigger), _), _) => self.check_trigger(file, trigger),
+            ((None, Some(hook)), _) => self.check_session_hook(file, hook),
+            ((None, None), None) => Some(Type::Unit),
+            ((None, None), Some(written)) => self.ty(file, written),
         };
         let params = ast.params.iter().map(|param| self.check_param(file, param)).collect();
         let signature = Signature { name: Arc::from(&*ast.name.name), params, result, span: ast.name.span };

@@ -39,8 +39,8 @@ pub(crate) fn component(reference: &str, problem: &ComponentProblem, at: Span) -
     }
 }
 
-pub(crate) fn unknown_trigger(number: usize) -> Diagnostic {
-    Diagnostic::error("flow::entry", format!("the file has no trigger {number}, counted from 0"), Span::default(), "in this file")
+pub(crate) fn unknown_item(what: &str, number: usize) -> Diagnostic {
+    Diagnostic::error("flow::entry", format!("the file has no {what} {number}, counted from 0"), Span::default(), "in this file")
 }
 
 pub(crate) fn no_flow() -> Diagnostic {

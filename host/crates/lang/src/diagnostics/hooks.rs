@@ -7,19 +7,23 @@ use super::{listed, meant};
 const HOOK: &str = "flow::hook";
 
 pub(crate) fn unknown_phase(word: &str, at: Span) -> Diagnostic {
-    Diagnostic::error(HOOK, format!("a hook is called `before` or `after` something, not `{word}`"), at, "not a time")
-        .help("such as `hook before step search.* -> guard.check` or `hook after run -> notify.sent`")
+    Diagnostic::error(
+        HOOK,
+        format!("a hook is called `before` or `after` something, or for a `session`, not `{word}`"),
+        at,
+        "not a time",
+    )
+    .help("such as `hook before step search.* -> guard.check` or `hook after run -> notify.sent`")
 }
 
-pub(crate) fn unknown_event(word: &str, close: Option<&str>, at: Span) -> Diagnostic {
+pub(crate) fn unknown_event(word: &str, close: Option<&str>, known: &[&str], at: Span) -> Diagnostic {
     Diagnostic::error(HOOK, format!("there is no event `{word}` to hook into"), at, "not an event")
-        .help(meant(close, || "events are `run`, `step`, `attempt` and `message`".to_owned()))
+        .help(meant(close, || format!("events are {}", listed(known.iter().copied()))))
 }
 
-/// Sessions are opened and closed through the service's interface.
-pub(crate) fn session(at: Span) -> Diagnostic {
-    Diagnostic::error("flow::not_available", "sessions are not available in this version", at, "needs a service")
-        .help("`hook before run` and `hook after run` are called for each run")
+pub(crate) fn session_target(at: Span) -> Diagnostic {
+    Diagnostic::error(HOOK, "a session has no parts to choose from", at, "not here")
+        .help("write `hook session start -> component.function`: it is called for each session that is opened for the file")
 }
 
 pub(crate) fn not_a_handler(at: Span) -> Diagnostic {
@@ -36,14 +40,14 @@ pub(crate) fn wrong_target(event: &str, at: Span, named: Span) -> Diagnostic {
     Diagnostic::error(HOOK, format!("this does not name {}", one(event)), at, "not here").and(named, "the event").help(help)
 }
 
-fn one(event: &str) -> String {
+pub(crate) fn one(event: &str) -> String {
     if event == "attempt" { "an attempt".to_owned() } else { format!("a {event}") }
 }
 
-pub(crate) fn unknown_input(handler: &str, param: &str, (phase, event): (&str, &str), known: &[&str], at: Span) -> Diagnostic {
+pub(crate) fn unknown_input(handler: &str, param: &str, when: &str, known: &[&str], at: Span) -> Diagnostic {
     Diagnostic::error(
         HOOK,
-        format!("`{handler}` has the parameter `{param}`, for which there is nothing {phase} {}", one(event)),
+        format!("`{handler}` has the parameter `{param}`, for which there is nothing {when}"),
         at,
         "cannot be called here",
     )

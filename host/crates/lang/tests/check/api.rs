@@ -116,6 +116,24 @@ fn a_trigger_is_an_entry_of_its_own() {
     assert_eq!(entry_of(text, Entry::Default).as_deref(), Ok("main"));
 }
 
+#[test]
+fn a_session_hook_is_an_entry_of_its_own() {
+    let wit = "package a:b; interface api { opened: func(session: string) -> u32; gone: func(); } world w { export api; }";
+    let text = "use \"k.wasm\" as k\nhook before run -> k.gone\nhook session start -> k.opened with { retry: 1 }\n\
+                hook session end -> k.gone\nflow main() -> u8 { 1 }\n";
+    let world = MemoryWorld::new().with("main.flow", text).with("k.wit", wit);
+    let compilation = compile(&world, "main.flow", Entry::Session(0));
+    let events: Vec<(&str, &str)> = compilation.sessions.iter().map(|hook| (hook.event.name(), &*hook.handler)).collect();
+    assert_eq!(events, [("start", "k.opened"), ("end", "k.gone")]);
+    let plan = compilation.plan.expect("it compiles");
+    let entry = &plan.flows[plan.entry];
+    assert_eq!((&*entry.name, entry.params.len(), entry.result.to_string()), ("hook session start", 1, "u32".to_owned()));
+    assert!(plan.hooks.is_empty(), "around a handler there are no hooks");
+    assert!(compile(&world, "main.flow", Entry::Session(2)).has_errors());
+    let main = compile(&world, "main.flow", Entry::Default).plan.expect("it compiles");
+    assert_eq!((&*main.flows[main.entry].name, main.hooks.len()), ("main", 1));
+}
+
 const GENERIC: &str =
     "interface worker { f(x: string) -> string }\nflow lead(w: worker, s: flow(u8)) -> string { s(1)\nw.f(\"x\") }\n";
 
