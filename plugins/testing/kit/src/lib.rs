@@ -79,7 +79,7 @@ fn failure(kind: FailureKind, message: String) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::{FailureKind, Guest, Plugin, Verdict, succeed_after};
+    use super::{FailureKind, Guest, Plugin, Verdict, succeed_after, told};
 
     #[test]
     fn the_first_attempts_fail() {
