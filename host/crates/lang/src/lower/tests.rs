@@ -545,6 +545,8 @@ fn the_digest_covers_meaning_and_not_places() {
     let mut other = sample(0, 1);
     other.files = vec!["elsewhere.flow".into()];
     assert_eq!(digest, other.digest());
+    // Found once for a plan; a copy is made to be changed.
+    let mut other = other.clone();
     other.nodes[NodeId::new(0)].name = "renamed".into();
     assert_ne!(digest, other.digest());
     // Changes only together with `SEMANTICS_VERSION` or the digest's own format.

@@ -63,10 +63,10 @@ impl Outside {
         let id = RunId("simulated".into());
         let checked = check_migration(&self.versions.lineage, &id, &self.durable, &plan).map_err(|error| error.to_string())?;
         let lacks = from.extra().iter().filter(|name| !to.extra().contains(name)).any(|name| self.has_begun(name));
-        // A step more at the beginning may take the place of another one that has begun.
+        // A step more at the beginning may take the place of another one that has begun, and ends before anything is taken back.
         let bounded = plan.flows.get(plan.entry).is_some_and(|flow| flow.parallel.is_some());
         match checked {
-            Err(_) if lacks || (bounded && !from.extra().contains(&"racyhead")) => {
+            Err(_) if lacks || ((bounded || self.takes_back()) && !from.extra().contains(&"racyhead")) => {
                 self.features.note("refused migration");
                 return Ok(());
             }
@@ -87,6 +87,10 @@ impl Outside {
     fn has_begun(&self, name: &str) -> bool {
         let path = format!("main/{name}");
         self.durable.iter().any(|event| event.body.path().is_some_and(|of| **of == *path || of.starts_with(&format!("{path}."))))
+    }
+
+    fn takes_back(&self) -> bool {
+        self.durable.iter().any(|event| event.body.path().is_some_and(|path| path.contains(".undo")))
     }
 
     /// Whether only handlers after the run are told.
