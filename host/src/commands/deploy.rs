@@ -7,16 +7,14 @@ use std::path::Path;
 use engine::event::Timestamp;
 use engine::ports::{Clock, SystemClock};
 use journal::{DeployWrite, Deployment, Reader, SqliteJournal, Topic};
-use lang::{Compilation, Entry};
+use lang::Entry;
 use serde_json::json;
 
 use crate::cli::{DeployArgs, DeployCommand, Global};
-use crate::commands::{check, plan, run, session};
+use crate::commands::{check, entries, run, session};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
-use crate::program;
-use crate::roles::RoleAgents;
 use crate::serve::client;
 use crate::serve::deployment::{Document, When};
 use crate::world::DiskWorld;
@@ -103,8 +101,10 @@ fn deploy(output: Output, config: &Config, args: &DeployArgs, file: &Path) -> Re
     }
     let mut document = Document::new(&root, permitted, labels, args.missed, args.overlap);
     let journal = session::open_store(config, None)?;
-    if let Err(exit) = pack(output, config, &journal, (&root, world, &compilation), &mut document)? {
-        return Ok(Err(exit));
+    let entries = (0..compilation.triggers.len()).map(Entry::Trigger);
+    match entries::pack(output, config, &journal, (&root, world), entries)? {
+        Ok(programs) => compilation.triggers.iter().zip(programs).for_each(|(trigger, program)| document.add(trigger, program)),
+        Err(exit) => return Ok(Err(exit)),
     }
     let reader = journal.reader();
     refuse_taken_paths(&reader, &name, &document)?;
@@ -116,32 +116,6 @@ fn deploy(output: Output, config: &Config, args: &DeployArgs, file: &Path) -> Re
     write(&journal, DeployWrite::Put { name: name.clone(), document: document.write()?, topics: topics(&document) })?;
     let deployed = find(&reader, &name)?;
     deployed.map(Ok).ok_or_else(|| Problem::new(Exit::Store, format!("the deployment `{name}` was removed meanwhile")))
-}
-
-/// Keeps the program of each trigger, and tries its components.
-fn pack(
-    output: Output,
-    config: &Config,
-    journal: &SqliteJournal,
-    (root, world, compilation): (&str, DiskWorld, &Compilation),
-    document: &mut Document,
-) -> Result<Result<(), Exit>, Problem> {
-    let mut plans = Vec::new();
-    for number in 0..compilation.triggers.len() {
-        match plan::compile(output, &world, root, Entry::Trigger(number))? {
-            Ok(plan) => plans.push(plan),
-            Err(exit) => return Ok(Err(exit)),
-        }
-    }
-    let (files, sandbox) = (world.into_files(), session::open_sandbox()?);
-    for (number, (trigger, plan)) in compilation.triggers.iter().zip(&plans).enumerate() {
-        let roles = RoleAgents::configured(config, plan)?;
-        for bytes in files.bytes.values().chain(roles.bytes.values()) {
-            sandbox.load(bytes).map_err(|error| Problem::new(Exit::Plugin, error.to_string()))?;
-        }
-        document.add(trigger, program::pack(journal, root, Entry::Trigger(number), &files, &roles)?);
-    }
-    Ok(Ok(()))
 }
 
 /// The name on the command line, else that of the file.

@@ -11,6 +11,7 @@ mod diff;
 mod doc;
 pub(crate) mod documents;
 mod drive;
+mod entries;
 mod escalations;
 mod events;
 mod explain;

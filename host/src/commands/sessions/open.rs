@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use journal::{SessionWrite, SqliteJournal};
-use lang::{Compilation, Entry};
+use journal::SessionWrite;
+use lang::Entry;
 use serde_json::json;
 
 use super::{start, write};
 use crate::cli::{SessionOpenArgs, SocketArgs};
-use crate::commands::{check, plan, run, session};
+use crate::commands::{check, entries, run, session};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
-use crate::program;
-use crate::roles::RoleAgents;
 use crate::sessions::{self, Document, StoredHook};
 use crate::world::DiskWorld;
 
@@ -35,40 +33,17 @@ pub(super) fn run(output: Output, config: &Config, at: &SocketArgs, args: &Sessi
     }
     let journal = session::open_store(config, None)?;
     let mut document = Document::new(&root, permitted);
-    if let Err(exit) = pack(output, config, &journal, (&root, world, &compilation), &mut document)? {
-        return Ok(exit);
-    }
+    let entries = (0..compilation.sessions.len()).map(Entry::Session);
+    let programs = match entries::pack(output, config, &journal, (&root, world), entries)? {
+        Ok(programs) => programs,
+        Err(exit) => return Ok(exit),
+    };
+    let hooks = compilation.sessions.iter().zip(programs);
+    document.hooks.extend(hooks.map(|(hook, program)| StoredHook::new(hook.event, &hook.handler, program)));
     let id = run::new_id().0.to_string();
     write(&journal, SessionWrite::Open { id: id.clone(), document: document.write()?, labels: labels.clone() })?;
     let hooks = start::due(output, config, at, &journal, &id)?;
     output.document(&json!({ "session": id, "labels": labels, "hooks": hooks }), || id.clone());
     output.note(&format!("`--session {id}` runs and submits flows in it, `host session close {id}` closes it"));
     Ok(Exit::Done)
-}
-
-/// Keeps the program of each hook, and tries its components.
-fn pack(
-    output: Output,
-    config: &Config,
-    journal: &SqliteJournal,
-    (root, world, compilation): (&str, DiskWorld, &Compilation),
-    document: &mut Document,
-) -> Result<Result<(), Exit>, Problem> {
-    let mut plans = Vec::new();
-    for number in 0..compilation.sessions.len() {
-        match plan::compile(output, &world, root, Entry::Session(number))? {
-            Ok(plan) => plans.push(plan),
-            Err(exit) => return Ok(Err(exit)),
-        }
-    }
-    let (files, sandbox) = (world.into_files(), session::open_sandbox()?);
-    for (number, (hook, plan)) in compilation.sessions.iter().zip(&plans).enumerate() {
-        let roles = RoleAgents::configured(config, plan)?;
-        for bytes in files.bytes.values().chain(roles.bytes.values()) {
-            sandbox.load(bytes).map_err(|error| Problem::new(Exit::Plugin, error.to_string()))?;
-        }
-        let program = program::pack(journal, root, Entry::Session(number), &files, &roles)?;
-        document.hooks.push(StoredHook::new(hook.event, &hook.handler, program));
-    }
-    Ok(Ok(()))
 }
