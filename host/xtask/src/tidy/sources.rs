@@ -114,9 +114,12 @@ fn bad_line(line: &str) -> Option<&'static str> {
     if glob {
         return Some("a glob re-export hides where names come from");
     }
-    [("#[should_panic", "a test says what it expects"), ("#[ignore", "a test that does not run proves nothing")]
+    let attribute = line.strip_prefix("#[")?;
+    let has = |word: &str| attribute.split(|c: char| !c.is_alphanumeric() && c != '_').any(|part| part == word);
+    // Also as an argument, as of `cfg_attr`.
+    [("should_panic", "a test says what it expects"), ("ignore", "a test that does not run proves nothing")]
         .into_iter()
-        .find_map(|(word, why)| line.starts_with(word).then_some(why))
+        .find_map(|(word, why)| has(word).then_some(why))
 }
 
 fn absent(name: &str, production: &[&str]) -> Vec<String> {
@@ -158,6 +161,10 @@ mod tests {
 
     #[test]
     fn finds_what_is_not_wanted() {
+        for word in ["ignore", "ignore = \"slow\"", "cfg_attr(unix, ignore)", "should_panic", "should_panic(expected = \"x\")"] {
+            assert_eq!(check_file("tests/tests/x.rs", &format!("//! x\n    #[{word}]\nfn x() {{}}\n")).len(), 1, "{word}");
+        }
+        assert!(check_file("tests/tests/x.rs", "//! x\n#[cfg(feature = \"ignored\")]\nfn ignore() {}\n").is_empty());
         assert_eq!(check_file("host/src/util.rs", "//! x\n").len(), 1);
         assert_eq!(check_file("host/src/x.rs", "fn x() {}\n").len(), 1);
         assert_eq!(check_file("host/src/x.rs", "//! x\npub use a::*;\n").len(), 1);
