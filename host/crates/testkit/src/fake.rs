@@ -68,7 +68,7 @@ pub struct EagerVault;
 
 impl Vault for EagerVault {
     fn put(&self, value: Value) -> Value {
-        Value::Held(Held::new(Arc::new(Kept(value.whole()))))
+        held(value.whole())
     }
 
     fn bounds(&self) -> Bounds {
@@ -78,6 +78,12 @@ impl Vault for EagerVault {
     fn trouble(&self) -> Option<String> {
         None
     }
+}
+
+/// A value as one that is held elsewhere.
+#[must_use]
+pub fn held(value: Value) -> Value {
+    Value::Held(Held::new(Arc::new(Kept(value))))
 }
 
 struct Kept(Value);

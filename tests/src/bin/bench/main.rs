@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a command-line tool talks on standard streams")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a benchmark that cannot go on says where")]
 
+mod appends;
 mod compile;
 mod durable;
 mod floor;

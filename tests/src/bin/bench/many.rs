@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use catalog::Digest;
-use engine::event::{Event, EventBody, Payload, RunId, Timestamp};
+use engine::event::{Event, RunId};
 use engine::ports::Journal;
 use engine::shell::Engine;
 use journal::{Durability, Options, SqliteJournal};
 use lang::plan::Plan;
 
+use crate::appends::{self, GROUP, WRITERS};
 use crate::compile::chain;
 use crate::steps::{engine, plan, program, run};
 use crate::table::{Bound, Table};
@@ -25,10 +26,6 @@ const STEPS: u32 = 10;
 const EACH: u32 = 20;
 /// Rounds on a new store, and as many on one with history.
 const TURNS: u32 = 5;
-/// Runs that append at the same time, and what each of them appends.
-const WRITERS: u64 = 64;
-const APPENDS: u64 = 500;
-const GROUP: u64 = 8;
 /// Runs that are taken over, and the events of each.
 const OPEN: usize = 10_000;
 const LENGTH: u32 = 100;
@@ -129,7 +126,7 @@ async fn throughput(folder: &Path, table: &mut Table) {
     let mut floors = Vec::new();
     for number in 0..3 {
         let floor = floor::rows(folder, (WRITERS * GROUP) as u32);
-        let rate = appends(&folder.join(format!("appends{number}.db"))).await;
+        let rate = appends::rate(open(&folder.join(format!("appends{number}.db")), Durability::Full)).await;
         floors.push(floor);
         rates.push(rate);
         ratios.push(rate / floor);
@@ -137,48 +134,6 @@ async fn throughput(folder: &Path, table: &mut Table) {
     table.figure("floor: raw SQLite, 512 rows per commit, full", "rows/s", median(floors));
     table.bounded("(e) journal, 64 runs, full", "events/s", median(rates), Bound::Least(100_000.0));
     table.bounded("(e) journal to raw group commits", "x", median(ratios), Bound::Least(0.4));
-}
-
-/// Events a second of runs that wait for each of their appends.
-async fn appends(path: &Path) -> f64 {
-    let journal = open(path, Durability::Full);
-    let template = journal::conformance::one_of_each();
-    let first = template[0].clone();
-    let started = Instant::now();
-    let writers = (0..WRITERS).map(|writer| {
-        let (journal, first) = (Arc::clone(&journal), first.clone());
-        tokio::spawn(async move {
-            let run = RunId(format!("writer-{writer}").into());
-            journal.append(&run, Arc::from([first])).await.unwrap();
-            for number in 0..APPENDS {
-                let from = 2 + number * GROUP;
-                let events: Vec<Event> = (from..from + GROUP).map(succeeded).collect();
-                journal.append(&run, events.into()).await.unwrap();
-            }
-        })
-    });
-    for writer in writers.collect::<Vec<_>>() {
-        writer.await.unwrap();
-    }
-    (WRITERS * APPENDS * GROUP) as f64 / started.elapsed().as_secs_f64()
-}
-
-/// An event of more than 200 bytes.
-pub(crate) fn succeeded(seq: u64) -> Event {
-    let attempt =
-        engine::event::Attempt { task: engine::event::TaskId(seq), number: 1, path: "digest/profiles/text.profile".into() };
-    let output = Payload::Value(catalog::Value::string("0123456789".repeat(6)));
-    let bill = engine::event::Bill {
-        fuel: 123_456,
-        peak_memory: 1 << 20,
-        wall: 345,
-        host_calls: 3,
-        bytes_in: 99,
-        bytes_out: 60,
-        attempts: 0,
-    };
-    let body = EventBody::AttemptSucceeded { attempt, output, bill, cache: None };
-    Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }
 }
 
 /// The flow of a chain, which waits for its operator before its end.

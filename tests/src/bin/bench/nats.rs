@@ -5,18 +5,12 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, stream};
 use bus::nats::{Connection, JetStreamJournal, Options, Settings};
-use engine::event::{Event, RunId};
-use engine::ports::Journal;
 use testkit::nats::{Cluster, Server};
 
-use crate::many::succeeded;
+use crate::appends::{self, APPENDS, WRITERS};
 use crate::median;
 use crate::table::{Bound, Table};
 
-/// Runs that append at the same time, and what each of them appends.
-const WRITERS: u64 = 64;
-const APPENDS: u64 = 500;
-const GROUP: u64 = 8;
 /// Rounds, of which the middle counts.
 const ROUNDS: usize = 3;
 
@@ -50,32 +44,13 @@ async fn rounds(urls: &[String]) -> Figures {
             ..Settings::new(urls.to_vec())
         };
         let journal = JetStreamJournal::open(&Connection::open(&settings).unwrap(), &Options::default()).unwrap();
-        let rate = appends(Arc::new(journal)).await;
+        let rate = appends::rate(Arc::new(journal)).await;
         let floor = floor(urls, round).await;
         floors.push(floor);
         rates.push(rate);
         ratios.push(rate / floor);
     }
     Figures { floor: median(floors), rate: median(rates), ratio: median(ratios) }
-}
-
-/// Events a second of runs that wait for each of their appends.
-async fn appends(journal: Arc<JetStreamJournal>) -> f64 {
-    let first = journal::conformance::one_of_each().remove(0);
-    let started = Instant::now();
-    let writers = (0..WRITERS).map(|writer| {
-        let (journal, first) = (Arc::clone(&journal), first.clone());
-        tokio::spawn(async move {
-            let run = RunId(format!("writer-{writer}").into());
-            journal.append(&run, Arc::from([first])).await.unwrap();
-            for number in 0..APPENDS {
-                let from = 2 + number * GROUP;
-                let events: Vec<Event> = (from..from + GROUP).map(succeeded).collect();
-                journal.append(&run, events.into()).await.unwrap();
-            }
-        })
-    });
-    finish(writers.collect(), started).await
 }
 
 /// The same number of messages, with the text of one that the journal has stored, by as many who wait for each answer.
@@ -97,12 +72,5 @@ async fn floor(urls: &[String], round: usize) -> f64 {
             }
         })
     });
-    finish(writers.collect(), started).await
-}
-
-async fn finish(writers: Vec<tokio::task::JoinHandle<()>>, started: Instant) -> f64 {
-    for writer in writers {
-        writer.await.unwrap();
-    }
-    (WRITERS * APPENDS * GROUP) as f64 / started.elapsed().as_secs_f64()
+    appends::rate_of(writers.collect(), started).await
 }
