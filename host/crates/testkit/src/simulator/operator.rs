@@ -133,7 +133,7 @@ impl Machine {
         let mut blocked = self.run.blocked().into_iter().filter(|blocked| matches!(blocked.by, BlockedBy::Escalated { .. }));
         let Blocked { task, path, .. } = blocked.next()?;
         outside.features.note("escalation decided in a letter");
-        outside.asked(task, &path, true);
+        outside.asked_in_a_letter(task, &path);
         let decision = about_escalated(outside.seed, &path);
         Some(self.control(Order::Decide { task, decision }))
     }

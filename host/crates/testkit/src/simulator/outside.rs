@@ -41,6 +41,7 @@ pub(super) struct Outside {
     facts: BTreeMap<Arc<str>, Facts>,
     /// Steps about which the operator decided, and whether their attempt had begun; the decision may get lost.
     asked: BTreeMap<TaskId, (Arc<str>, bool)>,
+    asked_in_letters: BTreeMap<TaskId, (Arc<str>, bool)>,
     /// What was done and taken back.
     pub(super) undone: Undone,
     /// What was used of the engine.
@@ -107,6 +108,7 @@ impl Outside {
             versions,
             facts: BTreeMap::new(),
             asked: BTreeMap::new(),
+            asked_in_letters: BTreeMap::new(),
             undone: Undone::default(),
             features,
             changes: Changes::default(),
@@ -174,7 +176,10 @@ impl Outside {
             self.durable.push(event.clone());
             if let EventBody::RunEnded { outcome } = &event.body {
                 self.undone.check_end(matches!(outcome, RunOutcome::Succeeded(_)))?;
-                self.check_told_after()?;
+                // Whoever cancels a run wants nothing new to start, so nobody need be told.
+                if !matches!(outcome, RunOutcome::Cancelled) {
+                    self.check_told_after()?;
+                }
             }
         }
         Ok(())
@@ -285,9 +290,10 @@ impl Outside {
         if told { Ok(()) } else { Err(format!("a human is asked about step {}, `{path}`, and nothing says so", task.0)) }
     }
 
-    /// A new owner begins: decisions that are not durable are gone.
+    /// A new owner begins: decisions that are not durable are gone, unless they wait in a letter.
     pub(super) fn forget_asked(&mut self) {
         self.asked.clear();
+        self.asked.clone_from(&self.asked_in_letters);
     }
 
     /// The operator is about to decide about a step.
@@ -296,8 +302,15 @@ impl Outside {
         self.asked.insert(task, (Arc::clone(path), began));
     }
 
+    /// The same in a letter, which outlives the owner.
+    pub(super) fn asked_in_a_letter(&mut self, task: TaskId, path: &Arc<str>) {
+        self.asked(task, path, true);
+        self.asked_in_letters.insert(task, (Arc::clone(path), true));
+    }
+
     /// A decision is durable: a supplied value counts, a step that may have run may run again.
     fn decided(&mut self, task: TaskId, decision: &Decision) {
+        self.asked_in_letters.remove(&task);
         let Some((path, began)) = self.asked.remove(&task) else { return };
         match decision {
             Decision::Supply(Payload::Value(value)) => self.supplied.push((path, value.clone())),

@@ -1,7 +1,7 @@
 //! The accounts of what was done and taken back, from the journal alone and by the names of steps.
 //!
 //! A step `u7` must be taken back when the run does not succeed, `ulost7` always; one with `always` in its name also
-//! when it failed. Nothing else is taken back, nothing twice, and of one region the last first.
+//! when it failed or was interrupted. Nothing else is taken back, nothing twice, and of one region the last first.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -22,6 +22,7 @@ pub(super) struct Undone {
 struct Account {
     /// When it succeeded.
     done: Option<Seq>,
+    /// It failed, or was interrupted.
     failed: bool,
     /// When its compensation had first succeeded, or failed for good.
     undone: Option<Seq>,
@@ -36,6 +37,7 @@ impl Undone {
         let (path, success) = match &event.body {
             EventBody::AttemptSucceeded { attempt, .. } => (&attempt.path, true),
             EventBody::AttemptFailed { attempt, .. } => (&attempt.path, false),
+            EventBody::AttemptCancelled { attempt } if !attempt.path.contains(".undo/") => (&attempt.path, false),
             EventBody::OperatorDecision { task, decision: Decision::Supply(_) } => match asked.get(task) {
                 Some((path, _)) => (path, true),
                 None => return,
