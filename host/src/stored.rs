@@ -80,6 +80,11 @@ impl StoredRun {
         self.migrations().last().map(|last| last.from)
     }
 
+    /// How often it was migrated.
+    pub(crate) fn migrated(&self) -> u64 {
+        u64::try_from(self.migrations().count()).unwrap_or(u64::MAX)
+    }
+
     fn migrations(&self) -> impl Iterator<Item = &Migrated> {
         self.events.iter().filter_map(|event| match &event.body {
             EventBody::Migrated(migrated) => Some(&**migrated),

@@ -91,7 +91,8 @@ fn wake(
     row: &RunRow,
     (args, decisions): (&ResumeArgs, Vec<(TaskId, Decision)>),
 ) -> Result<Exit, Problem> {
-    let decide = |(task, decision)| Order::Decide { task, decision };
+    let migrations = Some(StoredRun::outline(journal, &row.id)?.migrated());
+    let decide = |(task, decision)| Order::Decide { task, migrations, decision };
     let mut orders: Vec<Order> = decisions.into_iter().map(decide).collect();
     orders.extend((row.status == RunStatus::Paused).then_some(Order::Resume));
     if orders.is_empty() && args.signals.is_empty() {

@@ -13,13 +13,15 @@ pub(crate) fn encode(order: &Order) -> (&'static str, String) {
         Order::Resume => ("resume", json!({})),
         Order::Cancel { reason, gently } => ("cancel", json!({ "reason": reason, "gently": gently })),
         Order::Advance { steps } => ("advance", json!({ "steps": steps })),
-        Order::Decide { task, decision } => match decision {
+        Order::Decide { task, migrations, decision } => match decision {
             Decision::Retry(limits) => {
                 let Amounts { timeout, memory, fuel } = limits;
-                ("retry", json!({ "task": task.0, "timeout": timeout, "memory": memory, "fuel": fuel }))
+                ("retry", json!({ "task": task.0, "migrations": migrations, "timeout": timeout, "memory": memory, "fuel": fuel }))
             }
-            Decision::Supply(payload) => ("supply", json!({ "task": task.0, "output": payload.json() })),
-            Decision::Fail(message) => ("fail", json!({ "task": task.0, "message": message })),
+            Decision::Supply(payload) => {
+                ("supply", json!({ "task": task.0, "migrations": migrations, "output": payload.json() }))
+            }
+            Decision::Fail(message) => ("fail", json!({ "task": task.0, "migrations": migrations, "message": message })),
         },
         Order::Migrate(Version { plan, program }) => {
             ("migrate", json!({ "plan": plan.to_string(), "program": program.to_string() }))
@@ -47,7 +49,10 @@ fn stored(change: &Change) -> Value {
 pub(crate) fn decode(verb: &str, fields: &str) -> Option<Order> {
     let fields: Value = serde_json::from_str(fields).ok()?;
     let text = |name: &str| fields.get(name)?.as_str().map(str::to_owned);
-    let decide = |decision| Some(Order::Decide { task: TaskId(fields.get("task")?.as_u64()?), decision });
+    let decide = |decision| {
+        let migrations = fields.get("migrations").and_then(Value::as_u64);
+        Some(Order::Decide { task: TaskId(fields.get("task")?.as_u64()?), migrations, decision })
+    };
     match verb {
         "pause" => Some(Order::Pause { reason: text("reason")? }),
         "resume" => Some(Order::Resume),
@@ -106,7 +111,7 @@ mod tests {
 
     #[test]
     fn an_order_comes_back_as_it_was() {
-        let decide = |decision| Order::Decide { task: TaskId(7), decision };
+        let decide = |decision| Order::Decide { task: TaskId(7), migrations: Some(2), decision };
         let all = Settings {
             retry: Some(u32::MAX),
             backoff: Some(0),
@@ -127,6 +132,7 @@ mod tests {
             decide(Decision::Retry(Amounts { timeout: None, memory: Some(u64::MAX), fuel: Some(0) })),
             decide(Decision::Supply(Payload::Text("18446744073709551615".into()))),
             decide(Decision::Fail("no".into())),
+            Order::Decide { task: TaskId(7), migrations: None, decision: Decision::Fail("no".into()) },
             Order::Migrate(Version { plan: Digest([1; 32]), program: Digest([0xf2; 32]) }),
             Order::Change(vec![
                 Change::Policy { path: "main/a[0]".into(), settings: Settings::default() },

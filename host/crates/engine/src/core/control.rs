@@ -31,6 +31,12 @@ impl Run {
         self.asked.cancel.is_some() || self.state.cancelled()
     }
 
+    /// How often the run was migrated: what an [`Order::Decide`] must agree with.
+    #[must_use]
+    pub const fn migrations(&self) -> u64 {
+        self.migrations
+    }
+
     /// Whether a control letter was read, durably.
     #[must_use]
     pub fn has_taken(&self, id: &str) -> bool {
@@ -62,7 +68,10 @@ impl Run {
                 }
                 None => Ok(()),
             },
-            Order::Decide { task, decision } => self.check_decision(*task, decision),
+            Order::Decide { migrations: Some(seen), .. } if *seen != self.migrations => {
+                refuse("the run was migrated since this was decided, and its steps have other numbers now")
+            }
+            Order::Decide { task, decision, .. } => self.check_decision(*task, decision),
             Order::Migrate(_) if self.is_cancelling() => refuse("the run is being cancelled"),
             Order::Change(changes) => changes.iter().try_for_each(|change| self.check_change(change)),
             Order::Pause { .. } | Order::Resume | Order::Cancel { .. } | Order::Migrate(_) => Ok(()),
@@ -107,7 +116,7 @@ impl Run {
                 EventBody::CancelRequested { reason, gently }
             }
             Order::Advance { steps } => EventBody::Advanced { steps },
-            Order::Decide { task, decision } => {
+            Order::Decide { task, decision, .. } => {
                 self.decided.insert(task);
                 EventBody::OperatorDecision { task, decision }
             }

@@ -42,6 +42,8 @@ pub struct Run {
     /// What was last asked for and is not durable yet.
     pub(super) asked: Asked,
     pub(super) totals: Totals,
+    /// How often it was migrated.
+    pub(super) migrations: u64,
     pub(super) ended: bool,
     pub(super) idle: bool,
     bugs: Bugs,
@@ -83,6 +85,7 @@ impl Run {
             published: BTreeSet::new(),
             asked: Asked::default(),
             totals: Totals::default(),
+            migrations: 0,
             ended: false,
             idle: false,
             bugs: Bugs::default(),
@@ -246,7 +249,7 @@ impl Run {
             Input::Stalled { task, number, what } => self.stall(task, number, what),
             Input::Published(task) => self.published(task, now),
             Input::Change(change) => self.ask_for(Order::Change(vec![*change]), now),
-            Input::Decide { task, decision } => self.ask_for(Order::Decide { task, decision }, now),
+            Input::Decide { task, decision } => self.ask_for(Order::Decide { task, migrations: None, decision }, now),
         }
         if self.bugs.has(Bug::UsedBeforeDurable) {
             self.flush(out);

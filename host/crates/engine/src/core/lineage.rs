@@ -34,6 +34,12 @@ impl Lineage {
         self.later.last().unwrap_or(&self.first)
     }
 
+    /// How often the run was migrated.
+    #[must_use]
+    pub fn migrations(&self) -> u64 {
+        u64::try_from(self.later.len()).unwrap_or(u64::MAX)
+    }
+
     /// All of them, in order.
     pub fn plans(&self) -> impl Iterator<Item = &Arc<Plan>> {
         std::iter::once(&self.first).chain(&self.later)

@@ -57,7 +57,9 @@ impl Run {
     /// As [`Run::replay`]; also when what came before a migration does not fit the plan after it.
     pub fn replay_lineage(lineage: &Lineage, id: RunId, host: Arc<str>, events: &[Event]) -> Result<Self, ReplayError> {
         let events = current_events(lineage, &id, events)?;
-        Self::replay(Arc::clone(lineage.current()), id, host, &events)
+        let mut run = Self::replay(Arc::clone(lineage.current()), id, host, &events)?;
+        run.migrations = lineage.migrations();
+        Ok(run)
     }
 
     /// Replays one more event, and tells what it leads to. Only for a run that is not driven, from [`Run::new`] on.

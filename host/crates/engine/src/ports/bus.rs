@@ -58,6 +58,8 @@ pub enum Order {
     Decide {
         /// Which step.
         task: TaskId,
+        /// How often the run had been migrated when this was decided: a migration numbers its steps anew. None: not known.
+        migrations: Option<u64>,
         /// What.
         decision: Decision,
     },

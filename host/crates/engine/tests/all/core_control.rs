@@ -61,7 +61,10 @@ fn what_does_not_fit_is_answered_in_the_journal() {
     script.take_lines();
     script.input(letter("c1", Order::Resume));
     script.input(letter("c2", Order::Advance { steps: 1 }));
-    script.input(letter("c3", Order::Decide { task: TaskId(0), decision: Decision::Retry(engine::event::Amounts::default()) }));
+    script.input(letter(
+        "c3",
+        Order::Decide { task: TaskId(0), migrations: Some(0), decision: Decision::Retry(engine::event::Amounts::default()) },
+    ));
     script.check(&[
         "2 control-taken c1 refused: the run is not paused",
         "3 control-taken c2 refused: the run is not paused",

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use catalog::Digest;
 use engine::core::{Fit, Incompatible, Input, Lineage, Run, check_migration};
-use engine::event::{Event, EventBody, Migrated, TimerId, Timestamp, Version};
+use engine::event::{Decision, Event, EventBody, Migrated, TimerId, Timestamp, Version};
+use engine::ports::{Control, Mail, Order};
 use lang::plan::Plan;
 
 use crate::flows::{plan, plan_of_new_kit};
@@ -205,6 +206,27 @@ flow main(n: u64) -> u64 {
     after.gives("main/x", 2);
     let refused = check_migration(&both, &id(), &after.journal, &old).unwrap().unwrap_err();
     assert_eq!(refused.reason, "`main/x` has begun or ended, and the new flow has no such step");
+}
+
+#[test]
+fn what_was_decided_before_a_migration_meets_no_step_after_it() {
+    let new = plan(TWO);
+    let script = start(&plan(TWO));
+    assert_eq!(script.running(), ["main/a"], "and its outcome gets lost");
+    let mut after = Script::recover(lineage(&[&script.plan, &new]), migrated(script.journal));
+    let task = after.run.blocked()[0].task;
+    let letter = |id: &str, migrations| {
+        let order = Order::Decide { task, migrations: Some(migrations), decision: Decision::Fail("no".into()) };
+        Input::Mail(Mail::Control(Control { id: id.into(), order }))
+    };
+    after.take_lines();
+    after.input(letter("before", 0));
+    after.check(&[
+        "6 control-taken before refused: the run was migrated since this was decided, and its steps have other numbers now",
+        "idle main/a#1",
+    ]);
+    after.input(letter("after", after.run.migrations()));
+    assert_eq!(after.take_lines().last().unwrap(), "ended failed main/a error: no");
 }
 
 #[test]

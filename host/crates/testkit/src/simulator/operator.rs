@@ -135,7 +135,7 @@ impl Machine {
         outside.features.note("escalation decided in a letter");
         outside.asked_in_a_letter(task, &path);
         let decision = about_escalated(outside.seed, &path);
-        Some(self.control(Order::Decide { task, decision }))
+        Some(self.control(Order::Decide { task, migrations: Some(self.run.migrations()), decision }))
     }
 
     /// The operator looks at the witness and decides.
