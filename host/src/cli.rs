@@ -49,6 +49,9 @@ pub(crate) struct Global {
     /// The configuration; without it `flowhost.toml` in the current folder is read when it exists
     #[arg(long, global = true, value_name = "FILE", env = "FLOWHOST_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+    /// The NATS servers that the store is shared over, with commas between them; without it those of `[nats]`
+    #[arg(long, global = true, value_name = "URL", env = "FLOWHOST_NATS", hide_env_values = true)]
+    pub(crate) nats: Option<String>,
     /// Prints one JSON document on standard output instead of text for people
     #[arg(long, global = true)]
     pub(crate) json: bool,

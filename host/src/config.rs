@@ -2,6 +2,7 @@
 
 mod catalog;
 mod gates;
+mod nats;
 mod recovery;
 
 use std::collections::BTreeMap;
@@ -12,10 +13,12 @@ use engine::shell::RecoveryRules;
 use serde::Deserialize;
 
 use crate::cli::{Durability, Global};
+use crate::cluster::Joined;
 use crate::escalation::Target;
 use crate::exit::{Exit, Problem};
 pub(crate) use catalog::CatalogConfig;
 pub(crate) use gates::{BreakersConfig, HostConfig, read as read_gates};
+pub(crate) use nats::{NatsConfig, Urls};
 pub(crate) use recovery::{EscalationConfig, RowConfig};
 
 /// `flowhost.toml`. Every key may be left out; an unknown one is an error.
@@ -39,6 +42,11 @@ pub(crate) struct Config {
     /// What is done about failures that flows do not take, by kind.
     pub(crate) recovery: BTreeMap<String, RowConfig>,
     pub(crate) escalation: EscalationConfig,
+    /// The cluster that the store is shared over.
+    pub(crate) nats: NatsConfig,
+    /// The same, once this process has joined it.
+    #[serde(skip)]
+    pub(crate) joined: Joined,
     /// Whether this process is the service, and not there for one run.
     #[serde(skip)]
     pub(crate) service: bool,
@@ -152,6 +160,9 @@ impl Config {
         };
         if let Some(store) = &global.store {
             config.store.path.clone_from(store);
+        }
+        if let Some(servers) = &global.nats {
+            config.nats.url = Some(Urls::split(servers));
         }
         Ok(config)
     }

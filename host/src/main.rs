@@ -1,6 +1,7 @@
 //! The `host` binary: command line, configuration, wiring, signals, exit codes, rendering.
 
 mod cli;
+mod cluster;
 mod commands;
 mod config;
 mod escalation;

@@ -46,6 +46,25 @@ impl Owner {
         Err(failed(std::io::Error::other("no file stays locked in it")))
     }
 
+    /// Stands for an owner on another machine as long as that lives: whoever asks here is told so. None where somebody does already.
+    ///
+    /// # Errors
+    /// The folder beside the store cannot be written.
+    pub(crate) fn stand_for(store: &Path, name: &str) -> Result<Option<Self>, Problem> {
+        let folder = folder(store);
+        let failed = |error: std::io::Error| {
+            Problem::new(Exit::Store, format!("the folder `{}` cannot be used: {error}", folder.display()))
+        };
+        make_folder(store, &folder).map_err(failed)?;
+        let path = folder.join(file_name(name));
+        // What a process left that died is nobody's.
+        if !is_alive(store, name) {
+            drop(std::fs::remove_file(&path));
+        }
+        let locked = lock_new(&path).map_err(failed)?;
+        Ok(locked.map(|locked| Self { name: name.into(), path, _locked: locked }))
+    }
+
     /// Its name in the journals of its runs.
     pub(crate) fn name(&self) -> Arc<str> {
         Arc::clone(&self.name)

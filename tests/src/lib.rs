@@ -120,6 +120,7 @@ impl Site {
         for variable in [
             "FLOWHOST_STORE",
             "FLOWHOST_CONFIG",
+            "FLOWHOST_NATS",
             "RUSTFLAGS",
             "CARGO_ENCODED_RUSTFLAGS",
             "RUSTC_WRAPPER",

@@ -10,6 +10,9 @@ mod cashcow;
 #[path = "all/chaos.rs"]
 mod chaos;
 #[cfg(test)]
+#[path = "all/cluster/mod.rs"]
+mod cluster;
+#[cfg(test)]
 #[path = "all/commands.rs"]
 mod commands;
 #[cfg(test)]

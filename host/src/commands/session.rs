@@ -12,6 +12,7 @@ use journal::{Options, Reader, SqliteJournal};
 use sandbox::{Origin, Sandbox, SandboxConfig};
 
 use crate::cli::Durability;
+use crate::cluster::There;
 use crate::config::{self, ClassConfig, Config, parse_duration, parse_size, positive};
 use crate::escalation::Courier;
 use crate::exit::{Exit, Problem};
@@ -29,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) compiled: u32,
     /// Sends reports of escalations, where that is configured.
     courier: Option<Courier>,
+    /// Shows this process to the other hosts of a cluster.
+    _there: Option<There>,
     /// Given up last: as long as it is held, nobody else takes the runs.
     _owner: Owner,
 }
@@ -70,6 +73,7 @@ impl Session {
         agents: BTreeMap<Name, Agent>,
     ) -> Result<Self, Problem> {
         let owner = Owner::take(&config.store.path)?;
+        let there = There::announce(config, &owner)?;
         let engine_config = EngineConfig { host: owner.name(), ..engine_config(config, parallel)? };
         let sandbox = open_sandbox()?;
         let agents = Agents::new(Arc::new(sandbox.clone()), agents);
@@ -78,7 +82,7 @@ impl Session {
         let planner = Arc::new(Planner::new(Arc::clone(&journal) as Arc<dyn Journal>));
         let (invoker, stored) = (Arc::new(sandbox.clone()), Arc::clone(&journal));
         let engine = Engine::with_compiler(invoker, stored, Arc::new(SystemClock), bus, planner, engine_config);
-        Ok(Self { sandbox, engine, journal, parallel, compiled: 0, courier, _owner: owner })
+        Ok(Self { sandbox, engine, journal, parallel, compiled: 0, courier, _there: there, _owner: owner })
     }
 
     /// Sends the reports that are due, and says which could not be delivered.

@@ -45,6 +45,7 @@ use journal::{Reader, SqliteJournal};
 use sandbox::Sandbox;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
+use crate::cluster;
 use crate::commands::session;
 use crate::config::Config;
 use crate::escalation::Courier;
@@ -130,6 +131,7 @@ pub(crate) fn serve(output: Output, config: Config, settings: &Settings) -> Resu
     let journal = session::open_store(&config, settings.durability)?;
     let _only = lock::Lock::take(&config.store.path)?;
     let owner = Owner::take(&config.store.path)?;
+    let _there = cluster::There::announce(&config, &owner)?;
     let _courier = config.webhook()?.map(|target| Courier::start(Arc::clone(&journal), target));
     let (events, inbox) = mpsc::unbounded_channel();
     let parts = Arc::new(parts(output, config, settings, journal, &owner, events)?);

@@ -7,6 +7,7 @@
 //!    the position of the message before it; `writer` has many runs under way at once.
 //! 3. `load` reads a run back and checks its hash chain; `wire` is the form of a message.
 //! 4. `blobs` keeps what is too large for a message, `cache` the results of steps for later runs.
+//! 5. [`Presence`] says which hosts are there.
 //!
 //! The form is described in `host/docs/cluster.md`.
 
@@ -18,6 +19,7 @@ mod connection;
 mod fetch;
 mod journal;
 mod load;
+mod presence;
 mod problem;
 mod settings;
 mod wire;
@@ -25,5 +27,6 @@ mod writer;
 
 pub use connection::Connection;
 pub use journal::{JetStreamJournal, Options};
+pub use presence::{Presence, TIME_TO_LIVE};
 pub use problem::ConnectError;
 pub use settings::{Auth, Namespace, Settings, Tls};

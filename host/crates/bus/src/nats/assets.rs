@@ -102,7 +102,7 @@ async fn make(link: &Link, wanted: Config) -> Result<(), JournalError> {
     })
 }
 
-fn not_made(link: &Link, name: &str, replicas: usize, why: &str) -> JournalError {
+pub(super) fn not_made(link: &Link, name: &str, replicas: usize, why: &str) -> JournalError {
     let complaint = link.complaint();
     unavailable(format_args!(
         "cannot be made: the stream `{name}`, kept by {replicas} servers, is refused: {why}{complaint}; check that so many servers have JetStream and room, or set how many replicas there are"
