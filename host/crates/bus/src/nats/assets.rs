@@ -22,9 +22,7 @@ pub(super) struct Assets {
     pub(super) events: Stream<()>,
     pub(super) events_name: String,
     /// Payloads.
-    pub(super) objects: ObjectStore,
-    pub(super) objects_stream: Stream<()>,
-    pub(super) bucket: String,
+    pub(super) objects: Objects,
     /// Results for later runs.
     pub(super) cache: kv::Store,
 }
@@ -33,18 +31,40 @@ impl Assets {
     /// Finds or makes them.
     pub(super) async fn open(link: Link) -> Result<Self, JournalError> {
         let namespace = link.namespace().as_str().to_owned();
-        let (events_name, bucket) = (format!("FLOW_EVENTS_{namespace}"), format!("flow_{namespace}_blobs"));
-        find_or_make(&link, events(&link, &events_name)).await?;
-        let objects = objects(&link, &bucket).await?;
+        let events_name = format!("FLOW_EVENTS_{namespace}");
+        find_or_make(&link, events(&link, &events_name), check).await?;
+        let objects = Objects::payloads(&link).await?;
         let cache = cache(&link, &format!("flow_{namespace}_cache")).await?;
         let events = handle(&link, &events_name).await?;
-        let objects_stream = handle(&link, &format!("OBJ_{bucket}")).await?;
-        Ok(Self { link, events, events_name, objects, objects_stream, bucket, cache })
+        Ok(Self { link, events, events_name, objects, cache })
     }
 
     /// The subject of a run's commits.
     pub(super) fn subject(&self, run: &RunId) -> String {
         format!("flow.{}.ev.{}", self.link.namespace(), token(&run.0))
+    }
+}
+
+/// Bytes by their sha256.
+#[derive(Clone)]
+pub(super) struct Objects {
+    pub(super) link: Link,
+    pub(super) store: ObjectStore,
+    pub(super) stream: Stream<()>,
+    pub(super) bucket: String,
+}
+
+impl Objects {
+    /// Payloads, programs and components, which stay.
+    pub(super) async fn payloads(link: &Link) -> Result<Self, JournalError> {
+        Self::open(link, format!("flow_{}_blobs", link.namespace()), "payloads by their sha256", Duration::ZERO).await
+    }
+
+    /// Finds or makes a bucket. What is in it stays so long; for ever where that is zero.
+    pub(super) async fn open(link: &Link, bucket: String, what: &str, max_age: Duration) -> Result<Self, JournalError> {
+        let store = objects(link, &bucket, what, max_age).await?;
+        let stream = handle(link, &format!("OBJ_{bucket}")).await?;
+        Ok(Self { link: link.clone(), store, stream, bucket })
     }
 }
 
@@ -79,7 +99,11 @@ fn events(link: &Link, name: &str) -> Config {
     }
 }
 
-async fn find_or_make(link: &Link, wanted: Config) -> Result<(), JournalError> {
+pub(super) async fn find_or_make(
+    link: &Link,
+    wanted: Config,
+    check: impl Fn(&Config, &Config) -> Result<(), JournalError>,
+) -> Result<(), JournalError> {
     match link.context.get_stream(&wanted.name).await {
         Ok(found) => check(&wanted, &found.cached_info().config),
         Err(error) if is_missing(&error.kind()) => make(link, wanted).await,
@@ -133,13 +157,14 @@ fn check(wanted: &Config, found: &Config) -> Result<(), JournalError> {
     )))
 }
 
-async fn objects(link: &Link, bucket: &str) -> Result<ObjectStore, JournalError> {
+async fn objects(link: &Link, bucket: &str, what: &str, max_age: Duration) -> Result<ObjectStore, JournalError> {
     if let Ok(found) = link.context.get_object_store(bucket).await {
         return Ok(found);
     }
     let config = object_store::Config {
         bucket: bucket.to_owned(),
-        description: Some("flowhost: payloads by their sha256".to_owned()),
+        description: Some(format!("flowhost: {what}")),
+        max_age,
         storage: StorageType::File,
         num_replicas: link.replicas(),
         ..object_store::Config::default()
@@ -164,7 +189,7 @@ async fn cache(link: &Link, bucket: &str) -> Result<kv::Store, JournalError> {
     made.map_err(|error| not_made(link, &format!("KV_{bucket}"), link.replicas(), &innermost(&error)))
 }
 
-async fn handle(link: &Link, name: &str) -> Result<Stream<()>, JournalError> {
+pub(super) async fn handle(link: &Link, name: &str) -> Result<Stream<()>, JournalError> {
     link.context.get_stream_no_info(name).await.map_err(unavailable)
 }
 

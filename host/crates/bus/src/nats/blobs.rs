@@ -8,7 +8,7 @@ use catalog::Digest;
 use engine::ports::JournalError;
 use sha2::{Digest as _, Sha256};
 
-use super::assets::Assets;
+use super::assets::Objects;
 use super::fetch::{batch, last, pause};
 use super::problem::{innermost, unavailable};
 
@@ -19,46 +19,46 @@ const CHUNK: usize = 128 << 10;
 const ROUNDS: u32 = 8;
 
 /// Keeps bytes, unless they are there already.
-pub(super) async fn put(assets: &Assets, bytes: &[u8]) -> Result<Digest, JournalError> {
+pub(super) async fn put(objects: &Objects, bytes: &[u8]) -> Result<Digest, JournalError> {
     let digest = Digest(Sha256::digest(bytes).into());
-    let there = info(assets, digest).await?.is_some_and(|info| info.size == bytes.len());
+    let there = info(objects, digest).await?.is_some_and(|info| info.size == bytes.len());
     if there {
         return Ok(digest);
     }
-    let chunk_size = CHUNK.min(assets.link.client.max_payload() / 2).max(1);
+    let chunk_size = CHUNK.min(objects.link.client.max_payload() / 2).max(1);
     let name = ObjectMetadata { name: digest.to_string(), chunk_size: Some(chunk_size), ..ObjectMetadata::default() };
     let mut reader = bytes;
-    let put = assets.objects.put(name, &mut reader).await;
+    let put = objects.store.put(name, &mut reader).await;
     put.map(|_| digest).map_err(|error| {
-        let complaint = assets.link.complaint();
+        let complaint = objects.link.complaint();
         unavailable(format_args!("cannot keep a blob of {} bytes: {}{complaint}", bytes.len(), innermost(&error)))
     })
 }
 
 /// The bytes, compared with their digest.
-pub(super) async fn get(assets: &Assets, digest: Digest) -> Result<Vec<u8>, JournalError> {
-    let info = info(assets, digest).await?.ok_or(JournalError::NoSuchBlob(digest))?;
-    let bytes = chunks(assets, digest, &info).await?;
+pub(super) async fn get(objects: &Objects, digest: Digest) -> Result<Vec<u8>, JournalError> {
+    let info = info(objects, digest).await?.ok_or(JournalError::NoSuchBlob(digest))?;
+    let bytes = chunks(objects, digest, &info).await?;
     if Sha256::digest(&bytes).as_slice() == digest.0 {
         Ok(bytes)
     } else {
-        Err(unavailable(format_args!("is damaged: the blob {digest} was changed; restore the bucket `{}`", assets.bucket)))
+        Err(unavailable(format_args!("is damaged: the blob {digest} was changed; restore the bucket `{}`", objects.bucket)))
     }
 }
 
 /// What the store says of the blob: any server that has it, or the leader where the first one asked has not.
-async fn info(assets: &Assets, digest: Digest) -> Result<Option<ObjectInfo>, JournalError> {
-    let subject = format!("$O.{}.M.{}", assets.bucket, URL_SAFE.encode(digest.to_string()));
-    let payload = match assets.objects_stream.direct_get_last_for_subject(subject.as_str()).await {
+async fn info(objects: &Objects, digest: Digest) -> Result<Option<ObjectInfo>, JournalError> {
+    let subject = format!("$O.{}.M.{}", objects.bucket, URL_SAFE.encode(digest.to_string()));
+    let payload = match objects.stream.direct_get_last_for_subject(subject.as_str()).await {
         Ok(message) => message.payload,
         Err(error) if error.kind() == DirectGetErrorKind::NotFound => {
-            match last(&assets.link, &assets.objects_stream, &subject).await? {
+            match last(&objects.link, &objects.stream, &subject).await? {
                 Some(message) => message.payload,
                 None => return Ok(None),
             }
         }
         Err(error) => {
-            let complaint = assets.link.complaint();
+            let complaint = objects.link.complaint();
             return Err(unavailable(format_args!("cannot be asked for a blob: {}{complaint}", innermost(&error))));
         }
     };
@@ -67,18 +67,18 @@ async fn info(assets: &Assets, digest: Digest) -> Result<Option<ObjectInfo>, Jou
     Ok((!info.deleted).then_some(info))
 }
 
-async fn chunks(assets: &Assets, digest: Digest, info: &ObjectInfo) -> Result<Vec<u8>, JournalError> {
-    let (stream, subject) = (format!("OBJ_{}", assets.bucket), format!("$O.{}.C.{}", assets.bucket, info.nuid));
+async fn chunks(objects: &Objects, digest: Digest, info: &ObjectInfo) -> Result<Vec<u8>, JournalError> {
+    let (stream, subject) = (format!("OBJ_{}", objects.bucket), format!("$O.{}.C.{}", objects.bucket, info.nuid));
     let mut bytes = Vec::with_capacity(info.size);
     let (mut found, mut next, mut round) = (0, 1, 0);
     while found < info.chunks {
-        let part = batch(&assets.link, &stream, &subject, next).await?;
+        let part = batch(&objects.link, &stream, &subject, next).await?;
         if part.is_empty() {
             if round == ROUNDS {
                 let missing = info.chunks - found;
                 return Err(unavailable(format_args!(
                     "is damaged: {missing} of {} parts of the blob {digest} are missing; restore the bucket `{}`",
-                    info.chunks, assets.bucket
+                    info.chunks, objects.bucket
                 )));
             }
             pause(round).await;

@@ -78,7 +78,7 @@ pub(super) async fn read(assets: &Assets, key: Digest) -> Result<Option<Cached>,
     Ok(match entry.payload() {
         Some(Ok(payload)) => Some(Cached { payload: payload.to_owned(), at }),
         Some(Err(blob)) => {
-            let bytes = blobs::get(assets, blob).await.ok();
+            let bytes = blobs::get(&assets.objects, blob).await.ok();
             bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(|payload| Cached { payload, at })
         }
         None => None,
@@ -88,7 +88,7 @@ pub(super) async fn read(assets: &Assets, key: Digest) -> Result<Option<Cached>,
 /// Writes an entry unless a newer one is there.
 async fn write(assets: &Assets, entry: &Entry) -> Result<(), JournalError> {
     let inline = entry.payload.len() <= INLINE;
-    let payload = if inline { Ok(entry.payload.as_str()) } else { Err(blobs::put(assets, entry.payload.as_bytes()).await?) };
+    let payload = if inline { Ok(entry.payload.as_str()) } else { Err(blobs::put(&assets.objects, entry.payload.as_bytes()).await?) };
     let (key, text) = (hex::encode(entry.key.0), cache_entry(entry.at.0, payload));
     for _ in 0..ROUNDS {
         let Ok(found) = assets.cache.entry(key.as_str()).await else { continue };

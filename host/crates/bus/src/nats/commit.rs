@@ -235,7 +235,7 @@ impl Shared {
     async fn keep(&self, bytes: &[u8]) -> Result<catalog::Digest, JournalError> {
         let (begin, mut round) = (Instant::now(), 0);
         loop {
-            match blobs::put(&self.assets, bytes).await {
+            match blobs::put(&self.assets.objects, bytes).await {
                 Err(_) if begin.elapsed() < self.patience() => pause(round).await,
                 done => return done,
             }

@@ -107,13 +107,13 @@ impl Journal for JetStreamJournal {
         let (assets, bytes, settled) = (self.assets(), bytes.to_vec(), self.cache.settled());
         self.connection.block(async move {
             settled.await;
-            blobs::put(&assets, &bytes).await
+            blobs::put(&assets.objects, &bytes).await
         })
     }
 
     fn blob(&self, digest: Digest) -> Result<Vec<u8>, JournalError> {
         let assets = self.assets();
-        self.connection.block(async move { blobs::get(&assets, digest).await })
+        self.connection.block(async move { blobs::get(&assets.objects, digest).await })
     }
 
     fn cached(&self, key: Digest) -> Result<Option<Cached>, JournalError> {
