@@ -2,6 +2,7 @@
 
 mod bus;
 mod compiler;
+mod elsewhere;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ pub use bus::{
     Bus, Callable, Control, Letter, Live, Mail, MailStore, MailWrite, Message, NoBus, Order, Question, Signal, WaitingNote,
 };
 pub use compiler::{CompiledPlan, Compiler, NoCompiler, PlanError, PlanSource};
+pub use elsewhere::{Elsewhere, Errand, Fate, Kind, Offer};
 
 use crate::event::{Bill, CacheNote, Denial, Event, Failure, RunId, Seq, Timestamp};
 

@@ -6,7 +6,8 @@
 //! 2. One task per run (`task`) takes outcomes, commits, timers and requests as they come, and performs what the core asks.
 //! 3. Attempts are tasks of their own, which pass gates (`gates`) that all runs share.
 //! 4. The run of a plan (`child`) is a run of its own, held to what its step allows (`allowed`).
-//! 5. A [`RunHandle`] steers the run and gives its updates and report.
+//! 5. Other hosts run what there is no place for here ([`Engine::with_elsewhere`]), and this one runs what it has places for ([`Guest`]).
+//! 6. A [`RunHandle`] steers the run and gives its updates and report.
 
 mod allowed;
 mod attempt;
@@ -14,6 +15,7 @@ mod cache;
 mod child;
 mod config;
 mod gates;
+mod guest;
 mod handle;
 mod inbox;
 mod notice;
@@ -30,11 +32,12 @@ use lang::plan::{Plan, SEMANTICS_VERSION};
 pub use crate::core::{Awaited, Blocked, BlockedBy, Waiting};
 pub use config::{Breakers, ClassLimits, EngineConfig, HostBudget, RecoveryRules};
 pub use gates::{BreakerState, GateReport};
+pub use guest::{Guest, Room};
 pub use handle::{RunEnd, RunHandle, RunReport, Update};
 
 use crate::core::{Lineage, ReplayError, Run};
 use crate::event::{Origin, Payload, RunId, RunStarted, Within};
-use crate::ports::{Bus, Clock, Compiler, Control, Invoker, Journal, JournalError, NoBus, NoCompiler};
+use crate::ports::{Bus, Clock, Compiler, Control, Elsewhere, Invoker, Journal, JournalError, NoBus, NoCompiler};
 use gates::Gates;
 use handle::Inlets;
 use task::RunTask;
@@ -54,6 +57,8 @@ struct Parts {
     compiler: Arc<dyn Compiler>,
     config: EngineConfig,
     gates: Arc<Gates>,
+    /// Who runs attempts for which there is no place here.
+    elsewhere: Option<Arc<dyn Elsewhere>>,
 }
 
 /// Why a run is paused that is about to be migrated.
@@ -144,12 +149,22 @@ impl Engine {
         config: EngineConfig,
     ) -> Self {
         let gates = Arc::new(Gates::new(&config));
-        Self { parts: Arc::new(Parts { invoker, journal, clock, bus, compiler, config, gates }) }
+        Self { parts: Arc::new(Parts { invoker, journal, clock, bus, compiler, config, gates, elsewhere: None }) }
+    }
+
+    /// The same engine with other hosts, which run what there is no place for here.
+    #[must_use]
+    pub fn with_elsewhere(&self, elsewhere: Arc<dyn Elsewhere>) -> Self {
+        self.with(Arc::clone(&self.parts.bus), Some(elsewhere))
     }
 
     /// The same engine on another bus: its runs pass the gates of this one's.
     #[must_use]
     pub fn on_bus(&self, bus: Arc<dyn Bus>) -> Self {
+        self.with(bus, self.parts.elsewhere.clone())
+    }
+
+    fn with(&self, bus: Arc<dyn Bus>, elsewhere: Option<Arc<dyn Elsewhere>>) -> Self {
         let Parts { invoker, journal, clock, compiler, config, gates, .. } = &*self.parts;
         Self {
             parts: Arc::new(Parts {
@@ -160,6 +175,7 @@ impl Engine {
                 compiler: Arc::clone(compiler),
                 config: config.clone(),
                 gates: Arc::clone(gates),
+                elsewhere,
             }),
         }
     }

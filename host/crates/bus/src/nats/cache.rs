@@ -88,7 +88,8 @@ pub(super) async fn read(assets: &Assets, key: Digest) -> Result<Option<Cached>,
 /// Writes an entry unless a newer one is there.
 async fn write(assets: &Assets, entry: &Entry) -> Result<(), JournalError> {
     let inline = entry.payload.len() <= INLINE;
-    let payload = if inline { Ok(entry.payload.as_str()) } else { Err(blobs::put(&assets.objects, entry.payload.as_bytes()).await?) };
+    let payload =
+        if inline { Ok(entry.payload.as_str()) } else { Err(blobs::put(&assets.objects, entry.payload.as_bytes()).await?) };
     let (key, text) = (hex::encode(entry.key.0), cache_entry(entry.at.0, payload));
     for _ in 0..ROUNDS {
         let Ok(found) = assets.cache.entry(key.as_str()).await else { continue };

@@ -26,6 +26,13 @@ pub enum Input {
         /// How.
         outcome: Box<Outcome>,
     },
+    /// Whoever ran an attempt is gone, and nothing says how it ended.
+    Unknown {
+        /// Which step.
+        task: TaskId,
+        /// Which attempt.
+        number: u32,
+    },
     /// An attempt ended because of [`Action::Stop`].
     Stopped {
         /// Which step.
@@ -166,6 +173,8 @@ pub struct StartAttempt {
     pub class: Option<Name>,
     /// What it asks of that which all runs of a process share.
     pub shared: Option<Box<Shared>>,
+    /// Whether it may run a second time when nobody knows how the first time ended.
+    pub repeatable: bool,
     /// The run and the path.
     pub idempotency_key: Arc<str>,
     /// Why the attempt before it failed.

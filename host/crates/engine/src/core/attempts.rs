@@ -341,6 +341,7 @@ impl Run {
             cache,
             class: of.class.clone(),
             shared: of.shared(),
+            repeatable: of.repeatable,
             idempotency_key: [&*self.id.0, "/", &path].concat().into(),
             previous_failure: of.previous.clone(),
             child: self.child_of(task),

@@ -239,6 +239,7 @@ impl Run {
             }
             Input::Outcome { task, number, outcome } => self.outcome(task, number, *outcome, now),
             Input::Stopped { task, number } => self.stopped(task, number, now),
+            Input::Unknown { task, number } => self.unknown(task, number, now),
             Input::Admitted { task, number } => self.admitted(task, number, now, out),
             Input::Committed { through } => self.committed(through, now, out),
             Input::TimerDue(timer) => self.timer_due(timer, now, out),
@@ -346,6 +347,12 @@ impl Run {
         }
     }
 
+    fn unknown(&mut self, task: TaskId, number: u32, now: Timestamp) {
+        if let Some(attempt) = self.land(task, number) {
+            self.record(now, EventBody::OutcomeUnknown { attempt });
+        }
+    }
+
     fn timer_due(&mut self, timer: TimerId, now: Timestamp, out: &mut Vec<Action>) {
         let Some(at) = self.state.timer(timer) else { return };
         if at > now {
@@ -424,6 +431,14 @@ impl Run {
             EventBody::AttemptCancelled { attempt } => {
                 self.remove_flight(attempt.task);
                 let (task, path) = task_path(attempt);
+                out.push(Action::Progress(Progress::Cancelled { task, path }));
+            }
+            // After a crash there is no flight: what is not known then is told with what the run waits for.
+            EventBody::OutcomeUnknown { attempt } if self.flights.contains_key(&attempt.task) => {
+                self.remove_flight(attempt.task);
+                let (task, path) = task_path(attempt);
+                let lost = format!("the host that ran `{path}` does not answer: how the attempt ended is not known");
+                out.push(Action::Progress(Progress::Note(lost)));
                 out.push(Action::Progress(Progress::Cancelled { task, path }));
             }
             EventBody::Denied { attempt, denial } => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Parts;
 use super::cache::Cache;
-use super::gates::{Line, Permit};
+use super::gates::{Line, Permit, Went};
 use super::valve::Valve;
 use crate::core::StartAttempt;
 use crate::event::{Bill, Failure};
@@ -20,6 +20,8 @@ pub(super) enum Done {
     Lost(JournalError),
     /// It did not begin: nothing was to start any more.
     NotBegun,
+    /// Another host had begun it, and nothing says how it ended.
+    Unknown,
 }
 
 /// What an attempt needs before it begins.
@@ -60,7 +62,10 @@ impl Ready {
         if self.valve.is_shut() {
             return Done::NotBegun;
         }
-        let mut outcome = self.work.run(parts, permit.limits.clone()).await;
+        let (mut outcome, permit) = match self.work.run(parts, &self.valve, permit).await {
+            Ok(done) => done,
+            Err(done) => return done,
+        };
         permit.end(&outcome);
         if let Some(cache) = self.cache {
             outcome.cache = said;
@@ -118,7 +123,22 @@ impl Work {
         })
     }
 
-    fn run(self, parts: &Parts, limits: Limits) -> BoxFuture<'static, Outcome> {
+    /// Does it here, or where its place is.
+    async fn run(self, parts: &Parts, valve: &Valve, mut permit: Permit) -> Result<(Outcome, Permit), Done> {
+        if let (Self::Step(invocation), Some(away)) = (&self, permit.away.take()) {
+            let invocation = Invocation { limits: permit.limits.clone(), ..(**invocation).clone() };
+            match away.run(parts, valve, invocation).await {
+                Some(Went::There(Some(outcome))) => return Ok((*outcome, permit)),
+                Some(Went::There(None)) => return Err(Done::Unknown),
+                Some(Went::Full(failure)) => return Ok((refused(failure), permit)),
+                Some(Went::Nowhere) | None => return Err(Done::NotBegun),
+                Some(Went::Here(held)) => permit.hold(held),
+            }
+        }
+        Ok((self.here(parts, permit.limits.clone()).await, permit))
+    }
+
+    fn here(self, parts: &Parts, limits: Limits) -> BoxFuture<'static, Outcome> {
         match self {
             Self::Step(invocation) => parts.invoker.invoke(Invocation { limits, ..*invocation }),
             Self::Question(question) => parts.bus.ask(Question { limits, ..*question }),

@@ -20,6 +20,7 @@
 //! each step that follows as much as [`STEP`]. All wait at the same pace, so two that wait never change their order, and
 //! nobody waits for ever: whoever comes late enough comes after.
 
+mod away;
 mod fit;
 mod fuse;
 mod line;
@@ -37,15 +38,18 @@ use tokio::time::Instant;
 
 use super::config::{Breakers, EngineConfig};
 use crate::core::{Shared, StartAttempt, Wishes};
-use crate::ports::{Callable, GrantedCapability};
+use crate::ports::{self, Callable, GrantedCapability};
 use fuse::{Fuse, Protected};
 use line::{Asks, First};
 use pace::Pace;
 use places::Places;
 use pool::{Kind, Pool, Units};
 
+pub(super) use away::{Terms, Went};
 pub use fuse::BreakerState;
 pub(super) use line::{Line, Permit, Stage};
+pub(super) use places::Loan;
+pub(super) use pool::Held;
 
 /// What a point of priority is worth.
 const POINT: Duration = Duration::from_secs(10);
@@ -68,6 +72,8 @@ pub(super) struct Gates {
     keys: Mutex<BTreeMap<Arc<str>, Arc<Pool>>>,
     paces: Mutex<BTreeMap<(String, Rate), Arc<Pace>>>,
     fuses: Mutex<BTreeMap<(String, Breaker), Arc<Fuse>>>,
+    /// Of other hosts.
+    away: Mutex<BTreeMap<ports::Kind, Arc<Pool>>>,
     breakers: Breakers,
     began: OnceLock<Instant>,
     /// How often and how long attempts waited, by what for.
@@ -84,6 +90,7 @@ struct Asker {
 }
 
 /// What an attempt needs.
+#[derive(Clone)]
 struct Want {
     class: Option<Name>,
     wishes: Wishes,
@@ -106,6 +113,7 @@ impl Gates {
             keys: Mutex::default(),
             paces: Mutex::default(),
             fuses: Mutex::default(),
+            away: Mutex::default(),
             breakers: config.breakers,
             began: OnceLock::new(),
             waited: Mutex::default(),
@@ -124,7 +132,27 @@ impl Gates {
             Some(None) => First::Later,
             None => First::Places(self.places.stand(config, &want, &who)),
         };
-        Line { who, want, asks, first, stage: Stage::default() }
+        Line { who, want, asks, first, stage: Stage::default(), terms: None }
+    }
+
+    /// All places for an attempt of another host's run, if they are free.
+    pub(super) fn lend(&self, loan: &Loan, key: &Arc<str>) -> Option<Vec<Held>> {
+        self.places.lend(loan, &Asker { turn: i64::MAX, key: Arc::clone(key) })
+    }
+
+    /// Waits behind everybody else until there is a place for an attempt of this class.
+    pub(super) async fn room(&self, class: Option<&Name>) {
+        self.places.room(class, &Asker { turn: i64::MAX, key: "another host".into() }).await;
+    }
+
+    /// Why an attempt with so much memory can never run here.
+    pub(super) fn refuses(&self, memory: u64, class: Option<&Name>) -> Option<String> {
+        self.places.never_fits(memory, class)
+    }
+
+    /// How many attempts of a class there are places for now, and altogether.
+    pub(super) fn room_of(&self, class: Option<&Name>) -> (u32, u32) {
+        self.places.room_of(class)
     }
 
     fn asks(&self, start: &StartAttempt, plan: &Plan) -> Option<Box<Asks>> {

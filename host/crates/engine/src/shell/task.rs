@@ -17,14 +17,14 @@ use tokio::time::Instant;
 use super::attempt::{self, Done, Entry, Ready, Work, host_failed};
 use super::cache::Cache;
 use super::child::{Children, Word};
-use super::gates::{Line, Permit, Stage};
+use super::gates::{Line, Permit, Stage, Terms};
 use super::handle::{Inlets, Outlets, Request, RunEnd, RunReport, Update, channels};
 use super::inbox::{Errand, Inbox};
 use super::notice::{self, Notice};
 use super::timers::Timers;
 use super::valve::Valve;
 use super::{EngineError, Parts, TakeOver};
-use crate::core::{Action, Blocked, Idle, Input, Run, StartAttempt};
+use crate::core::{Action, Admission, Blocked, Idle, Input, Run, StartAttempt};
 use crate::event::{Decision, Event, RunId, RunStarted, Seq, TaskId};
 use crate::ports::{Control, JournalError, Live, Mail, Order};
 
@@ -78,7 +78,8 @@ pub(super) struct RunTask {
 impl RunTask {
     pub(super) fn new(parts: Arc<Parts>, plan: Arc<Plan>, mut run: Run) -> (Self, Inlets) {
         run.set_capacity(parts.config.capacity(&plan.classes));
-        run.set_admission(parts.config.admission());
+        // Of an attempt that has begun and waits for another host nobody would know whether that has begun it.
+        run.set_admission(if parts.elsewhere.is_some() { Admission::All } else { parts.config.admission() });
         let (outlets, inlets) = channels();
         let inbox = Inbox::new(Arc::clone(&parts.bus), run.id().clone(), &plan);
         let task = Self {
@@ -322,7 +323,9 @@ impl RunTask {
 
     /// The line in which an attempt waits.
     fn line(&self, start: &StartAttempt) -> Line {
-        self.parts.gates.stand(&self.parts.config, start, &self.plan)
+        let mut line = self.parts.gates.stand(&self.parts.config, start, &self.plan);
+        line.terms = self.parts.elsewhere.as_ref().and_then(|_| Terms::of(start, &self.plan)).map(Box::new);
+        line
     }
 
     /// Waits for something to happen, then takes all that is at hand.
@@ -423,6 +426,7 @@ impl RunTask {
         let (task, number, outcome) = match done {
             Ok((task, number, Done::Outcome(outcome))) => (task, number, Some(outcome)),
             Ok((task, number, Done::NotBegun)) => (task, number, None),
+            Ok((task, number, Done::Unknown)) => return self.lost(task, number),
             Ok((task, number, Done::Admitted(permit))) => return self.has_all(task, number, permit),
             Ok((_, _, Done::Lost(error))) => {
                 self.end.get_or_insert(RunEnd::StoreFailed(error));
@@ -445,6 +449,12 @@ impl RunTask {
             }
         }
         self.input(Input::Outcome { task, number, outcome });
+    }
+
+    /// Another host had begun an attempt, and does not answer any more.
+    fn lost(&mut self, task: TaskId, number: u32) {
+        self.running.remove(&task);
+        self.input(Input::Unknown { task, number });
     }
 
     /// An attempt has what it needs. If nobody wants it any more, others get that.

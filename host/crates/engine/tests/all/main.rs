@@ -43,6 +43,8 @@ mod shell_clock;
 #[cfg(test)]
 mod shell_control;
 #[cfg(test)]
+mod shell_elsewhere;
+#[cfg(test)]
 mod shell_gates;
 #[cfg(test)]
 mod shell_mail;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::away::{Away, Terms};
 use super::fuse::{Fuse, Trial};
 use super::pace::Pace;
 use super::places::Queue;
@@ -26,6 +27,8 @@ pub(in crate::shell) struct Line {
     pub(super) asks: Option<Box<Asks>>,
     pub(super) first: First,
     pub(super) stage: Stage,
+    /// On which terms it may run on another host; none: it must not.
+    pub(in crate::shell) terms: Option<Box<Terms>>,
 }
 
 /// Where an attempt waits at once, in the order in which attempts begin.
@@ -42,6 +45,8 @@ pub(in crate::shell) struct Permit {
     trials: Vec<Trial>,
     /// What bounds it.
     pub(in crate::shell) limits: Limits,
+    /// Its place is at another host.
+    pub(in crate::shell) away: Option<Box<Away>>,
 }
 
 /// What an attempt waits for by now; nothing when it runs.
@@ -69,6 +74,10 @@ impl Waits {
 impl Stage {
     fn set(&self, waits: Option<Waits>) {
         *lock(&self.0) = waits;
+    }
+
+    pub(super) fn clear(&self) {
+        self.set(None);
     }
 
     /// What it waits for, for people; `now` is what the clock says.
@@ -111,26 +120,57 @@ impl Line {
                 });
             }
         }
-        let Queue { tickets, rest, limits } = match self.first {
+        let mut queue = match self.first {
             First::Places(queue) => queue?,
             _ => parts.gates.places.stand(&parts.config, &self.want, &self.who)?,
         };
-        for mut ticket in tickets {
-            let Some(place) = waits(parts, &self.stage, &mut ticket).await else { return Ok(None) };
-            held.push(place);
-        }
-        for (pool, units) in rest {
-            let mut ticket = pool.ask(units, &self.who);
-            let Some(place) = waits(parts, &self.stage, &mut ticket).await else { return Ok(None) };
-            held.push(place);
-        }
+        let place = match &self.terms {
+            None => queue.wait(parts, &self.stage, &self.who).await.map(|()| None),
+            Some(terms) => wait_anywhere(parts, &mut queue, &self.stage, &self.who, terms).await,
+        };
+        let Some(place) = place else { return Ok(None) };
         trials.iter().try_for_each(Trial::look_again)?;
-        Ok(Some(Permit { held, trials, limits }))
+        let limits = queue.limits.clone();
+        let away = match (place, self.terms) {
+            (Some(place), Some(terms)) => {
+                let Self { want, who, stage, .. } = self;
+                Some(Box::new(Away { terms, place: Some(place), queue, want, who, stage }))
+            }
+            _ => {
+                held.extend(queue.take());
+                None
+            }
+        };
+        Ok(Some(Permit { held, trials, limits, away }))
     }
 }
 
+/// Waits for all places here, or where there are none for one at another host, which it gives then.
+async fn wait_anywhere(
+    parts: &Parts,
+    queue: &mut Queue,
+    stage: &Stage,
+    who: &Asker,
+    Terms { kind, .. }: &Terms,
+) -> Option<Option<Held>> {
+    let elsewhere = parts.elsewhere.as_deref();
+    let away = async {
+        match elsewhere {
+            Some(elsewhere) => parts.gates.place_away(elsewhere, kind, who).await,
+            None => std::future::pending().await,
+        }
+    };
+    let place = tokio::select! {
+        biased;
+        here = queue.wait(parts, stage, who) => here.map(|()| None),
+        place = away => place.map(Some),
+    };
+    stage.clear();
+    place
+}
+
 /// Waits for what a ticket is for.
-async fn waits(parts: &Parts, stage: &Stage, ticket: &mut Ticket) -> Option<Held> {
+pub(super) async fn waits(parts: &Parts, stage: &Stage, ticket: &mut Ticket) -> Option<Held> {
     if ticket.is_served() {
         return ticket.wait().await;
     }
@@ -149,6 +189,11 @@ async fn spends<T>(parts: &Parts, stage: &Stage, what: Waits, waiting: impl Futu
 }
 
 impl Permit {
+    /// It has these too.
+    pub(in crate::shell) fn hold(&mut self, held: Vec<Held>) {
+        self.held.extend(held);
+    }
+
     /// The attempt has ended like this: the breakers hear of it, and others get what it had.
     pub(in crate::shell) fn end(self, outcome: &Outcome) {
         let kind = outcome.result.as_ref().err().map(|failure| failure.kind);

@@ -61,6 +61,8 @@ pub(super) enum Kind {
     Class(Name),
     /// Memory and cpu of the host. Whether each is bounded.
     Host { memory: bool, cpu: bool },
+    /// Places of other hosts.
+    Away,
 }
 
 impl Kind {
@@ -71,6 +73,7 @@ impl Kind {
             Self::Process => "places of this process".to_owned(),
             Self::Class(name) => format!("class `{name}`"),
             Self::Host { .. } => "memory and cpu of this host".to_owned(),
+            Self::Away => "places of other hosts".to_owned(),
         }
     }
 }
@@ -78,12 +81,13 @@ impl Kind {
 /// The pool.
 pub(super) struct Pool {
     pub(super) kind: Kind,
-    total: Units,
     state: Mutex<State>,
 }
 
 struct State {
-    free: Units,
+    total: Units,
+    /// What somebody has; more than there is, where that has become less.
+    taken: Units,
     asked: u64,
     /// Who has something, by a number.
     held: BTreeMap<u64, (Arc<str>, Units)>,
@@ -97,7 +101,7 @@ struct Waiter {
 }
 
 /// What somebody has of a pool, with its number there; gives itself back.
-pub(super) struct Held {
+pub(in crate::shell) struct Held {
     pool: Arc<Pool>,
     number: u64,
 }
@@ -110,10 +114,17 @@ pub(super) struct Ticket {
     waits: Option<((i64, u64), oneshot::Receiver<Held>)>,
 }
 
+impl State {
+    const fn free(&self) -> Units {
+        self.total.less(self.taken)
+    }
+}
+
 impl Pool {
     pub(super) fn new(kind: Kind, total: Units) -> Arc<Self> {
-        let state = State { free: total, asked: 0, held: BTreeMap::new(), waiting: BTreeMap::new() };
-        Arc::new(Self { kind, total, state: Mutex::new(state) })
+        let taken = Units::default();
+        let state = State { total, taken, asked: 0, held: BTreeMap::new(), waiting: BTreeMap::new() };
+        Arc::new(Self { kind, state: Mutex::new(state) })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -121,13 +132,30 @@ impl Pool {
     }
 
     /// Whether there is so much at all.
-    pub(super) const fn can_ever(&self, units: Units) -> bool {
-        units.within(self.total)
+    pub(super) fn can_ever(&self, units: Units) -> bool {
+        units.within(self.total())
     }
 
     /// All that there is.
-    pub(super) const fn total(&self) -> Units {
-        self.total
+    pub(super) fn total(&self) -> Units {
+        self.lock().total
+    }
+
+    /// What nobody has and nobody waits for.
+    pub(super) fn free(&self) -> Units {
+        let state = self.lock();
+        if state.waiting.is_empty() { state.free() } else { Units::default() }
+    }
+
+    /// From now on there is so much.
+    pub(super) fn resize(self: &Arc<Self>, total: Units) {
+        let mut state = self.lock();
+        let changes = state.total != total;
+        state.total = total;
+        drop(state);
+        if changes {
+            self.serve();
+        }
     }
 
     /// Nobody has anything and nobody waits.
@@ -144,7 +172,7 @@ impl Pool {
     /// The same, unless so many stand in line already.
     pub(super) fn ask_if_short(self: &Arc<Self>, units: Units, who: &Asker, longest: u32) -> Option<Ticket> {
         let state = self.lock();
-        let waits = !units.within(state.free) || !state.waiting.is_empty();
+        let waits = !units.within(state.free()) || !state.waiting.is_empty();
         (!waits || state.waiting.len() < longest as usize).then(|| self.ask_in(state, units, who))
     }
 
@@ -152,7 +180,7 @@ impl Pool {
         let place = (who.turn, state.asked);
         state.asked += 1;
         let is_first = state.waiting.first_key_value().is_none_or(|(first, _)| place < *first);
-        let (held, waits) = if is_first && units.within(state.free) {
+        let (held, waits) = if is_first && units.within(state.free()) {
             (Some(self.give(&mut state, place.1, Arc::clone(&who.key), units)), None)
         } else {
             let (sender, receiver) = oneshot::channel();
@@ -163,7 +191,7 @@ impl Pool {
     }
 
     fn give(self: &Arc<Self>, state: &mut State, number: u64, who: Arc<str>, units: Units) -> Held {
-        state.free = state.free.less(units);
+        state.taken = state.taken.and(units);
         state.held.insert(number, (who, units));
         Held { pool: Arc::clone(self), number }
     }
@@ -178,7 +206,7 @@ impl Pool {
 
     fn next(self: &Arc<Self>) -> Option<(oneshot::Sender<Held>, Held)> {
         let mut state = self.lock();
-        let fits = state.waiting.first_key_value().is_some_and(|(_, first)| first.units.within(state.free));
+        let fits = state.waiting.first_key_value().is_some_and(|(_, first)| first.units.within(state.free()));
         let ((_, number), Waiter { sender, who, units }) = if fits { state.waiting.pop_first()? } else { return None };
         let held = self.give(&mut state, number, who, units);
         Some((sender, held))
@@ -193,8 +221,9 @@ impl Pool {
             Kind::Host { .. } => return self.describe_host(&state, units, &holders),
             Kind::Process => "this process".to_owned(),
             Kind::Class(name) => format!("class `{name}`"),
+            Kind::Away => "other hosts".to_owned(),
         };
-        match self.total.places {
+        match state.total.places {
             1 => format!("waits for the only place of {pool}, which {holders} has"),
             places => format!("waits for one of the {places} places of {pool}, which {holders} have"),
         }
@@ -202,8 +231,9 @@ impl Pool {
 
     /// For people: who has the places.
     pub(super) fn holders(&self) -> String {
-        let holders = self.named_holders(&self.lock());
-        match self.total.places {
+        let state = self.lock();
+        let holders = self.named_holders(&state);
+        match state.total.places {
             1 => format!("{holders} has its only place"),
             places => format!("{holders} have its {places} places"),
         }
@@ -217,10 +247,10 @@ impl Pool {
     }
 
     fn describe_host(&self, state: &State, units: Units, holders: &str) -> String {
-        let (needs, free) = (self.amount(units), self.free_of(state.free));
+        let (needs, free) = (self.amount(units), self.free_of(state));
         let start = format!("waits for {} of this host: it needs {needs}, and {free} are free", self.bounded());
         let first = state.waiting.first_key_value().map(|(_, first)| first);
-        match (first.filter(|_| units.within(state.free)), state.held.len()) {
+        match (first.filter(|_| units.within(state.free())), state.held.len()) {
             (Some(first), _) => format!("{start}, but `{}` comes first, which needs {}", first.who, self.amount(first.units)),
             (None, 0) => start,
             (None, 1) => format!("{start}; {holders} has the rest"),
@@ -251,8 +281,8 @@ impl Pool {
     }
 
     /// So much of all, for people.
-    fn free_of(&self, free: Units) -> String {
-        let total = self.total;
+    fn free_of(&self, state: &State) -> String {
+        let (total, free) = (state.total, state.free());
         self.both(format!("{} of {}", size(free.memory), size(total.memory)), format!("{} of {} cpu", free.cpu, total.cpu))
     }
 
@@ -274,7 +304,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         let mut state = self.pool.lock();
         if let Some((_, units)) = state.held.remove(&self.number) {
-            state.free = state.free.and(units);
+            state.taken = state.taken.less(units);
         }
         drop(state);
         self.pool.serve();
@@ -287,7 +317,12 @@ impl Ticket {
         self.held.is_some()
     }
 
-    /// Waits for its turn.
+    /// What it is for, unless it has to wait.
+    pub(super) fn taken(mut self) -> Option<Held> {
+        self.held.take()
+    }
+
+    /// Waits for its turn. Waiting may be given up and taken up again.
     pub(super) async fn wait(&mut self) -> Option<Held> {
         if let Some((_, receiver)) = &mut self.waits {
             self.held = receiver.await.ok();

@@ -1,0 +1,72 @@
+//! Hosts that run attempts for each other.
+
+use std::sync::Arc;
+
+use catalog::Name;
+use futures::future::BoxFuture;
+
+use super::{Invocation, Outcome};
+
+/// Lets other hosts run attempts for which there is no place here.
+///
+/// Whoever owns a run journals what comes of its attempts, wherever they run.
+pub trait Elsewhere: Send + Sync + 'static {
+    /// So many attempts of this kind the other hosts have places for, taken or not, as far as is known now.
+    fn places(&self, kind: &Kind) -> u32;
+
+    /// Ends when what [`Elsewhere::places`] gives may have changed since it had this number, and gives the next number.
+    fn changed(&self, seen: u64) -> BoxFuture<'static, u64>;
+
+    /// Lets another host run an attempt.
+    fn offer(&self, offer: Offer) -> Box<dyn Errand>;
+}
+
+/// What decides which hosts can run an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kind {
+    /// Its class.
+    pub class: Option<Name>,
+    /// Whether it is granted requests to some host.
+    pub http: bool,
+    /// Whether it is granted a variable of the environment.
+    pub env: bool,
+}
+
+/// An attempt for another host.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The attempt, bounded as it would be here.
+    pub invocation: Box<Invocation>,
+    /// What decides who can run it.
+    pub kind: Kind,
+    /// How many attempts of its class may run at once in a process, where its flow says so.
+    pub class_parallel: Option<u32>,
+    /// Whether it may run a second time when nobody knows how the first time ended.
+    pub repeatable: bool,
+    /// Those with a higher one are taken first.
+    pub priority: i32,
+    /// So many hosts were lost while they ran this attempt.
+    pub lost: u32,
+}
+
+/// An attempt that was offered. Dropping it stops the attempt, wherever it runs.
+pub trait Errand: Send {
+    /// What comes of it. Waiting may be given up and taken up again.
+    fn fate(&mut self) -> BoxFuture<'_, Fate>;
+
+    /// Takes it back, to run it here. False when another host has begun it.
+    fn take_back(&mut self) -> bool;
+}
+
+/// What came of an attempt that was offered.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    /// It ended like this.
+    Outcome(Box<Outcome>),
+    /// It had begun, it must not run twice, and its host does not answer any more.
+    Unknown,
+    /// It had begun, it may run a second time, and its host does not answer any more.
+    Lost,
+    /// Nobody has begun it, and nobody will: why, for people.
+    Refused(Arc<str>),
+}
