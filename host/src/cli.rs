@@ -1,6 +1,7 @@
 //! The command line.
 
 mod control;
+mod dev;
 mod history;
 mod sessions;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use control::{CancelArgs, Patience, PauseArgs, RunSelection, StepArgs, WhyArgs};
+pub(crate) use dev::{DevArgs, DevCommand};
 pub(crate) use history::{
     ArchiveArgs, ArtifactsArgs, ArtifactsCommand, BackupArgs, BundleArgs, ExportArgs, ExportFormat, ExportWhat, GcArgs,
     ImportArgs, PsArgs, ReplayArgs, RestoreArgs, Selection, StatsArgs, StatsBy, VerifyArgs,
@@ -150,6 +152,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Lists what the steps of a run gave under a name, and gets it
     Artifacts(ArtifactsArgs),
+    /// Starts a cluster to try on this machine: NATS servers, and hosts that share what they run
+    Dev(DevArgs),
     /// Makes, builds and inspects plugins
     #[command(subcommand)]
     Plugin(PluginCommand),

@@ -4,6 +4,7 @@ mod cli;
 mod cluster;
 mod commands;
 mod config;
+mod dev;
 mod escalation;
 mod exit;
 mod inputs;

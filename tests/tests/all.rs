@@ -27,6 +27,8 @@ mod crash;
 #[cfg(test)]
 #[path = "all/deploy.rs"]
 mod deploy;
+#[path = "all/dev.rs"]
+mod dev;
 #[cfg(test)]
 #[path = "all/digest.rs"]
 mod digest;

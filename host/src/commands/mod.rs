@@ -7,6 +7,7 @@ mod change;
 pub(crate) mod check;
 mod control;
 mod deploy;
+mod dev;
 mod diff;
 mod doc;
 pub(crate) mod documents;
@@ -93,6 +94,7 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
         Command::Gc(args) => gc::run(output, &cli.global, args),
         Command::Replay(args) => replay::run(output, &cli.global, args),
         Command::Artifacts(args) => artifacts::run(output, &cli.global, args),
+        Command::Dev(args) => dev::run(output, &cli.global, args),
         Command::Plugin(command) => plugin_command(output, command).map(|()| Exit::Done),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "host", &mut std::io::stdout());

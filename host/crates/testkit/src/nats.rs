@@ -137,7 +137,7 @@ impl Server {
         );
         std::fs::write(self.file("conf"), configuration).unwrap();
         let log = File::create(self.file("log")).unwrap();
-        let mut command = Command::new(program::find().unwrap_or_else(|why| panic!("{why}")));
+        let mut command = Command::new(program());
         command.arg("-c").arg(self.file("conf")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.child = Some(command.spawn().unwrap());
     }
@@ -181,6 +181,16 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The server's program, for tests of who starts it.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+#[track_caller]
+pub fn program() -> PathBuf {
+    program::find().unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// Three servers that keep each stream three times.

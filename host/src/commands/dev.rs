@@ -1,0 +1,39 @@
+//! `host dev`: a cluster on this machine, to try.
+
+use crate::cli::{DevArgs, DevCommand, Global};
+use crate::dev::{self, Settings, guard};
+use crate::exit::{Exit, Problem};
+use crate::output::Output;
+
+/// Two servers survive no more than one, and each needs the other: that is no cluster.
+const LEAST_SERVERS: usize = 3;
+
+/// More than this machine could want.
+const MOST: usize = 32;
+
+/// Runs the cluster until it is interrupted.
+pub(crate) fn run(output: Output, global: &Global, args: &DevArgs) -> Result<Exit, Problem> {
+    if let Some(DevCommand::Guard) = args.command {
+        return guard::run(output);
+    }
+    if global.store.is_some() {
+        return Err(Problem::usage("`host dev` gives each host a store of its own")
+            .help("leave `--store` and FLOWHOST_STORE out; `--folder` says where the stores are"));
+    }
+    let settings = Settings {
+        hosts: count("hosts", args.hosts, 0)?,
+        servers: count("servers", args.servers, 1)?,
+        nats_server: args.nats_server.clone(),
+        folder: args.folder.clone(),
+        config: global.config.clone(),
+    };
+    if settings.servers != 1 && settings.servers < LEAST_SERVERS {
+        return Err(Problem::usage("`--servers` must be 1, or at least 3: of two, none can be missed"));
+    }
+    dev::run(output, &settings)
+}
+
+fn count(name: &str, value: u32, least: usize) -> Result<usize, Problem> {
+    let out_of_range = || Problem::usage(format!("`--{name}` must be between {least} and {MOST}"));
+    usize::try_from(value).ok().filter(|count| (least..=MOST).contains(count)).ok_or_else(out_of_range)
+}

@@ -1,0 +1,225 @@
+//! All processes of the cluster: started in order, watched, ended in order.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::Settings;
+use super::guard::Guard;
+use super::part::{Lines, Part};
+use super::process::{List, Process};
+use super::server::{self, Server};
+use crate::exit::{Exit, Problem};
+use crate::output::Output;
+use crate::signals::Stops;
+
+/// How long servers may take to find together, and hosts to serve.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Between two looks at what became of the processes.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long a host may take to end: what its steps get when it is asked to stop, and some more.
+const DRAIN: Duration = Duration::from_secs(40);
+
+/// How long a server may take to end.
+const CLOSE: Duration = Duration::from_secs(15);
+
+/// The processes.
+pub(super) struct Pool {
+    output: Output,
+    folder: PathBuf,
+    list: List,
+    guard: Guard,
+    servers: Vec<Server>,
+    hosts: Vec<Part>,
+}
+
+impl Pool {
+    /// None yet but the one that guards the others.
+    pub(super) fn new(output: Output, folder: PathBuf) -> Result<Self, Problem> {
+        let (mut list, ended) = List::begin(&folder)?;
+        if !ended.is_empty() {
+            output.note(&format!("an earlier `host dev` had left something behind; ended now: {}", ended.join(", ")));
+        }
+        let guard = Guard::start(output)?;
+        if let Some(process) = Process::of(guard.part.id(), guard.part.name()) {
+            list.add(&process)?;
+        }
+        Ok(Self { output, folder, list, guard, servers: Vec::new(), hosts: Vec::new() })
+    }
+
+    /// Starts the cluster and watches it. It only ends with a problem.
+    pub(super) async fn run(&mut self, settings: &Settings, program: &Path) -> Problem {
+        match self.try_run(settings, program).await {
+            Ok(never) => match never {},
+            Err(problem) => problem,
+        }
+    }
+
+    async fn try_run(&mut self, settings: &Settings, program: &Path) -> Result<std::convert::Infallible, Problem> {
+        for server in server::start(program, &self.folder, settings.servers, self.output)? {
+            self.note(server.part.id(), server.part.name())?;
+            self.servers.push(server);
+        }
+        self.servers_are_ready().await?;
+        for number in 1..=settings.hosts {
+            let host = self.start_host(number, settings)?;
+            self.note(host.id(), host.name())?;
+            self.hosts.push(host);
+        }
+        self.hosts_are_ready().await?;
+        self.output.document(&self.document(), || self.text());
+        loop {
+            self.check()?;
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// So that it is ended whatever becomes of this process.
+    fn note(&mut self, id: u32, name: &str) -> Result<(), Problem> {
+        let Some(process) = Process::of(id, name) else { return Ok(()) };
+        self.guard.add(&process)?;
+        self.list.add(&process)
+    }
+
+    async fn servers_are_ready(&mut self) -> Result<(), Problem> {
+        let begin = Instant::now();
+        loop {
+            let mut ready = 0;
+            for server in &self.servers {
+                ready += usize::from(server.is_ready(self.servers.len()).await);
+            }
+            if ready == self.servers.len() {
+                self.servers.iter().for_each(|server| server.part.hear());
+                return Ok(());
+            }
+            self.look_again(begin, "servers have not found together").await?;
+        }
+    }
+
+    async fn hosts_are_ready(&mut self) -> Result<(), Problem> {
+        let begin = Instant::now();
+        while !self.hosts.iter().all(Part::is_serving) {
+            self.look_again(begin, "hosts do not serve").await?;
+        }
+        Ok(())
+    }
+
+    async fn look_again(&mut self, begin: Instant, what: &str) -> Result<(), Problem> {
+        self.check()?;
+        if begin.elapsed() > PATIENCE {
+            let (seconds, folder) = (PATIENCE.as_secs(), self.folder.display());
+            let message = format!("after {seconds} s the {what}");
+            return Err(Problem::new(Exit::Store, message).help(format!("their logs are in `{folder}`")));
+        }
+        tokio::time::sleep(LOOK).await;
+        Ok(())
+    }
+
+    /// Fails when one has ended that nobody asked to.
+    fn check(&mut self) -> Result<(), Problem> {
+        let servers = self.servers.iter_mut().map(|server| &mut server.part);
+        for part in std::iter::once(&mut self.guard.part).chain(servers).chain(&mut self.hosts) {
+            if let Some(status) = part.ended() {
+                return Err(part.complaint(status));
+            }
+        }
+        Ok(())
+    }
+
+    fn start_host(&self, number: usize, settings: &Settings) -> Result<Part, Problem> {
+        let place = self.folder.join(format!("host-{number}"));
+        let failed = |error: std::io::Error| Problem::new(Exit::Store, format!("host {number} cannot be started: {error}"));
+        std::fs::create_dir_all(&place).map_err(failed)?;
+        let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+        command.arg("serve").arg("--nats").arg(self.urls()).arg("--store").arg(self.store(number));
+        if let Some(config) = &settings.config {
+            command.arg("--config").arg(config);
+        }
+        if self.output.json() {
+            command.arg("--json");
+        }
+        // One socket for all of them would be none for most.
+        command.env_remove("FLOWHOST_SOCKET");
+        Part::start(&format!("host {number}"), &mut command, Lines::All, &place.join("log"), self.output)
+    }
+
+    fn urls(&self) -> String {
+        self.servers.iter().map(Server::url).collect::<Vec<_>>().join(",")
+    }
+
+    /// The store of a host: as short a path as possible, because people type it, and it becomes that of a socket.
+    fn store(&self, number: usize) -> PathBuf {
+        let path = self.folder.join(format!("host-{number}/flowhost.db"));
+        let here = std::env::current_dir().unwrap_or_default();
+        path.strip_prefix(here).map(Path::to_owned).unwrap_or(path)
+    }
+
+    fn document(&self) -> Value {
+        let servers = self.servers.iter().map(|server| {
+            json!({ "name": server.part.name(), "url": server.url(), "monitor": server.monitor(), "process": server.part.id() })
+        });
+        let hosts = self.hosts.iter().zip(1..).map(|(host, number)| {
+            json!({ "name": host.name(), "store": self.store(number).display().to_string(), "process": host.id() })
+        });
+        json!({
+            "nats": self.urls(),
+            "folder": self.folder.display().to_string(),
+            "servers": servers.collect::<Vec<_>>(),
+            "hosts": hosts.collect::<Vec<_>>(),
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for server in &self.servers {
+            let (name, url, monitor, id) = (server.part.name(), server.url(), server.monitor(), server.part.id());
+            text.push_str(&format!("{name:<9} {url}  state at {monitor}  process {id}\n"));
+        }
+        for (host, number) in self.hosts.iter().zip(1..) {
+            text.push_str(&format!("{:<9} {}  process {}\n", host.name(), self.store(number).display(), host.id()));
+        }
+        text.push_str(&format!("\nAll logs and what is kept are in {}. Try, from another terminal:\n\n", self.folder.display()));
+        if !self.hosts.is_empty() {
+            let (first, last) = (self.store(1), self.store(self.hosts.len()));
+            text.push_str(&format!("  host submit FLOW --store {}\n", first.display()));
+            text.push_str(&format!("  host ps --store {}\n", last.display()));
+        }
+        text.push_str(&format!("  host run FLOW --nats {}\n\nCtrl-C ends all of them.\n", self.urls()));
+        text
+    }
+
+    /// Ends all: the hosts, then the servers, which the hosts need to the end. A signal meanwhile ends them at once.
+    pub(super) async fn end(self, stops: &mut Stops) {
+        let servers = self.servers.into_iter().map(|server| server.part).collect();
+        let mut patient = true;
+        for (parts, patience) in [(self.hosts, DRAIN), (servers, CLOSE)] {
+            patient = end(parts, if patient { patience } else { Duration::ZERO }, stops).await;
+        }
+        self.guard.end();
+        self.list.end();
+        self.output.note("all have ended");
+    }
+}
+
+/// Asks these to end and waits; kills those that take longer. False when somebody did not want to wait.
+async fn end(mut parts: Vec<Part>, patience: Duration, stops: &mut Stops) -> bool {
+    let begin = Instant::now();
+    let mut patient = !patience.is_zero();
+    parts.iter_mut().for_each(Part::terminate);
+    while parts.iter_mut().any(|part| part.ended().is_none()) {
+        if !patient || begin.elapsed() > patience {
+            parts.iter_mut().for_each(Part::kill);
+            break;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            _ = stops.next() => patient = false,
+        }
+    }
+    parts.into_iter().for_each(Part::wait);
+    patient
+}

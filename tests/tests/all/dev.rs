@@ -1,0 +1,143 @@
+//! `host dev` starts a cluster that is there as long as itself, whatever ends it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use e2e::{Site, finish};
+use serde_json::Value;
+
+use crate::service::eventually;
+
+/// A `host dev` in a site. Killed when it is dropped.
+struct Dev {
+    child: Child,
+    /// What it printed when all ran.
+    about: Value,
+}
+
+impl Dev {
+    /// Starts it and waits until all of it runs.
+    fn start(site: &Site, args: &[&str]) -> Self {
+        let mut command = site.command(["dev", "--json"].iter().chain(args));
+        let log = std::fs::File::create(site.path().join("dev.log")).unwrap();
+        let mut child = command.arg("--nats-server").arg(testkit::nats::program()).stderr(log).spawn().unwrap();
+        let mut printed = BufReader::new(child.stdout.take().unwrap());
+        let mut text = String::new();
+        // The document ends with a line that is the end of its object.
+        while !text.ends_with("\n}\n") {
+            let more = printed.read_line(&mut text).unwrap();
+            assert!(more > 0, "it does not start: {}", said(site));
+        }
+        std::thread::spawn(move || printed.read_to_end(&mut Vec::new()));
+        Self { child, about: serde_json::from_str(&text).unwrap() }
+    }
+
+    /// The numbers of the processes that it started.
+    fn processes(&self) -> Vec<u64> {
+        let of = |list: &str| self.about[list].as_array().unwrap().clone();
+        of("servers").iter().chain(&of("hosts")).map(|part| part["process"].as_u64().unwrap()).collect()
+    }
+
+    fn signal(&self, name: &str) {
+        signal(name, self.child.id().into());
+    }
+
+    /// Waits until it has ended: its exit code.
+    fn ended(&mut self) -> i32 {
+        eventually("it ends", || self.child.try_wait().unwrap()).code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn signal(name: &str, process: u64) {
+    let sent = Command::new("kill").args([name, &process.to_string()]).status().unwrap();
+    assert!(sent.success(), "kill {name} {process}");
+}
+
+/// Whether a process runs: one that has ended and is not yet noticed by whoever has to, does not.
+fn runs(process: u64) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+fn all_are_gone(processes: &[u64]) {
+    eventually("all processes have ended", || (!processes.iter().any(|process| runs(*process))).then_some(()));
+}
+
+fn said(site: &Site) -> String {
+    std::fs::read_to_string(site.path().join("dev.log")).unwrap_or_default()
+}
+
+#[test]
+fn what_was_started_ends_with_it_also_when_it_is_killed() {
+    let site = Site::new();
+    let args = ["--servers", "1", "--hosts", "0"];
+    for (name, code) in [("-INT", 0), ("-TERM", 0), ("-KILL", -1)] {
+        let mut dev = Dev::start(&site, &args);
+        let processes = dev.processes();
+        assert!(processes.len() == 1 && processes.iter().all(|process| runs(*process)), "{}", dev.about);
+        dev.signal(name);
+        assert_eq!(dev.ended(), code, "{name}: {}", said(&site));
+        all_are_gone(&processes);
+    }
+}
+
+#[test]
+fn when_a_server_dies_it_says_which_and_ends_the_others() {
+    let site = Site::new();
+    let mut dev = Dev::start(&site, &["--hosts", "0"]);
+    let processes = dev.processes();
+    assert_eq!(processes.len(), 3, "{}", dev.about);
+    let second = site.host(
+        ["dev", "--hosts", "0", "--nats-server"].map(Into::into).iter().chain(&[testkit::nats::program().into_os_string()]),
+    );
+    assert!(second.expect(5).err.contains("another `host dev` uses the folder"));
+    signal("-KILL", processes[1]);
+    assert_eq!(dev.ended(), 5, "{}", said(&site));
+    all_are_gone(&processes);
+    assert!(said(&site).contains("server 2 ended unexpectedly (signal: 9 (SIGKILL))"), "{}", said(&site));
+}
+
+#[test]
+fn what_was_left_behind_is_ended_by_the_next_one() {
+    let site = Site::new();
+    let args = ["--servers", "1", "--hosts", "0"];
+    let mut dev = Dev::start(&site, &args);
+    let list = std::fs::read_to_string(site.path().join(".flowhost/dev/processes")).unwrap();
+    let guard = list.lines().find(|line| line.ends_with(" guard")).unwrap();
+    // Stopped, so that neither notices what becomes of the other.
+    dev.signal("-STOP");
+    signal("-KILL", guard.split(' ').next().unwrap().parse().unwrap());
+    dev.signal("-KILL");
+    dev.ended();
+    let left = dev.processes();
+    assert!(left.iter().all(|process| runs(*process)));
+    let next = Dev::start(&site, &args);
+    all_are_gone(&left);
+    assert!(said(&site).contains("had left something behind; ended now: server 1"), "{}", said(&site));
+    assert!(next.processes().iter().all(|process| runs(*process)));
+}
+
+#[test]
+fn what_cannot_be_started_is_explained() {
+    let site = Site::new();
+    let fails = |code: i32, args: &[&str], message: &str| {
+        let printed = site.host(["dev"].iter().chain(args)).expect(code);
+        assert!(printed.err.contains(message), "{args:?}: {}", printed.err);
+    };
+    fails(2, &["--servers", "2"], "`--servers` must be 1, or at least 3");
+    fails(2, &["--hosts", "33"], "`--hosts` must be between 0 and 32");
+    fails(2, &["--store", "a.db"], "each host a store of its own");
+    fails(2, &["--nats-server", "no-such-program"], "`no-such-program` is no `nats-server`");
+    let mut command = site.command(["dev"]);
+    let printed =
+        finish(command.env("PATH", site.path()).env_remove("FLOWHOST_NATS_SERVER").stdin(Stdio::null()).spawn().unwrap());
+    let err = printed.expect(5).err;
+    assert!(err.contains("there is no `nats-server` on the PATH") && err.contains("https://nats.io/download"), "{err}");
+}
