@@ -19,12 +19,16 @@ pub(crate) struct DevArgs {
     #[arg(long, value_name = "PATH", env = "FLOWHOST_NATS_SERVER")]
     pub(crate) nats_server: Option<PathBuf>,
     /// Where servers and hosts keep what they have, so that the next time goes on with it
-    #[arg(long, value_name = "FOLDER", default_value = ".flowhost/dev")]
+    #[arg(long, value_name = "FOLDER", default_value = ".flowhost/dev", global = true)]
     pub(crate) folder: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DevCommand {
+    /// Says what runs, once all of it does
+    Status,
+    /// Ends the cluster and waits until all of it has ended
+    Stop,
     /// Ends the processes that it is told when whoever told them is gone
     #[command(hide = true)]
     Guard,

@@ -13,12 +13,20 @@ const MOST: usize = 32;
 
 /// Runs the cluster until it is interrupted.
 pub(crate) fn run(output: Output, global: &Global, args: &DevArgs) -> Result<Exit, Problem> {
-    if let Some(DevCommand::Guard) = args.command {
-        return guard::run(output);
+    match args.command {
+        Some(DevCommand::Guard) => return guard::run(output),
+        Some(DevCommand::Status) => return dev::status(output, &args.folder),
+        Some(DevCommand::Stop) => return dev::stop(&args.folder),
+        None => {}
     }
     if global.store.is_some() {
         return Err(Problem::usage("`host dev` gives each host a store of its own")
             .help("leave `--store` and FLOWHOST_STORE out; `--folder` says where the stores are"));
+    }
+    if global.nats.is_some() {
+        return Err(Problem::usage("`host dev` starts NATS servers of its own").help(
+            "leave `--nats` and FLOWHOST_NATS out; with servers that run already, start hosts with `host serve --nats URL`",
+        ));
     }
     let settings = Settings {
         hosts: count("hosts", args.hosts, 0)?,

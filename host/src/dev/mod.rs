@@ -16,11 +16,15 @@ mod server;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::signals::Stops;
 use pool::Pool;
+
+/// How often one that is to end is looked at.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What the command line says.
 #[derive(Debug)]
@@ -59,6 +63,40 @@ pub(crate) fn run(output: Output, settings: &Settings) -> Result<Exit, Problem> 
         pool.end(&mut stops).await;
         end
     })
+}
+
+/// Prints what runs in a folder.
+///
+/// # Errors
+/// Nothing does, or not all of it yet.
+pub(crate) fn status(output: Output, folder: &Path) -> Result<Exit, Problem> {
+    if process::living(folder).is_none() {
+        return Err(nothing(folder));
+    }
+    let about = std::fs::read_to_string(folder.join(pool::ABOUT)).ok().and_then(|text| serde_json::from_str(&text).ok());
+    let Some(about) = about else {
+        return Err(Problem::new(Exit::Store, "the cluster is being started").help("ask again in a moment"));
+    };
+    output.document(&about, || pool::text(&about));
+    Ok(Exit::Done)
+}
+
+/// Asks the one who uses a folder to end, and waits until it has.
+///
+/// # Errors
+/// Nobody does.
+pub(crate) fn stop(folder: &Path) -> Result<Exit, Problem> {
+    let process = process::living(folder).ok_or_else(|| nothing(folder))?;
+    process.terminate();
+    while process.lives() {
+        std::thread::sleep(LOOK);
+    }
+    Ok(Exit::Done)
+}
+
+fn nothing(folder: &Path) -> Problem {
+    Problem::new(Exit::Store, format!("no `host dev` uses the folder `{}`", folder.display()))
+        .help("start one with `host dev`, or name its folder with `--folder`")
 }
 
 /// The folder, made when it is missing, by its absolute path: servers want that.

@@ -15,6 +15,9 @@ use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::signals::Stops;
 
+/// The file with what runs, in the folder, once all of it does.
+pub(super) const ABOUT: &str = "cluster.json";
+
 /// How long servers may take to find together, and hosts to serve.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -45,6 +48,8 @@ impl Pool {
             output.note(&format!("an earlier `host dev` had left something behind; ended now: {}", ended.join(", ")));
         }
         let guard = Guard::start(output)?;
+        // What one that was killed said of itself.
+        let _ = std::fs::remove_file(folder.join(ABOUT));
         if let Some(process) = Process::of(guard.part.id(), guard.part.name()) {
             list.add(&process)?;
         }
@@ -71,7 +76,9 @@ impl Pool {
             self.hosts.push(host);
         }
         self.hosts_are_ready().await?;
-        self.output.document(&self.document(), || self.text());
+        let about = self.document();
+        self.tell(&about)?;
+        self.output.document(&about, || text(&about));
         loop {
             self.check()?;
             tokio::time::sleep(LOOK).await;
@@ -173,27 +180,18 @@ impl Pool {
         })
     }
 
-    fn text(&self) -> String {
-        let mut text = String::new();
-        for server in &self.servers {
-            let (name, url, monitor, id) = (server.part.name(), server.url(), server.monitor(), server.part.id());
-            text.push_str(&format!("{name:<9} {url}  state at {monitor}  process {id}\n"));
-        }
-        for (host, number) in self.hosts.iter().zip(1..) {
-            text.push_str(&format!("{:<9} {}  process {}\n", host.name(), self.store(number).display(), host.id()));
-        }
-        text.push_str(&format!("\nAll logs and what is kept are in {}. Try, from another terminal:\n\n", self.folder.display()));
-        if !self.hosts.is_empty() {
-            let (first, last) = (self.store(1), self.store(self.hosts.len()));
-            text.push_str(&format!("  host submit FLOW --store {}\n", first.display()));
-            text.push_str(&format!("  host ps --store {}\n", last.display()));
-        }
-        text.push_str(&format!("  host run FLOW --nats {}\n\nCtrl-C ends all of them.\n", self.urls()));
-        text
+    /// For whoever asks what runs here.
+    fn tell(&self, about: &Value) -> Result<(), Problem> {
+        let path = self.folder.join(ABOUT);
+        let unnamed = self.folder.join(format!("{ABOUT}.new"));
+        let written = std::fs::write(&unnamed, format!("{about:#}\n")).and_then(|()| std::fs::rename(&unnamed, &path));
+        written.map_err(|error| Problem::new(Exit::Store, format!("`{}` cannot be written: {error}", path.display())))
     }
 
     /// Ends all: the hosts, then the servers, which the hosts need to the end. A signal meanwhile ends them at once.
     pub(super) async fn end(self, stops: &mut Stops) {
+        // Nobody asked for it yet where it is not there.
+        let _ = std::fs::remove_file(self.folder.join(ABOUT));
         let servers = self.servers.into_iter().map(|server| server.part).collect();
         let mut patient = true;
         for (parts, patience) in [(self.hosts, DRAIN), (servers, CLOSE)] {
@@ -222,4 +220,28 @@ async fn end(mut parts: Vec<Part>, patience: Duration, stops: &mut Stops) -> boo
     }
     parts.into_iter().for_each(Part::wait);
     patient
+}
+
+/// What runs, and what can be done with it.
+pub(super) fn text(about: &Value) -> String {
+    let of = |value: &Value, name: &str| match value.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        other => other.map(Value::to_string).unwrap_or_default(),
+    };
+    let list = |name: &str| about.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let (servers, hosts) = (list("servers"), list("hosts"));
+    let mut text = String::new();
+    for server in &servers {
+        let (name, url, monitor, id) = (of(server, "name"), of(server, "url"), of(server, "monitor"), of(server, "process"));
+        text.push_str(&format!("{name:<9} {url}  state at {monitor}  process {id}\n"));
+    }
+    for host in &hosts {
+        text.push_str(&format!("{:<9} {}  process {}\n", of(host, "name"), of(host, "store"), of(host, "process")));
+    }
+    text.push_str(&format!("\nAll logs and what is kept are in {}. Try, from another terminal:\n\n", of(about, "folder")));
+    if let (Some(first), Some(last)) = (hosts.first(), hosts.last()) {
+        text.push_str(&format!("  host submit FLOW --store {}\n  host ps --store {}\n", of(first, "store"), of(last, "store")));
+    }
+    text.push_str(&format!("  host run FLOW --nats {}\n\n`host dev stop` or Ctrl-C ends all of them.\n", of(about, "nats")));
+    text
 }

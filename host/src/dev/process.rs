@@ -13,8 +13,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// The file with what a `host dev` has started.
+/// The file with what a `host dev` has started, and itself.
 const FILE: &str = "processes";
+
+/// What a `host dev` is called among its processes.
+const ITSELF: &str = "host dev";
 
 /// A process that was started, and when it began.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +46,13 @@ impl Process {
     }
 
     /// Whether it still runs.
-    fn lives(&self) -> bool {
+    pub(super) fn lives(&self) -> bool {
         began(self.id).is_some_and(|began| began == self.began)
+    }
+
+    /// Asks it to end.
+    pub(super) fn terminate(&self) {
+        signal(self.id, "TERM");
     }
 }
 
@@ -97,16 +105,19 @@ pub(super) struct List {
 }
 
 impl List {
-    /// Ends what an earlier one left behind, and begins anew. Says what it has ended.
+    /// Ends what an earlier one left behind, and begins anew with this process. Says what it has ended.
     ///
     /// # Errors
     /// The list cannot be written, or something cannot be ended.
     pub(super) fn begin(folder: &Path) -> Result<(Self, Vec<String>), Problem> {
+        let ended = end(&listed(folder))?;
         let path = folder.join(FILE);
-        let old: Vec<Process> = std::fs::read_to_string(&path).unwrap_or_default().lines().filter_map(Process::parse).collect();
-        let ended = end(&old)?;
         let file = std::fs::File::create(&path).map_err(|error| unwritable(&path, &error))?;
-        Ok((Self { path, file }, ended))
+        let mut list = Self { path, file };
+        if let Some(process) = Process::of(std::process::id(), ITSELF) {
+            list.add(&process)?;
+        }
+        Ok((list, ended))
     }
 
     /// Notes one more.
@@ -121,13 +132,22 @@ impl List {
     }
 }
 
+/// The `host dev` that uses a folder, if it lives.
+pub(super) fn living(folder: &Path) -> Option<Process> {
+    listed(folder).into_iter().find(|process| process.name == ITSELF && process.lives())
+}
+
+fn listed(folder: &Path) -> Vec<Process> {
+    std::fs::read_to_string(folder.join(FILE)).unwrap_or_default().lines().filter_map(Process::parse).collect()
+}
+
 fn unwritable(path: &Path, error: &std::io::Error) -> Problem {
     Problem::new(Exit::Store, format!("`{}` cannot be written: {error}", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{List, Process, end, ticks};
+    use super::{FILE, List, Process, end, living, ticks};
     use std::process::{Child, Command};
 
     fn sleeper() -> Child {
@@ -159,11 +179,16 @@ mod tests {
         let stranger = Process { began: "earlier".to_owned(), ..Process::of(other.id(), "other").unwrap() };
         list.add(&stranger).unwrap();
         drop(list);
+        assert_eq!(living(folder.path()).unwrap().id, std::process::id());
+        // This process stands for one that is gone.
+        let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
+        std::fs::write(folder.path().join(FILE), text.lines().skip(1).map(|line| line.to_owned() + "\n").collect::<String>())
+            .unwrap();
         let (list, ended) = List::begin(folder.path()).unwrap();
         assert_eq!(ended, ["left"]);
         assert!(left.try_wait().unwrap().is_some() && other.try_wait().unwrap().is_none());
         list.end();
-        assert!(!folder.path().join("processes").exists());
+        assert!(living(folder.path()).is_none() && !folder.path().join("processes").exists());
         assert_eq!(end(&[Process::of(other.id(), "other").unwrap()]).unwrap(), ["other"]);
         other.wait().unwrap();
     }

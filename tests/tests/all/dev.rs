@@ -78,14 +78,20 @@ fn said(site: &Site) -> String {
 fn what_was_started_ends_with_it_also_when_it_is_killed() {
     let site = Site::new();
     let args = ["--servers", "1", "--hosts", "0"];
+    site.host(["dev", "status"]).expect(5);
     for (name, code) in [("-INT", 0), ("-TERM", 0), ("-KILL", -1)] {
         let mut dev = Dev::start(&site, &args);
         let processes = dev.processes();
         assert!(processes.len() == 1 && processes.iter().all(|process| runs(*process)), "{}", dev.about);
+        assert_eq!(site.host(["dev", "status", "--json"]).expect(0).json(), dev.about);
         dev.signal(name);
         assert_eq!(dev.ended(), code, "{name}: {}", said(&site));
         all_are_gone(&processes);
+        assert!(site.host(["dev", "stop"]).expect(5).err.contains("no `host dev` uses the folder"));
     }
+    let dev = Dev::start(&site, &args);
+    site.host(["dev", "stop"]).expect(0);
+    assert!(!dev.processes().iter().any(|process| runs(*process)));
 }
 
 #[test]
@@ -134,6 +140,7 @@ fn what_cannot_be_started_is_explained() {
     fails(2, &["--servers", "2"], "`--servers` must be 1, or at least 3");
     fails(2, &["--hosts", "33"], "`--hosts` must be between 0 and 32");
     fails(2, &["--store", "a.db"], "each host a store of its own");
+    fails(2, &["--nats", "nats://127.0.0.1:1"], "starts NATS servers of its own");
     fails(2, &["--nats-server", "no-such-program"], "`no-such-program` is no `nats-server`");
     let mut command = site.command(["dev"]);
     let printed =
