@@ -95,6 +95,23 @@ fn what_was_started_ends_with_it_also_when_it_is_killed() {
 }
 
 #[test]
+fn servers_and_hosts_start_together_and_end_in_order() {
+    let site = Site::new();
+    let mut dev = Dev::start(&site, &[]);
+    let (processes, hosts) = (dev.processes(), dev.about["hosts"].as_array().unwrap().clone());
+    assert_eq!((processes.len(), hosts.len()), (6, 3), "{}", dev.about);
+    for host in &hosts {
+        let status = site.host(["serve", "status", "--json", "--store", host["store"].as_str().unwrap()]).expect(0).json();
+        assert_eq!(status["state"], "serving", "{status}");
+    }
+    dev.signal("-INT");
+    assert_eq!(dev.ended(), 0, "{}", said(&site));
+    all_are_gone(&processes);
+    let said = said(&site);
+    assert_eq!(said.matches(r#""event":"stopped""#).count(), 3, "{said}");
+}
+
+#[test]
 fn when_a_server_dies_it_says_which_and_ends_the_others() {
     let site = Site::new();
     let mut dev = Dev::start(&site, &["--hosts", "0"]);

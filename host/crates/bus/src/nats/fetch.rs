@@ -1,6 +1,6 @@
 //! Reads messages of one subject.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::header::NATS_SEQUENCE;
 use async_nats::jetstream::message::StreamMessage;
@@ -69,6 +69,21 @@ pub(super) async fn batch(link: &Link, stream: &str, subject: &str, from: u64) -
 pub(super) async fn pause(round: u32) {
     let most = Duration::from_secs(1);
     tokio::time::sleep(Duration::from_millis(10).saturating_mul(1 << round.min(7)).min(most)).await;
+}
+
+/// Asks again as long as two requests may take: what another host has made a moment ago has no leader yet.
+pub(super) async fn patiently<T, A: Future<Output = Result<T, JournalError>>>(
+    timeout: Duration,
+    ask: impl Fn() -> A,
+) -> Result<T, JournalError> {
+    let (begin, mut round) = (Instant::now(), 0);
+    loop {
+        match ask().await {
+            Err(_) if begin.elapsed() < timeout * 2 => pause(round).await,
+            done => return done,
+        }
+        round += 1;
+    }
 }
 
 fn stored(message: Message) -> Option<Stored> {

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 
 use super::assets::{not_made, token};
 use super::connection::{Connection, Link};
-use super::fetch::batch;
+use super::fetch::{batch, patiently};
 use super::problem::{innermost, unavailable};
 
 /// So long after its last sign a host counts as gone.
@@ -83,7 +83,7 @@ impl Presence {
             let keys = open(&link, &bucket).await?;
             let (state, changes) = (Mutex::default(), watch::Sender::new(0));
             let shared = Arc::new(Shared { bucket, keys, state, dirty: Notify::new(), changes });
-            shared.look(&link).await?;
+            patiently(link.settings.timeout, || shared.look(&link)).await?;
             Ok(shared)
         })?;
         connection.spawn(watch_others(Arc::clone(&shared), connection.link().clone()));
@@ -97,8 +97,8 @@ impl Presence {
     /// [`JournalError::Unavailable`]: the servers do not answer.
     pub fn announce(&self, name: &str, fields: Map<String, Value>) -> Result<(), JournalError> {
         self.shared.state().own = Some(Own { name: name.to_owned(), fields });
-        let shared = Arc::clone(&self.shared);
-        self.connection.block(async move { shared.publish().await })
+        let (shared, timeout) = (Arc::clone(&self.shared), self.connection.link().settings.timeout);
+        self.connection.block(async move { patiently(timeout, || shared.publish()).await })
     }
 
     /// Changes what this host says of itself; the others see it soon.
