@@ -7,6 +7,8 @@
 //!    the position of the message before it; `writer` has many runs under way at once.
 //! 3. `load` reads a run back and checks its hash chain; `wire` is the form of a message.
 //! 4. `blobs` keeps what is too large for a message, `cache` the results of steps for later runs.
+//! 5. [`Dispatcher`] lets other hosts run attempts, [`Worker`] runs theirs; `components` brings what they call, by its digest.
+//! 6. [`DeadLetters`] keeps what could not be handled.
 //! 5. [`Presence`] says which hosts are there.
 //!
 //! The form is described in `host/docs/cluster.md`.
@@ -15,18 +17,23 @@ mod assets;
 mod blobs;
 mod cache;
 mod commit;
+mod components;
 mod connection;
+mod dead;
 mod fetch;
 mod journal;
 mod load;
 mod presence;
 mod problem;
 mod settings;
+mod tasks;
 mod wire;
 mod writer;
 
 pub use connection::Connection;
+pub use dead::{DeadLetter, DeadLetters};
 pub use journal::{JetStreamJournal, Options};
 pub use presence::{Presence, TIME_TO_LIVE};
 pub use problem::ConnectError;
 pub use settings::{Auth, Namespace, Settings, Tls};
+pub use tasks::{ACK_WAIT, Dispatcher, Loader, Scale, Source, WORK, Worker, WorkerOptions};

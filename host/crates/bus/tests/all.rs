@@ -15,3 +15,6 @@ mod journal;
 #[cfg(test)]
 #[path = "all/site.rs"]
 mod site;
+#[cfg(test)]
+#[path = "all/tasks.rs"]
+mod tasks;

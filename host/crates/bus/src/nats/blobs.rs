@@ -35,6 +35,11 @@ pub(super) async fn put(objects: &Objects, bytes: &[u8]) -> Result<Digest, Journ
     })
 }
 
+/// Whether there are bytes with this digest.
+pub(super) async fn is_there(objects: &Objects, digest: Digest) -> Result<bool, JournalError> {
+    Ok(info(objects, digest).await?.is_some())
+}
+
 /// The bytes, compared with their digest.
 pub(super) async fn get(objects: &Objects, digest: Digest) -> Result<Vec<u8>, JournalError> {
     let info = info(objects, digest).await?.ok_or(JournalError::NoSuchBlob(digest))?;

@@ -43,8 +43,6 @@ pub struct Offer {
     pub class_parallel: Option<u32>,
     /// Whether it may run a second time when nobody knows how the first time ended.
     pub repeatable: bool,
-    /// Those with a higher one are taken first.
-    pub priority: i32,
     /// So many hosts were lost while they ran this attempt.
     pub lost: u32,
 }

@@ -21,7 +21,6 @@ pub(in crate::shell) struct Terms {
     pub(super) kind: Kind,
     class_parallel: Option<u32>,
     repeatable: bool,
-    priority: i32,
 }
 
 /// A place at another host, for an attempt that still waits for one here.
@@ -72,7 +71,6 @@ impl Terms {
             },
             class_parallel: declared.and_then(|class| class.parallel),
             repeatable: start.repeatable,
-            priority: start.priority,
         })
     }
 }
@@ -111,9 +109,9 @@ impl Away {
     pub(in crate::shell) async fn run(mut self, parts: &Parts, valve: &Valve, invocation: Invocation) -> Option<Went> {
         let elsewhere = Arc::clone(parts.elsewhere.as_ref()?);
         for lost in 0.. {
-            let Terms { kind, class_parallel, repeatable, priority } = Terms::clone(&self.terms);
+            let Terms { kind, class_parallel, repeatable } = Terms::clone(&self.terms);
             let invocation = Box::new(invocation.clone());
-            let offer = Offer { invocation, kind, class_parallel, repeatable, priority, lost };
+            let offer = Offer { invocation, kind, class_parallel, repeatable, lost };
             match self.offered(parts, valve, elsewhere.offer(offer)).await? {
                 Next::Went(went) => return Some(went),
                 // It need not be the same host that it gets now, nor another one at all.
