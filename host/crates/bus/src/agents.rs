@@ -32,6 +32,11 @@ impl Agents {
         Self { invoker, by_role: Arc::new(by_role) }
     }
 
+    /// Whether one of them has the role.
+    pub(crate) fn has(&self, role: &str) -> bool {
+        self.by_role.contains_key(role)
+    }
+
     /// Asks the agent of a role. Where there is none it fails at once: nobody would ever answer.
     pub(crate) fn ask(&self, question: Question) -> BoxFuture<'static, Outcome> {
         let Some(agent) = self.by_role.get(&question.role.name) else { return ready(nobody(&question.role.name)).boxed() };

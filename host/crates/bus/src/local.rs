@@ -11,6 +11,7 @@ use futures::future::{BoxFuture, ready};
 use tokio::sync::Notify;
 
 use crate::agents::{Agents, nobody};
+use crate::outside::Outside;
 
 /// How often a process looks for letters that other processes have written.
 pub const POLL: Duration = Duration::from_millis(200);
@@ -26,6 +27,8 @@ pub struct LocalBus {
     /// Where somebody else looks for mail, for all runs: whom to tell of a message.
     watcher: Option<Arc<Notify>>,
     agents: Option<Agents>,
+    /// Who is asked that has no agent here, and whom messages go to first.
+    outside: Option<Arc<dyn Outside>>,
     /// The last letter of the store that was seen. Whoever holds it looks for all runs of the process.
     watch: Arc<tokio::sync::Mutex<u64>>,
 }
@@ -34,7 +37,7 @@ impl LocalBus {
     /// A bus over the inboxes of this store.
     #[must_use]
     pub fn new(store: Arc<dyn MailStore>) -> Self {
-        Self { store, wakes: Arc::default(), watcher: None, agents: None, watch: Arc::default() }
+        Self { store, wakes: Arc::default(), watcher: None, agents: None, outside: None, watch: Arc::default() }
     }
 
     /// A bus whose runs do not look for mail themselves: one who watches the inboxes of all of them says when to
@@ -58,6 +61,30 @@ impl LocalBus {
     #[must_use]
     pub fn with_agents(self, agents: Agents) -> Self {
         Self { agents: Some(agents), ..self }
+    }
+
+    /// The same with what is beyond the store: roles that have no agent here are asked there, and messages come back from there
+    /// to whoever listens, here and elsewhere.
+    #[must_use]
+    pub fn with_outside(self, outside: Arc<dyn Outside>) -> Self {
+        Self { outside: Some(outside), ..self }
+    }
+
+    /// Puts a message into the inboxes of those who listen to its topic; the future ends when it is durable.
+    pub fn deliver(&self, message: Message) -> BoxFuture<'static, Result<(), JournalError>> {
+        let (done, wakes) = (self.write(MailWrite::Publish(message)), Arc::clone(&self.wakes));
+        let watcher = self.watcher.clone();
+        async move {
+            done.await?;
+            if let Some(watcher) = watcher {
+                watcher.notify_one();
+                return Ok(());
+            }
+            let wakes = wakes.lock().unwrap_or_else(PoisonError::into_inner);
+            wakes.values().for_each(|wake| wake.notify_one());
+            Ok(())
+        }
+        .boxed()
     }
 
     fn notify_of(&self, run: &RunId) -> Arc<Notify> {
@@ -89,19 +116,10 @@ impl LocalBus {
 
 impl Bus for LocalBus {
     fn publish(&self, message: Message) -> BoxFuture<'static, Result<(), JournalError>> {
-        let (done, wakes) = (self.write(MailWrite::Publish(message)), Arc::clone(&self.wakes));
-        let watcher = self.watcher.clone();
-        async move {
-            done.await?;
-            if let Some(watcher) = watcher {
-                watcher.notify_one();
-                return Ok(());
-            }
-            let wakes = wakes.lock().unwrap_or_else(PoisonError::into_inner);
-            wakes.values().for_each(|wake| wake.notify_one());
-            Ok(())
+        match &self.outside {
+            Some(outside) => outside.publish(message),
+            None => self.deliver(message),
         }
-        .boxed()
     }
 
     fn subscribe(&self, run: &RunId, topics: Vec<Arc<str>>) -> BoxFuture<'static, Result<(), JournalError>> {
@@ -153,9 +171,11 @@ impl Bus for LocalBus {
     }
 
     fn ask(&self, question: Question) -> BoxFuture<'static, Outcome> {
-        match &self.agents {
-            Some(agents) => agents.ask(question),
-            None => ready(nobody(&question.role.name)).boxed(),
+        let agents = self.agents.as_ref().filter(|agents| agents.has(&question.role.name));
+        match (agents, &self.outside) {
+            (Some(agents), _) => agents.ask(question),
+            (None, Some(outside)) => outside.ask(question),
+            (None, None) => ready(nobody(&question.role.name)).boxed(),
         }
     }
 }

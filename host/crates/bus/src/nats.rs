@@ -9,10 +9,14 @@
 //! 4. `blobs` keeps what is too large for a message, `cache` the results of steps for later runs.
 //! 5. [`Dispatcher`] lets other hosts run attempts, [`Worker`] runs theirs; `components` brings what they call, by its digest.
 //! 6. [`DeadLetters`] keeps what could not be handled.
-//! 5. [`Presence`] says which hosts are there.
+//! 7. [`Presence`] says which hosts are there.
+//! 8. `envelope` is the form of what programs send and get that are no hosts; [`NatsAgents`] asks agents and [`RoleServer`] answers
+//!    for this host's; [`NatsMessages`] is what runs emit and wait for.
 //!
-//! The form is described in `host/docs/cluster.md`.
+//! The form of what is stored is described in `host/docs/cluster.md`, that of what leaves in `host/docs/contract.md`.
 
+mod agents;
+mod answering;
 mod assets;
 mod blobs;
 mod cache;
@@ -20,19 +24,25 @@ mod commit;
 mod components;
 mod connection;
 mod dead;
+mod envelope;
 mod fetch;
 mod journal;
 mod load;
+mod messages;
 mod presence;
 mod problem;
 mod settings;
 mod tasks;
+mod topics;
 mod wire;
 mod writer;
 
+pub use agents::NatsAgents;
+pub use answering::{RoleServer, Served};
 pub use connection::Connection;
 pub use dead::{DeadLetter, DeadLetters};
 pub use journal::{JetStreamJournal, Options};
+pub use messages::{NatsMessages, NatsOutside, Refused};
 pub use presence::{Presence, TIME_TO_LIVE};
 pub use problem::ConnectError;
 pub use settings::{Auth, Namespace, Settings, Tls};

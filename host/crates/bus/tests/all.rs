@@ -1,6 +1,9 @@
 //! What is shared over NATS, against real servers, in one binary.
 
 #[cfg(test)]
+#[path = "all/agents.rs"]
+mod agents;
+#[cfg(test)]
 #[path = "all/ambiguous.rs"]
 mod ambiguous;
 #[cfg(test)]
@@ -12,6 +15,9 @@ mod connection;
 #[cfg(test)]
 #[path = "all/journal.rs"]
 mod journal;
+#[cfg(test)]
+#[path = "all/messages.rs"]
+mod messages;
 #[cfg(test)]
 #[path = "all/site.rs"]
 mod site;

@@ -42,7 +42,13 @@ pub(super) async fn is_there(objects: &Objects, digest: Digest) -> Result<bool, 
 
 /// The bytes, compared with their digest.
 pub(super) async fn get(objects: &Objects, digest: Digest) -> Result<Vec<u8>, JournalError> {
-    let info = info(objects, digest).await?.ok_or(JournalError::NoSuchBlob(digest))?;
+    get_at_most(objects, digest, usize::MAX).await
+}
+
+/// The same, unless there are more than so many: then it counts as not there.
+pub(super) async fn get_at_most(objects: &Objects, digest: Digest, most: usize) -> Result<Vec<u8>, JournalError> {
+    let found = info(objects, digest).await?.filter(|info| info.size <= most);
+    let info = found.ok_or(JournalError::NoSuchBlob(digest))?;
     let bytes = chunks(objects, digest, &info).await?;
     if Sha256::digest(&bytes).as_slice() == digest.0 {
         Ok(bytes)
