@@ -4,9 +4,15 @@
 //!
 //! 1. [`Cluster::join`] connects to the servers that the configuration names; [`Config::cluster`] gives it to whoever needs it.
 //! 2. [`There`] shows this process to the others under the name that the journals of its runs have.
-//! 3. `alive` keeps a lock beside the store for each of the others, so that whoever asks there whether an owner lives is answered.
+//! 3. `replica` has the store follow the cluster's streams; `forward` has commands write through the service of a replica.
+//! 4. `failover` says who takes over a run.
+//! 5. `alive` keeps a lock beside the store for each of the others, so that whoever asks there whether an owner lives is answered.
 
 mod alive;
+pub(crate) mod failover;
+mod forward;
+mod replica;
+mod troubles;
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,15 +22,20 @@ use serde_json::{Map, Value, json};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::owner::Owner;
+pub(crate) use replica::attach;
+pub(crate) use troubles::Troubles;
 
 /// A connection to the cluster, with all that this process is there.
 #[derive(Debug)]
 pub(crate) struct Cluster {
+    /// Whose streams these are.
+    pub(crate) namespace: String,
     /// To the servers; it connects again by itself.
-    #[allow(dead_code, reason = "the parts that use it come one by one")]
     pub(crate) connection: Connection,
     /// Who is there.
     pub(crate) presence: Presence,
+    /// What goes wrong beside the runs.
+    pub(crate) troubles: Arc<Troubles>,
     /// The other hosts' locks.
     _alive: alive::Mirror,
 }
@@ -46,7 +57,13 @@ impl Cluster {
         let connection = Connection::open(&settings).map_err(|error| Problem::new(Exit::Store, error.to_string()))?;
         let presence = Presence::join(&connection)?;
         let alive = alive::Mirror::start(&config.store.path, &presence)?;
-        let cluster = Arc::new(Self { connection, presence, _alive: alive });
+        let cluster = Arc::new(Self {
+            namespace: settings.namespace.to_string(),
+            connection,
+            presence,
+            troubles: Arc::default(),
+            _alive: alive,
+        });
         Ok(Some(Arc::clone(config.joined.0.get_or_init(|| cluster))))
     }
 }
@@ -73,6 +90,18 @@ impl There {
 impl Drop for There {
     fn drop(&mut self) {
         self.0.presence.leave();
+    }
+}
+
+impl Cluster {
+    /// The names of the other hosts that are there.
+    pub(crate) fn others(&self) -> Vec<String> {
+        self.presence.others().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Whether this host is the first that takes over a run, should its owner be gone.
+    pub(crate) fn is_first(&self, run: &str, own: &str) -> bool {
+        failover::place(run, own, &self.others()) == 0
     }
 }
 

@@ -12,7 +12,7 @@ use journal::{Options, Reader, SqliteJournal};
 use sandbox::{Origin, Sandbox, SandboxConfig};
 
 use crate::cli::Durability;
-use crate::cluster::There;
+use crate::cluster::{self, There};
 use crate::config::{self, ClassConfig, Config, parse_duration, parse_size, positive};
 use crate::escalation::Courier;
 use crate::exit::{Exit, Problem};
@@ -38,12 +38,16 @@ pub(crate) struct Session {
 
 /// The store that the configuration names, for writing.
 pub(crate) fn open_store(config: &Config, durability: Option<Durability>) -> Result<Arc<SqliteJournal>, Problem> {
-    let durability = match durability.unwrap_or(config.store.durability) {
+    // A replica can be made again.
+    let configured = if config.nats.url.is_some() { Durability::Process } else { config.store.durability };
+    let durability = match durability.unwrap_or(configured) {
         Durability::Full => journal::Durability::Full,
         Durability::Process => journal::Durability::Process,
     };
     let outbox = config.webhook()?.is_some();
-    Ok(Arc::new(SqliteJournal::open(&config.store.path, &Options { durability, outbox, ..Options::default() })?))
+    let journal = SqliteJournal::open(&config.store.path, &Options { durability, outbox, ..Options::default() })?;
+    cluster::attach(config, &journal)?;
+    Ok(Arc::new(journal))
 }
 
 /// The same for reading only.

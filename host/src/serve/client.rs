@@ -47,7 +47,7 @@ impl Client {
     pub(crate) fn ask(&mut self, request: &Request) -> Result<Value, Problem> {
         let line = protocol::request_line(request)?;
         let patience = match request {
-            Request::Submit(_) | Request::SessionOpen(_) | Request::SessionClose { .. } => LONG,
+            Request::Submit(_) | Request::SessionOpen(_) | Request::SessionClose { .. } | Request::Write { .. } => LONG,
             Request::Status | Request::Stop | Request::Follow { .. } => SHORT,
             Request::Wake => MOMENT,
         };

@@ -12,8 +12,10 @@
 //! 7. `triggers` starts the runs of deployments: by `schedule`, by message, and, over `webhook`, by HTTP.
 //! 8. `cleanup` deletes what is not kept any more.
 //! 9. `sessions` starts what is called when a session is opened or closed.
-//! 10. `client` is the other end of the socket, for the commands.
+//! 10. `abandoned` takes over the runs of hosts of a cluster that are gone.
+//! 11. `client` is the other end of the socket, for the commands.
 
+mod abandoned;
 mod accept;
 mod cleanup;
 pub(crate) mod client;

@@ -83,6 +83,8 @@ fn load(parts: &Parts, digest: Digest) -> Result<Arc<Loaded>, Problem> {
     for bytes in program.world.bytes.values().chain(roles.bytes.values()) {
         parts.sandbox.load(bytes).map_err(|error| Problem::new(Exit::Plugin, error.to_string()))?;
     }
+    // Whoever takes a run of it over needs it as well.
+    journal.share(&digest.to_string())?;
     let agents = Agents::new(Arc::new(parts.sandbox.clone()) as Arc<dyn Invoker>, roles.agents);
     let engine = parts.engine.on_bus(Arc::new(parts.bus.clone().with_agents(agents)));
     Ok(Arc::new(Loaded { plan: Arc::new(plan), engine }))

@@ -15,7 +15,8 @@ use tokio::time::MissedTickBehavior;
 
 use super::driver::{self, Ask, Begin, Over};
 use super::runs::Runs;
-use super::{Parts, Settings, cleanup, mail, sessions, socket, triggers, webhook};
+use super::{Parts, Settings, abandoned, cleanup, mail, sessions, socket, triggers, webhook};
+use crate::cluster::Cluster;
 use crate::commands::list;
 use crate::exit::{Exit, Problem};
 use crate::owner;
@@ -48,6 +49,8 @@ pub(super) enum Event {
     Idle(RunId, bool),
     /// There are letters for these runs.
     Mail(Vec<RunId>),
+    /// The owner of a run is gone, and this host is to take it over.
+    Abandoned(RunId),
     /// Somebody wants to see what happens to a run.
     Follow(RunId, mpsc::Sender<Update>, oneshot::Sender<bool>),
     /// Somebody wants to know how the service is.
@@ -71,6 +74,7 @@ pub(super) async fn run(parts: Arc<Parts>, settings: &Settings, inbox: mpsc::Unb
     background.spawn(triggers::watch(Arc::clone(&parts)));
     background.spawn(cleanup::watch(Arc::clone(&parts)));
     background.spawn(sessions::watch(Arc::clone(&parts)));
+    background.spawn(abandoned::watch(Arc::clone(&parts)));
     background.spawn(socket::listen(Arc::clone(&parts), listener));
     if let Some((listener, address)) = webhooks {
         parts.log.note("listening", &[("http", &address.to_string())]);
@@ -120,8 +124,11 @@ impl Service {
         }
     }
 
-    /// Takes over every run that nobody drives. Paused ones are only noted: they need nothing until mail comes.
+    /// Takes over every run that nobody drives, where no other host may do so. Paused ones are only noted: they need nothing until mail comes.
     fn recover(&mut self) -> Result<(), Problem> {
+        if self.parts.config.cluster().is_some() {
+            return Ok(());
+        }
         let store = self.parts.config.store.path.clone();
         let (mut taken, mut others) = (0_usize, 0_usize);
         for run in self.parts.reader.open_runs()? {
@@ -192,6 +199,8 @@ impl Service {
             Event::TakenUp => self.taking_up = self.taking_up.saturating_sub(1),
             Event::Idle(run, idle) => self.runs.note_idle(&run, idle),
             Event::Mail(runs) => runs.iter().for_each(|run| self.mail(run)),
+            Event::Abandoned(run) if !self.runs.has(&run) => self.runs.enqueue(run),
+            Event::Abandoned(_) => {}
             Event::Follow(run, follower, answer) => drop(answer.send(self.runs.ask(&run, Ask::Follow(follower)))),
             Event::Status(answer) => drop(answer.send(self.status())),
             Event::Stop => self.stop("asked to"),
@@ -206,7 +215,7 @@ impl Service {
                 self.parts.bus.wake(addressee);
             }
             self.parts.bus.wake(&run);
-        } else if self.runs.has(&run) || self.is_abandoned(&run) {
+        } else if self.runs.has(&run) || (self.is_abandoned(&run) && self.is_ours(&run)) {
             self.runs.enqueue(run);
         }
     }
@@ -227,6 +236,11 @@ impl Service {
             Ok(row) => row.id == *run && !row.status.is_end() && !owner::is_alive(&self.parts.config.store.path, &row.owner),
             Err(error) => Problem::from(error).passes,
         }
+    }
+
+    /// Whether it is this host that takes over a run which nobody drives.
+    fn is_ours(&self, run: &RunId) -> bool {
+        self.parts.config.cluster().is_none_or(|cluster| cluster.is_first(&run.0, &self.parts.owner))
     }
 
     fn wake_due(&mut self) {
@@ -321,6 +335,10 @@ impl Service {
         self.runs.drain();
     }
 
+    fn cluster(&self, cluster: &Cluster) -> Value {
+        json!({ "host": &*self.parts.owner, "namespace": cluster.namespace, "others": cluster.others() })
+    }
+
     fn status(&self) -> Value {
         let (counts, gates) = (self.runs.counts(), self.parts.engine.gates());
         json!({
@@ -331,6 +349,7 @@ impl Service {
             "runs": { "active": counts.active, "idle": counts.idle, "parked": counts.parked, "queued": counts.queued },
             "ended": self.ended,
             "failed": self.failed,
+            "cluster": self.parts.config.cluster().map(|cluster| self.cluster(cluster)),
             "held_back": held_back(&gates),
             "breakers": breakers(&gates),
         })

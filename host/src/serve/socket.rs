@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::event::RunId;
+use journal::replica::Change;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -151,8 +152,24 @@ async fn answer(parts: &Arc<Parts>, line: &[u8], writer: &mut OwnedWriteHalf) ->
             parts.sessions.notify_one();
             Ok(json!({}))
         }
+        Request::Write { change } => write_change(parts, &change).await,
     };
     write(writer, &protocol::answer(&answer)).await
+}
+
+/// Writes what a command wants to be written, wherever that goes.
+async fn write_change(parts: &Arc<Parts>, change: &Value) -> Result<Value, Problem> {
+    let text = change.to_string();
+    let wrong = |why: String| Problem::usage(format!("the change cannot be read: {why}"));
+    let change = journal::wire::decode_change(text.as_bytes()).map_err(wrong)?;
+    // What a document names was only put into this store.
+    if !matches!(change, Change::Mail(_)) {
+        let shared = Arc::clone(parts);
+        let given = tokio::task::spawn_blocking(move || shared.journal.share(&text)).await;
+        given.map_err(|error| Problem::new(Exit::Store, error.to_string()))??;
+    }
+    parts.journal.write_change(change).await?;
+    Ok(json!({}))
 }
 
 async fn status(parts: &Parts) -> Result<Value, Problem> {

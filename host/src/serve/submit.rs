@@ -55,10 +55,18 @@ pub(super) async fn submit(parts: &Arc<Parts>, submission: Submission) -> Result
         NewRun { id: id.clone(), plan, program: digest, input: input.clone(), labels, permitted: submission.allow, origin: None };
     let begun = begin(parts, &loaded, new).await?;
     if begun == Begun::Known {
+        settle(parts, &id).await?;
         let asked = submission.id.as_deref().unwrap_or_default();
         compare(parts, &id, asked, &submission.program, &input)?;
     }
     Ok(json!({ "run": &*id.0, "known": begun == Begun::Known }))
+}
+
+/// Waits until the store has what another host wrote of a run.
+async fn settle(parts: &Arc<Parts>, id: &RunId) -> Result<(), Problem> {
+    let (journal, id) = (Arc::clone(&parts.journal), id.clone());
+    let settled = tokio::task::spawn_blocking(move || journal.settled(&id)).await;
+    Ok(settled.map_err(|error| Problem::new(Exit::Store, error.to_string()))??)
 }
 
 /// Makes a run durable, and lets it go on as soon as there is room for it.

@@ -12,6 +12,8 @@
 //! 7. [`Presence`] says which hosts are there.
 //! 8. `envelope` is the form of what programs send and get that are no hosts; [`NatsAgents`] asks agents and [`RoleServer`] answers
 //!    for this host's; [`NatsMessages`] is what runs emit and wait for.
+//! 9. [`Replica`] has a store in a file follow the streams, which `feed` reads; `mail` is the one of all that are no events, `named`
+//!    fetches what events name.
 //!
 //! The form of what is stored is described in `host/docs/cluster.md`, that of what leaves in `host/docs/contract.md`.
 
@@ -25,12 +27,16 @@ mod components;
 mod connection;
 mod dead;
 mod envelope;
+mod feed;
 mod fetch;
 mod journal;
 mod load;
+mod mail;
 mod messages;
+mod named;
 mod presence;
 mod problem;
+mod replica;
 mod settings;
 mod tasks;
 mod topics;
@@ -41,9 +47,11 @@ pub use agents::NatsAgents;
 pub use answering::{RoleServer, Served};
 pub use connection::Connection;
 pub use dead::{DeadLetter, DeadLetters};
+pub use feed::Report;
 pub use journal::{JetStreamJournal, Options};
 pub use messages::{NatsMessages, NatsOutside, Refused};
 pub use presence::{Presence, TIME_TO_LIVE};
 pub use problem::ConnectError;
+pub use replica::Replica;
 pub use settings::{Auth, Namespace, Settings, Tls};
 pub use tasks::{ACK_WAIT, Dispatcher, Loader, Scale, Source, WORK, Worker, WorkerOptions};

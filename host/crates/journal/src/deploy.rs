@@ -4,11 +4,12 @@
 //! own document; here only its topics are known, so that a message is kept for it in the transaction that publishes it.
 
 use engine::event::{RunId, Timestamp};
-use engine::ports::JournalError;
+use engine::ports::{JournalError, Message};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::problem::from_sqlite;
 use crate::read::Reader;
+use crate::replica::Change;
 use crate::store::SqliteJournal;
 
 /// Messages that are kept for one trigger; further ones are lost.
@@ -147,18 +148,20 @@ fn forget_messages(connection: &Connection, name: &str, version: u32) -> rusqlit
     connection.prepare_cached(sql)?.execute(params![name, version]).map(drop)
 }
 
-/// Keeps a message for each trigger that it fires, once.
-pub(crate) fn published(connection: &Connection, topic: &str, id: &str, payload: &str, now: i64) -> rusqlite::Result<()> {
+/// Keeps a message for each trigger that it fires, once. In a replica with numbers from the first that is given on.
+pub(crate) fn published(connection: &Connection, message: &Message, now: i64, first: Option<i64>) -> rusqlite::Result<()> {
+    let Message { topic, id, payload } = message;
     let sql = "SELECT t.name, t.item, t.pattern FROM deployed d JOIN deployment_topics t \
-               ON t.name = d.name AND t.version = d.version WHERE d.paused = 0";
+               ON t.name = d.name AND t.version = d.version WHERE d.paused = 0 ORDER BY t.name, t.item, t.pattern";
     let rows: Vec<(String, String, String)> = connection
         .prepare_cached(sql)?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    for (name, item, _) in rows.iter().filter(|(_, _, pattern)| fits(pattern, topic)) {
-        let kept = "INSERT OR IGNORE INTO fired (name, item, id, payload, at) SELECT ?1, ?2, ?3, ?4, ?5 \
+    for ((name, item, _), no) in rows.iter().filter(|(_, _, pattern)| fits(pattern, topic)).zip(0..) {
+        let kept = "INSERT OR IGNORE INTO fired (no, name, item, id, payload, at) SELECT ?7, ?1, ?2, ?3, ?4, ?5 \
                     WHERE (SELECT count(*) FROM fired WHERE name = ?1 AND item = ?2) < ?6";
-        connection.prepare_cached(kept)?.execute(params![name, item, id, payload, now, MAX_FIRED])?;
+        let no = first.map(|first| first.saturating_add(no));
+        connection.prepare_cached(kept)?.execute(params![name, item, &**id, &**payload, now, MAX_FIRED, no])?;
     }
     Ok(())
 }
@@ -250,9 +253,7 @@ impl SqliteJournal {
     /// # Errors
     /// Whatever is wrong with the store.
     pub async fn write_deployment(&self, write: DeployWrite) -> Result<(), JournalError> {
-        let answer = self.queue()?.queue.deploy(write);
-        let gone = self.gone();
-        answer.await.unwrap_or(Err(gone))
+        self.change(Change::Deployment(write)).await
     }
 
     /// The runs that have letters after the one with the number `after`, and the number of the last letter of all.

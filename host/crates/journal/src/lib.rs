@@ -6,8 +6,9 @@
 //! 2. [`chain`] links the stored events of a run by hashes, and names what is missing or changed.
 //! 3. [`SqliteJournal`] appends them: one writer thread, many runs in one commit.
 //! 4. [`Reader`] answers `ps`, `show` and `events`, also while another process writes.
-//! 5. [`stats`] sums up how runs and steps went.
-//! 6. [`conformance`] states what every adapter of [`engine::ports::Journal`] must do.
+//! 5. [`replica`] has a store follow streams that many hosts share.
+//! 6. [`stats`] sums up how runs and steps went.
+//! 7. [`conformance`] states what every adapter of [`engine::ports::Journal`] must do.
 //!
 //! The format is described in `host/docs/journal.md`.
 
@@ -26,6 +27,7 @@ mod order;
 mod problem;
 mod queue;
 mod read;
+pub mod replica;
 pub mod retention;
 mod schema;
 mod sessions;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use engine::core::mail::MAX_KEPT;
 use engine::event::{RunId, Timestamp};
 use engine::ports::{Control, JournalError, Letter, Live, Mail, MailStore, MailWrite, Message, Signal};
-use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::deploy;
 use crate::order;
 use crate::problem::from_sqlite;
+use crate::replica::Change;
 use crate::schema;
 use crate::store::SqliteJournal;
 
@@ -27,40 +27,25 @@ const MOST_CONTROLS: i64 = 1_000;
 const ARRIVALS: i64 = 10_000;
 
 /// Puts a control letter into an inbox, however full it is otherwise.
-const PUT_CONTROL: &str = "INSERT OR IGNORE INTO inbox (run, kind, name, id, payload, at) SELECT ?1, 'control', ?2, ?3, ?4, ?5 \
+const PUT_CONTROL: &str = "INSERT OR IGNORE INTO inbox (no, run, kind, name, id, payload, at) SELECT ?7, ?1, 'control', ?2, ?3, ?4, ?5 \
     WHERE (SELECT count(*) FROM inbox WHERE run = ?1 AND kind = 'control') < ?6";
 
 /// Puts one letter into an inbox, unless it is full or has it already.
-const PUT: &str = "INSERT OR IGNORE INTO inbox (run, kind, name, id, payload, at) SELECT ?1, ?2, ?3, ?4, ?5, ?6 \
+const PUT: &str = "INSERT OR IGNORE INTO inbox (no, run, kind, name, id, payload, at) SELECT ?8, ?1, ?2, ?3, ?4, ?5, ?6 \
     WHERE (SELECT count(*) FROM (SELECT 1 FROM inbox WHERE run = ?1 LIMIT ?7)) < ?7";
 
-/// Writes inside of a transaction.
-pub(crate) fn write(connection: &Connection, write: &MailWrite, now: i64) -> rusqlite::Result<()> {
+/// Writes inside of a transaction. In a replica letters get numbers from the first that is given on; else the next ones.
+pub(crate) fn write(connection: &Connection, write: &MailWrite, now: i64, first: Option<i64>) -> rusqlite::Result<()> {
     let most = i64::try_from(MAX_KEPT).unwrap_or(i64::MAX);
     match write {
-        MailWrite::Publish(Message { topic, id, payload }) => {
-            let runs: Vec<String> = connection
-                .prepare_cached(
-                    "SELECT listens.run FROM listens JOIN runs ON runs.id = listens.run \
-                     WHERE listens.topic = ?1 AND runs.ended IS NULL",
-                )?
-                .query_map([&**topic], |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()?;
-            let mut put = connection.prepare_cached(PUT)?;
-            for run in runs {
-                if put.execute(params![run, MESSAGE, &**topic, &**id, &**payload, now, most])? == 0 {
-                    dropped(connection, &run, id, now)?;
-                }
-            }
-            deploy::published(connection, topic, id, payload, now)?;
-        }
+        MailWrite::Publish(message) => publish(connection, message, now, first)?,
         MailWrite::Control(run, Control { id, order }) => {
             let (name, payload) = order::encode(order);
-            let values = params![&*run.0, name, &**id, payload, now, MOST_CONTROLS];
+            let values = params![&*run.0, name, &**id, payload, now, MOST_CONTROLS, first];
             connection.prepare_cached(PUT_CONTROL)?.execute(values)?;
         }
         MailWrite::Signal(run, Signal { name, id, payload }) => {
-            connection.prepare_cached(PUT)?.execute(params![&*run.0, SIGNAL, &**name, &**id, &**payload, now, most])?;
+            connection.prepare_cached(PUT)?.execute(params![&*run.0, SIGNAL, &**name, &**id, &**payload, now, most, first])?;
         }
         MailWrite::Subscribe(run, topics) => {
             let mut add = connection.prepare_cached("INSERT OR IGNORE INTO listens (topic, run) VALUES (?1, ?2)")?;
@@ -96,15 +81,37 @@ pub(crate) fn write(connection: &Connection, write: &MailWrite, now: i64) -> rus
     Ok(())
 }
 
+/// Puts a message into the inbox of each run that listens and has not ended. Which number a letter has says who listens, and
+/// not who has ended: that is not known everywhere at the same time.
+fn publish(connection: &Connection, message: &Message, now: i64, first: Option<i64>) -> rusqlite::Result<()> {
+    let Message { topic, id, payload } = message;
+    let most = i64::try_from(MAX_KEPT).unwrap_or(i64::MAX);
+    let runs: Vec<(String, bool)> = connection
+        .prepare_cached(
+            "SELECT listens.run, runs.ended IS NULL FROM listens LEFT JOIN runs ON runs.id = listens.run \
+             WHERE listens.topic = ?1 ORDER BY listens.run",
+        )?
+        .query_map([&**topic], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut put = connection.prepare_cached(PUT)?;
+    for ((run, _), no) in runs.into_iter().zip(0..).filter(|((_, open), _)| *open) {
+        let no = first.map(|first| first.saturating_add(no));
+        if put.execute(params![run, MESSAGE, &**topic, &**id, &**payload, now, most, no])? == 0 {
+            dropped(connection, &run, id, now, no)?;
+        }
+    }
+    deploy::published(connection, message, now, first)
+}
+
 /// A message is not in the inbox: counts it, unless it is there already.
-fn dropped(connection: &Connection, run: &str, id: &str, now: i64) -> rusqlite::Result<()> {
+fn dropped(connection: &Connection, run: &str, id: &str, now: i64, no: Option<i64>) -> rusqlite::Result<()> {
     let known = connection.prepare_cached("SELECT 1 FROM inbox WHERE run = ?1 AND id = ?2")?.exists([run, id])?;
     if known {
         return Ok(());
     }
-    let sql = "INSERT INTO inbox (run, kind, name, id, payload, at) VALUES (?1, ?2, '', ?2, 1, ?3) \
+    let sql = "INSERT INTO inbox (no, run, kind, name, id, payload, at) VALUES (?4, ?1, ?2, '', ?2, 1, ?3) \
                ON CONFLICT (run, id) DO UPDATE SET payload = payload + 1";
-    connection.prepare_cached(sql)?.execute(params![run, DROPPED, now]).map(drop)
+    connection.prepare_cached(sql)?.execute(params![run, DROPPED, now, no]).map(drop)
 }
 
 /// What a run waits for, as it was last noted.
@@ -194,9 +201,7 @@ fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
 
 impl MailStore for SqliteJournal {
     fn write_mail(&self, write: MailWrite) -> BoxFuture<'static, Result<(), JournalError>> {
-        let queued = self.queue().map(|writer| writer.queue.mail(write));
-        let gone = self.gone();
-        async move { queued?.await.unwrap_or(Err(gone)) }.boxed()
+        self.change(Change::Mail(write))
     }
 
     fn letters(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Letter>, JournalError> {

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use crate::deploy::DeployWrite;
 use crate::escalations::OutboxWrite;
 use crate::options::{Durability, Options};
+use crate::replica;
 use crate::sessions::SessionWrite;
 use crate::wire::{Encoded, encode};
 
@@ -67,6 +68,8 @@ pub(crate) enum Work {
     Session(SessionWrite),
     /// The outbox.
     Outbox(OutboxWrite),
+    /// What the streams have that the store is a replica of.
+    Replica(replica::Work),
     /// A result for later runs.
     Cache { key: Digest, text: String, at: u64 },
 }
@@ -191,6 +194,20 @@ impl Queue {
     /// Queues a change of the outbox.
     pub(crate) fn outbox(&self, write: OutboxWrite, reply: SyncSender<Answer>) {
         self.push(Job { work: Work::Outbox(write), reply: Reply::Thread(reply), idle: false, events: 1, bytes: 0 });
+    }
+
+    /// Queues what a stream has.
+    pub(crate) fn replica(&self, work: replica::Work, bytes: usize, reply: Reply) {
+        let events = match &work {
+            replica::Work::Apply(_, entries) => entries.len(),
+            replica::Work::Claim(_) => 1,
+        };
+        self.push(Job { work: Work::Replica(work), reply, idle: false, events, bytes });
+    }
+
+    /// Whether it takes no more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// Queues a result for later runs. Nobody waits for it.
@@ -329,9 +346,7 @@ mod tests {
         let seq = |work: Work| match work {
             Work::Append { events, .. } => (events[0].seq, false),
             Work::Waiting { events, .. } => (events[0].seq, true),
-            Work::Blob { .. } | Work::Mail(_) | Work::Deploy(_) | Work::Session(_) | Work::Outbox(_) | Work::Cache { .. } => {
-                (0, false)
-            }
+            _ => (0, false),
         };
         group.into_iter().map(|job| seq(job.work)).collect()
     }

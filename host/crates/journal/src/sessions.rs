@@ -10,6 +10,7 @@ use engine::ports::JournalError;
 use rusqlite::{Connection, Row, params};
 
 use crate::read::Reader;
+use crate::replica::Change;
 use crate::schema::version;
 use crate::store::SqliteJournal;
 
@@ -177,8 +178,6 @@ impl SqliteJournal {
     /// # Errors
     /// Whatever is wrong with the store.
     pub async fn write_session(&self, write: SessionWrite) -> Result<(), JournalError> {
-        let answer = self.queue()?.queue.session(write);
-        let gone = self.gone();
-        answer.await.unwrap_or(Err(gone))
+        self.change(Change::Session(write)).await
     }
 }

@@ -1,8 +1,8 @@
 //! The journal on SQLite.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::options::Options;
 use crate::problem::{from_sqlite, unavailable};
 use crate::queue::{Answer, Queue};
 use crate::read::{Pool, Reader};
+use crate::replica::{self, Place, Upstream};
 use crate::schema::{open_reader, open_writer};
 use crate::vault::{RunVault, Segments};
 use crate::writer;
@@ -28,12 +29,20 @@ use crate::writer;
 const FRESH_BLOB: Duration = Duration::from_secs(3600);
 
 /// A journal in a SQLite file. Its writer thread ends, after it has written what is queued, when this is dropped.
-#[derive(Debug)]
 pub struct SqliteJournal {
     pub(crate) path: PathBuf,
     pub(crate) readers: Arc<Pool>,
     segments: Arc<Segments>,
     writer: Option<Writer>,
+    /// Where writes go, when the store is a replica.
+    pub(crate) upstream: OnceLock<Arc<dyn Upstream>>,
+    replica: bool,
+}
+
+impl std::fmt::Debug for SqliteJournal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteJournal").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 pub(crate) struct Writer {
@@ -59,9 +68,11 @@ impl SqliteJournal {
         let segments = Arc::new(Segments::beside(path));
         if options.read_only {
             drop(open_reader(path, options.lock_timeout)?);
-            return Ok(Self { path: path.to_owned(), readers, segments, writer: None });
+            let (path, upstream) = (path.to_owned(), OnceLock::new());
+            return Ok(Self { path, readers, segments, writer: None, upstream, replica: false });
         }
         let connection = open_writer(path, options)?;
+        let replica = replica::name(&connection).map_err(|error| from_sqlite(path, &error))?.is_some();
         let queue = Arc::new(Queue::new(options));
         let home = Arc::new(Home::new(path));
         let (served, place, file, outbox) = (Arc::clone(&queue), Arc::clone(&home), path.to_owned(), options.outbox);
@@ -69,7 +80,8 @@ impl SqliteJournal {
             .name("journal".to_owned())
             .spawn(move || writer::run(connection, file, &place, &served, outbox))
             .map_err(|error| unavailable(path, format_args!("cannot be used: its thread does not start: {error}")))?;
-        Ok(Self { path: path.to_owned(), readers, segments, writer: Some(Writer { queue, home, thread: Some(thread) }) })
+        let writer = Some(Writer { queue, home, thread: Some(thread) });
+        Ok(Self { path: path.to_owned(), readers, segments, writer, upstream: OnceLock::new(), replica })
     }
 
     /// The read side of the same store.
@@ -107,7 +119,20 @@ impl SqliteJournal {
         self.writer.as_ref().ok_or_else(|| unavailable(&self.path, "was opened for reading only"))
     }
 
+    /// Whether the store was a replica when it was opened.
+    pub(crate) const fn is_replica(&self) -> bool {
+        self.replica
+    }
+
     fn enqueue(&self, run: &RunId, events: Arc<[Event]>, idle: bool) -> BoxFuture<'static, Answer> {
+        match self.place() {
+            Ok(Place::Here) => self.enqueue_here(run, events, idle),
+            Ok(Place::There(upstream)) => upstream.append(run, events),
+            Err(error) => std::future::ready(Err(error)).boxed(),
+        }
+    }
+
+    fn enqueue_here(&self, run: &RunId, events: Arc<[Event]>, idle: bool) -> BoxFuture<'static, Answer> {
         let writer = match self.queue() {
             Ok(writer) => writer,
             Err(error) => return std::future::ready(Err(error)).boxed(),
@@ -135,6 +160,17 @@ impl SqliteJournal {
         })
     }
 
+    /// Keeps bytes here.
+    pub(crate) fn keep(&self, digest: Digest, bytes: &[u8]) -> Result<(), JournalError> {
+        let writer = self.queue()?;
+        if self.has_fresh(digest)? {
+            return Ok(());
+        }
+        let (reply, answer) = sync_channel(1);
+        writer.queue.blob(digest, bytes.to_vec(), reply);
+        answer.recv().unwrap_or_else(|_| Err(self.gone()))
+    }
+
     pub(crate) fn gone(&self) -> JournalError {
         unavailable(&self.path, "is closed: its writer has stopped")
     }
@@ -150,11 +186,13 @@ impl Journal for SqliteJournal {
     }
 
     fn load(&self, run: &RunId) -> Result<Vec<Event>, JournalError> {
+        self.settled(run)?;
         let Prefix { events, damage } = self.load_prefix(run)?;
         damage.map_or(Ok(events), Err)
     }
 
     fn read(&self, run: &RunId, each: &mut dyn FnMut(Event) -> bool) -> Result<(), JournalError> {
+        self.settled(run)?;
         let damage = self.readers.with(|connection| load::read(connection, &self.path, run, each))?;
         damage.map_or(Ok(()), Err)
     }
@@ -166,26 +204,32 @@ impl Journal for SqliteJournal {
 
     /// Blocks for a commit.
     fn put_blob(&self, bytes: &[u8]) -> Result<Digest, JournalError> {
-        let writer = self.queue()?;
         let digest = Digest(Sha256::digest(bytes).into());
-        if self.has_fresh(digest)? {
-            return Ok(digest);
-        }
-        let (reply, answer) = sync_channel(1);
-        writer.queue.blob(digest, bytes.to_vec(), reply);
-        answer.recv().unwrap_or_else(|_| Err(self.gone())).map(|()| digest)
+        self.keep(digest, bytes)?;
+        self.upstream.get().map_or(Ok(()), |upstream| upstream.put_blob(digest, bytes))?;
+        Ok(digest)
     }
 
     fn blob(&self, digest: Digest) -> Result<Vec<u8>, JournalError> {
-        self.readers.with(|connection| load::read_blob(connection, &self.path, digest))
+        match self.readers.with(|connection| load::read_blob(connection, &self.path, digest)) {
+            Err(JournalError::NoSuchBlob(_)) => self.fetch(digest),
+            found => found,
+        }
     }
 
     fn cached(&self, key: Digest) -> Result<Option<Cached>, JournalError> {
-        self.readers.with(|connection| load::read_cache(connection, &self.path, key))
+        let found = self.readers.with(|connection| load::read_cache(connection, &self.path, key))?;
+        match (found, self.upstream.get()) {
+            (None, Some(upstream)) => upstream.cached(key),
+            (found, _) => Ok(found),
+        }
     }
 
     /// Returns at once; what is lost when the process dies now is computed again.
     fn put_cached(&self, key: Digest, payload: &str, at: Timestamp) -> Result<(), JournalError> {
+        if let Some(upstream) = self.upstream.get() {
+            upstream.put_cached(key, payload, at);
+        }
         self.queue()?.queue.cache(key, payload.to_owned(), at.0);
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! it; every version that was ever released is read for ever, as the golden journals in the tests show.
 
 mod bodies;
+mod change;
 mod decode;
 mod encode;
 mod json;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use catalog::Digest;
 use engine::event::Seq;
 
+pub use change::{decode_change, encode_change};
 pub use decode::{decode, parse_digest};
 pub use encode::encode;
 

@@ -21,6 +21,7 @@ use crate::home::Home;
 use crate::mail;
 use crate::problem::{from_sqlite, unavailable};
 use crate::queue::{Answer, Job, Queue, Work};
+use crate::replica;
 use crate::sessions;
 use crate::wire::{Encoded, RunChange, encode};
 
@@ -207,7 +208,7 @@ impl<'c> Writer<'c> {
                 Work::Append { run, events } => self.append(run, events)?,
                 Work::Blob { digest, bytes } => self.blob(*digest, bytes)?,
                 Work::Mail(write) => {
-                    mail::write(self.connection, write, now())?;
+                    mail::write(self.connection, write, now(), None)?;
                     Ok(())
                 }
                 Work::Deploy(write) => {
@@ -222,6 +223,7 @@ impl<'c> Writer<'c> {
                     escalations::write(self.connection, write)?;
                     Ok(())
                 }
+                Work::Replica(work) => self.replica(work)?,
                 Work::Cache { key, text, at } => self.cache(*key, text, *at)?,
                 // Encoded before it came here.
                 Work::Waiting { .. } => Err(unavailable(&self.path, "was given an event that is not encoded")),
@@ -239,6 +241,56 @@ impl<'c> Writer<'c> {
     fn cache(&mut self, key: Digest, text: &str, at: u64) -> rusqlite::Result<Answer> {
         self.statements.cache.execute(params![key.to_string(), integer(at), text.as_bytes()])?;
         Ok(Ok(()))
+    }
+
+    /// Writes what a stream has that was not written before.
+    fn replica(&mut self, work: &replica::Work) -> rusqlite::Result<Answer> {
+        let (feed, entries) = match work {
+            replica::Work::Claim(name) => {
+                let claimed = replica::claim(self.connection, name)?;
+                return Ok(claimed.map_err(|why| unavailable(&self.path, why)));
+            }
+            replica::Work::Apply(feed, entries) => (*feed, entries),
+        };
+        let before = replica::position(self.connection, feed)?;
+        let mut answer = Ok(());
+        for (position, entry) in entries.iter().filter(|(position, _)| *position > before) {
+            match entry {
+                replica::Ready::Commit { run, hash, events, blobs } => {
+                    for (digest, bytes) in blobs {
+                        self.blob(*digest, bytes)?.ok();
+                    }
+                    answer = answer.and(self.follow(run, *hash, events)?);
+                }
+                replica::Ready::Change(change, at) => self.change_of(change, *at, replica::first_letter(*position))?,
+                replica::Ready::Nothing => {}
+            }
+        }
+        if let Some((last, _)) = entries.last().filter(|(last, _)| *last > before) {
+            replica::set_position(self.connection, feed, *last)?;
+        }
+        Ok(answer)
+    }
+
+    /// Appends a commit as another host made it. One that is there is left out: around an election it may be stored twice.
+    fn follow(&mut self, run: &RunId, hash: Hash, events: &[Encoded]) -> rusqlite::Result<Answer> {
+        match self.append(run, events)? {
+            Err(JournalError::Fenced { .. }) => return Ok(Ok(())),
+            Err(error) => return Ok(Err(error)),
+            Ok(()) => {}
+        }
+        // What was remembered of an ended run is forgotten.
+        let holds = self.runs.get(&run.0).is_none_or(|state| state.hash == hash);
+        let what = || "the hash chain of a commit in the stream does not hold".to_owned();
+        Ok(if holds { Ok(()) } else { Err(JournalError::Damaged { run: run.clone(), what: what() }) })
+    }
+
+    fn change_of(&self, change: &replica::Change, at: i64, first: i64) -> rusqlite::Result<()> {
+        match change {
+            replica::Change::Mail(write) => mail::write(self.connection, write, at, Some(first)),
+            replica::Change::Deployment(write) => deploy::write(self.connection, write, at),
+            replica::Change::Session(write) => sessions::write(self.connection, write, at),
+        }
     }
 
     /// Appends the events, or says why not, before anything is written.

@@ -82,6 +82,20 @@ pub(super) fn token(text: &str) -> String {
     out
 }
 
+/// The text of such a part; none when it is not one.
+pub(super) fn untoken(part: &str) -> Option<String> {
+    let mut parts = part.split('=');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (code, rest) = part.split_at_checked(2)?;
+        let mut byte = [0];
+        hex::decode_to_slice(code, &mut byte).ok()?;
+        bytes.extend(byte);
+        bytes.extend(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
 /// Nothing in it may ever go but what is purged on purpose.
 fn events(link: &Link, name: &str) -> Config {
     Config {
@@ -195,12 +209,16 @@ pub(super) async fn handle(link: &Link, name: &str) -> Result<Stream<()>, Journa
 
 #[cfg(test)]
 mod tests {
-    use super::token;
+    use super::{token, untoken};
 
     #[test]
     fn any_id_is_one_part_of_a_subject_and_no_two_are_the_same() {
         assert_eq!(token("01J-ab_9"), "01J-ab_9");
         assert_eq!(token("a.b *>=ä"), "a=2Eb=20=2A=3E=3D=C3=A4");
         assert_ne!(token("a=2E"), token("a."));
+        for text in ["01J-ab_9", "a.b *>=ä", "", "="] {
+            assert_eq!(untoken(&token(text)).as_deref(), Some(text));
+        }
+        assert_eq!((untoken("a=2"), untoken("a=ZZ"), untoken("=FF")), (None, None, None));
     }
 }

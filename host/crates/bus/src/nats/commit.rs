@@ -361,7 +361,8 @@ impl Shared {
     }
 }
 
-fn is_full(code: ErrorCode) -> bool {
+/// Whether there is no room.
+pub(super) fn is_full(code: ErrorCode) -> bool {
     matches!(
         code,
         ErrorCode::STREAM_STORE_FAILED
@@ -371,7 +372,8 @@ fn is_full(code: ErrorCode) -> bool {
     )
 }
 
-fn is_final(code: ErrorCode) -> bool {
+/// Whether trying again is of no use.
+pub(super) fn is_final(code: ErrorCode) -> bool {
     matches!(
         code,
         ErrorCode::JETSTREAM_NOT_ENABLED

@@ -78,7 +78,8 @@ impl JetStreamJournal {
         Ok(Self { connection: connection.clone(), shared, cache, queue: Some(queue), finished: finished.into() })
     }
 
-    fn assets(&self) -> Arc<Assets> {
+    /// What it keeps on the servers.
+    pub(super) fn assets(&self) -> Arc<Assets> {
         Arc::clone(&self.shared.assets)
     }
 }

@@ -1,0 +1,185 @@
+//! Reads a stream from a position on, for ever, and hands what is in it to a replica.
+//!
+//! A consumer of its own, which the server forgets when nobody asks any more, gives the messages in order. Its own count shows
+//! whether one got lost on the way; then, and whenever something fails, another one is made where the replica is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::Message;
+use async_nats::jetstream::consumer::pull::Config;
+use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy};
+use async_nats::jetstream::stream::Stream;
+use engine::event::RunId;
+use engine::ports::JournalError;
+use futures::StreamExt;
+use journal::replica::{Entry, Feed, Follower, StoredEvent};
+use journal::wire::decode_change;
+use tokio::sync::watch;
+
+use super::assets::{Assets, untoken};
+use super::blobs;
+use super::named;
+use super::problem::{innermost, unavailable};
+use super::wire::{self, Holder};
+
+/// So many messages are asked for at once, and written in one transaction at most.
+const BATCH: usize = 256;
+
+/// How long one question waits for messages.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// When the server forgets a consumer that nobody asks.
+const FORGOTTEN: Duration = Duration::from_secs(60);
+
+/// After a failure.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Tells people what is wrong with a replica.
+pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// A stream and the replica that follows it.
+pub(super) struct Reading {
+    pub(super) assets: Arc<Assets>,
+    pub(super) feed: Feed,
+    pub(super) stream: Stream<()>,
+    pub(super) follower: Follower,
+    /// Up to which position all is in the replica.
+    pub(super) progress: watch::Sender<u64>,
+    pub(super) report: Report,
+}
+
+impl Reading {
+    /// Follows the stream until the replica is closed.
+    pub(super) async fn run(self) {
+        let mut told = String::new();
+        while !self.follower.is_closed() {
+            let Err(error) = self.follow().await else { continue };
+            let error = error.to_string();
+            if !self.follower.is_closed() && error != told {
+                (self.report)(&error);
+                told = error;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Follows it from where the replica is, as long as the same consumer can be used.
+    async fn follow(&self) -> Result<(), JournalError> {
+        let position = self.follower.position(self.feed)?;
+        self.progress.send_replace(position);
+        let consumer = self.consumer(position + 1).await?;
+        let mut expected = 1;
+        loop {
+            let asked = consumer.batch().max_messages(BATCH).expires(WAIT).messages().await;
+            let messages = asked.map_err(|error| self.unreadable(&innermost(&error)))?;
+            let mut chunks = messages.ready_chunks(BATCH);
+            let mut silent = true;
+            while let Some(chunk) = chunks.next().await {
+                silent = false;
+                if !self.take(chunk, &mut expected).await? {
+                    return Ok(());
+                }
+            }
+            if self.follower.is_closed() {
+                return Ok(());
+            }
+            // A consumer that is gone is silent as well.
+            if silent && consumer.get_info().await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn consumer(&self, from: u64) -> Result<Consumer<Config>, JournalError> {
+        let config = Config {
+            description: Some("flowhost: a replica".to_owned()),
+            ack_policy: AckPolicy::None,
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
+            inactive_threshold: FORGOTTEN,
+            memory_storage: true,
+            num_replicas: 1,
+            ..Config::default()
+        };
+        self.stream.create_consumer(config).await.map_err(|error| self.unreadable(&innermost(&error)))
+    }
+
+    /// Hands on what came. False: some of it got lost on the way.
+    async fn take<E: std::fmt::Display>(&self, chunk: Vec<Result<Message, E>>, expected: &mut u64) -> Result<bool, JournalError> {
+        let (mut entries, mut whole) = (Vec::with_capacity(chunk.len()), true);
+        for message in chunk {
+            let message = message.map_err(|error| self.unreadable(&error.to_string()))?;
+            let info = message.info().map_err(|error| self.unreadable(&error.to_string()))?;
+            if info.consumer_sequence != *expected {
+                whole = false;
+                break;
+            }
+            *expected += 1;
+            let at = u64::try_from(info.published.unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
+            entries.push((info.stream_sequence, self.entry(&message, at).await?));
+        }
+        let Some(last) = entries.last().map(|(position, _)| *position) else { return Ok(whole) };
+        match self.follower.apply(self.feed, entries).await {
+            Err(error @ JournalError::Damaged { .. }) => (self.report)(&error.to_string()),
+            done => done?,
+        }
+        self.progress.send_replace(last);
+        Ok(whole)
+    }
+
+    /// What a message brings. One that cannot be read is told of, and only its position counts.
+    async fn entry(&self, message: &Message, at: u64) -> Result<Entry, JournalError> {
+        let read = match self.feed {
+            Feed::Changes => self.change(message, at),
+            Feed::Events => self.commit(message).await?,
+        };
+        Ok(read.unwrap_or_else(|why| {
+            (self.report)(&format!("a message of `{}` cannot be used: {why}", message.subject));
+            Entry::Nothing
+        }))
+    }
+
+    fn change(&self, message: &Message, at: u64) -> Result<Entry, String> {
+        decode_change(&message.payload).map(|change| Entry::Change(change, at))
+    }
+
+    async fn commit(&self, message: &Message) -> Result<Result<Entry, String>, JournalError> {
+        let Some(run) = message.subject.rsplit('.').next().and_then(untoken).map(|run| RunId(run.into())) else {
+            return Ok(Err("it names no run".to_owned()));
+        };
+        let (outline, holder) = match wire::read(&message.payload) {
+            Ok(read) => read,
+            Err(why) => return Ok(Err(why)),
+        };
+        let array;
+        let events = match holder {
+            Holder::Message(events) => events,
+            Holder::Blob(digest) => {
+                array = match blobs::get(&self.assets, digest).await {
+                    Err(error @ JournalError::NoSuchBlob(_)) => return Ok(Err(error.to_string())),
+                    read => read?,
+                };
+                match wire::read_array(&array) {
+                    Ok(events) => events,
+                    Err(why) => return Ok(Err(why)),
+                }
+            }
+        };
+        let events: Vec<StoredEvent> = events.iter().map(stored).collect();
+        let blobs = named::fetch(&self.assets, &self.follower, &events).await?;
+        Ok(Ok(Entry::Commit { run, first: outline.first, hash: outline.hash, events, blobs }))
+    }
+
+    fn unreadable(&self, why: &str) -> JournalError {
+        unavailable(format_args!("cannot be followed: {why}{}", self.assets.link.complaint()))
+    }
+}
+
+fn stored(event: &wire::StoredEvent<'_>) -> StoredEvent {
+    StoredEvent {
+        at: event.at,
+        kind: event.kind.clone().into_owned(),
+        path: event.path.clone().into_owned(),
+        body: event.body.get().to_owned(),
+    }
+}

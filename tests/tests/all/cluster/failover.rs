@@ -1,0 +1,117 @@
+//! Hosts that die, or are stopped for longer than others wait: another one goes on with their runs, and no committed step runs twice.
+
+use std::path::Path;
+
+use e2e::Site;
+use testkit::nats::Server;
+
+use super::{count, marks, sees, serve, shown, wait};
+use crate::service::{Service, eventually, waiting};
+
+const MARKS: &str = r#"
+use "{plugins}/witness.wasm" as witness
+
+/// Marks outside, before and after a signal.
+flow main(folder: dir) -> u64 with { allow: [read_write folder] } {
+    let before = map n in range(0, 5) { witness.mark(folder, "before ${n}") }
+    let word = wait signal word: string
+    let after = map n in range(0, 5) { witness.mark(folder, "${word} ${n}") after before }
+    len(before) + len(after)
+}
+"#;
+
+const GREETING: &str = "flow main() -> string { wait signal word: string }";
+
+fn submit(site: &Site, host: &Service<'_>, folder: &Path) -> String {
+    site.flow("marks.flow", MARKS);
+    std::fs::create_dir_all(folder).unwrap();
+    host.submit(&["marks.flow", "--input", &format!("folder={}", folder.display())])
+}
+
+/// Each of the ten marks once.
+fn once(folder: &Path) {
+    let marks = marks(folder);
+    let mut different = marks.clone();
+    different.dedup();
+    assert_eq!((marks.len(), different.len()), (10, 10), "{marks:#?}");
+}
+
+#[test]
+fn a_run_of_a_killed_host_ends_on_another() {
+    let server = Server::start();
+    let (here, there) = (Site::new(), Site::new());
+    let folder = here.path().join("folder");
+    let (one, two) = (serve(&here, &server.url()), serve(&there, &server.url()));
+    sees(&one, 1);
+    sees(&two, 1);
+    let run = submit(&here, &one, &folder);
+    waiting(&there, &run);
+    one.kill();
+    there.host(["signal", &run, "word", "\"after\""]).expect(0);
+    assert_eq!(wait(&there, &run).expect(0).json()["result"], 10);
+    assert_eq!(two.logged("taking-over")["run"], run);
+    once(&folder);
+    assert_eq!(count(&there, &run, "owner-changed"), 1);
+    // A host that comes back has it as well.
+    let _again = serve(&here, &server.url());
+    assert_eq!(wait(&here, &run).expect(0).json()["result"], 10);
+}
+
+#[test]
+fn a_host_that_was_stopped_for_too_long_is_fenced() {
+    let server = Server::start();
+    let (here, there) = (Site::new(), Site::new());
+    let folder = here.path().join("folder");
+    let (one, two) = (serve(&here, &server.url()), serve(&there, &server.url()));
+    sees(&one, 1);
+    let run = submit(&here, &one, &folder);
+    waiting(&there, &run);
+    one.signal("-STOP");
+    assert_eq!(two.logged("taking-over")["run"], run);
+    eventually("the other has it", || (count(&there, &run, "owner-changed") == 1).then_some(()));
+    one.signal("-CONT");
+    there.host(["signal", &run, "word", "\"after\""]).expect(0);
+    assert_eq!(wait(&there, &run).expect(0).json()["result"], 10);
+    // It tried to go on as well, and was told, or found that the run has another owner.
+    assert_eq!(wait(&here, &run).expect(0).json()["result"], 10);
+    sees(&one, 1);
+    assert_eq!((count(&here, &run, "run-ended"), count(&here, &run, "owner-changed")), (1, 1));
+    once(&folder);
+}
+
+#[test]
+fn a_host_that_is_told_to_stop_leaves_its_runs_to_others_at_once() {
+    let server = Server::start();
+    let (here, there) = (Site::new(), Site::new());
+    here.flow("greeting.flow", GREETING);
+    let (one, two) = (serve(&here, &server.url()), serve(&there, &server.url()));
+    sees(&two, 1);
+    let runs: Vec<String> = (0..3).map(|_| one.submit(&["greeting.flow"])).collect();
+    runs.iter().for_each(|run| waiting(&there, run));
+    one.signal("-TERM");
+    assert_eq!(one.ended(), 0);
+    for run in &runs {
+        there.host(["signal", run, "word", "\"hi\""]).expect(0);
+        assert_eq!(wait(&there, run).expect(0).json()["result"], "hi");
+    }
+}
+
+#[test]
+fn of_many_hosts_one_takes_a_run_over() {
+    let server = Server::start();
+    let sites: Vec<Site> = (0..4).map(|_| Site::new()).collect();
+    sites[0].flow("greeting.flow", GREETING);
+    let mut hosts: Vec<Service<'_>> = sites.iter().map(|site| serve(site, &server.url())).collect();
+    hosts.iter().for_each(|host| sees(host, 3));
+    let runs: Vec<String> = (0..12).map(|_| hosts[0].submit(&["greeting.flow"])).collect();
+    runs.iter().for_each(|run| waiting(&sites[3], run));
+    hosts.remove(0).kill();
+    for run in &runs {
+        sites[1].host(["signal", run, "word", "\"hi\""]).expect(0);
+    }
+    for run in &runs {
+        assert_eq!(wait(&sites[2], run).expect(0).json()["result"], "hi");
+        assert_eq!(count(&sites[2], run, "owner-changed"), 1);
+    }
+    shown(&sites[3], &runs[0], |run| run["status"] == "succeeded");
+}
