@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bus::nats::Replica;
+use bus::nats::{Replica, Report};
 use journal::SqliteJournal;
 
 use super::Cluster;
@@ -18,8 +18,8 @@ use crate::exit::Problem;
 pub(crate) fn attach(config: &Config, journal: &SqliteJournal) -> Result<(), Problem> {
     if let Some(cluster) = Cluster::join(config)? {
         let troubles = Arc::clone(&cluster.troubles);
-        let report = move |line: &str| troubles.add(line);
-        let replica = Replica::open(&cluster.connection, &journal.follower()?, Arc::new(report))?;
+        let report: Report = Arc::new(move |line: &str| troubles.add(line));
+        let replica = Replica::open(&cluster.connection, &journal.follower()?, &report)?;
         journal.follow(replica);
     } else if journal.replica_of().is_some()
         && let Some(forward) = Forward::to_service(config)

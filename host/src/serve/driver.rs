@@ -8,8 +8,8 @@ use engine::shell::{Engine, EngineError, RunEnd, RunHandle, RunReport, Update};
 use journal::RunStatus;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use super::Parts;
 use super::service::{DRAINED, Event, goes_on};
+use super::{Parts, submit};
 use crate::commands::migrate;
 use crate::exit::{Exit, Problem};
 use crate::stored::StoredRun;
@@ -84,6 +84,8 @@ async fn answered(parts: &Arc<Parts>, report: RunReport) -> Result<RunReport, Pr
 /// Makes a run out of its journal. One that somebody paused stays paused; one that the last service left when it was
 /// stopped goes on.
 async fn take_up(parts: &Arc<Parts>, id: &RunId) -> Result<RunHandle, Problem> {
+    // What another host did with it meanwhile counts.
+    submit::settle(parts, id).await?;
     let row = parts.reader.find(&id.0)?;
     if *row.owner != *parts.owner && owner::is_alive(&parts.config.store.path, &row.owner) {
         // Somebody took it while it was parked.

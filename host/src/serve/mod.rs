@@ -131,6 +131,10 @@ pub(crate) fn serve(output: Output, config: Config, settings: &Settings) -> Resu
         .map_err(|error| Problem::new(Exit::Store, format!("no runtime: {error}")))?;
     let config = Config { service: true, ..config };
     let journal = session::open_store(&config, settings.durability)?;
+    if let (None, Some(cluster)) = (config.cluster(), journal.replica_of()) {
+        let message = format!("the store `{}` is a replica of {cluster}", config.store.path.display());
+        return Err(Problem::new(Exit::Store, message).help("start `host serve --nats URL`, or choose another store"));
+    }
     let _only = lock::Lock::take(&config.store.path)?;
     let owner = Owner::take(&config.store.path)?;
     let _there = cluster::There::announce(&config, &owner)?;

@@ -63,7 +63,7 @@ pub(super) async fn submit(parts: &Arc<Parts>, submission: Submission) -> Result
 }
 
 /// Waits until the store has what another host wrote of a run.
-async fn settle(parts: &Arc<Parts>, id: &RunId) -> Result<(), Problem> {
+pub(super) async fn settle(parts: &Arc<Parts>, id: &RunId) -> Result<(), Problem> {
     let (journal, id) = (Arc::clone(&parts.journal), id.clone());
     let settled = tokio::task::spawn_blocking(move || journal.settled(&id)).await;
     Ok(settled.map_err(|error| Problem::new(Exit::Store, error.to_string()))??)

@@ -41,6 +41,16 @@ pub(crate) fn count(site: &Site, run: &str, kind: &str) -> usize {
     events.as_array().unwrap().iter().filter(|event| event["kind"] == kind).count()
 }
 
+/// The hosts that had a run one after the other, as this site's store has it.
+pub(crate) fn owners(site: &Site, run: &str) -> Vec<String> {
+    let events = site.host(["events", run, "--json"]).expect(0).json();
+    let hosts = events.as_array().unwrap().iter().filter_map(|event| event["body"]["host"].as_str().map(|host| (event, host)));
+    let owning = hosts.filter(|(event, _)| event["kind"] == "run-started" || event["kind"] == "owner-changed");
+    let mut owners: Vec<String> = owning.map(|(_, host)| host.to_owned()).collect();
+    owners.dedup();
+    owners
+}
+
 /// What the witness wrote into a folder, sorted: a line for each execution.
 pub(crate) fn marks(folder: &std::path::Path) -> Vec<String> {
     let text = std::fs::read_to_string(folder.join("witness.txt")).unwrap_or_default();

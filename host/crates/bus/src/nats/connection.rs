@@ -10,6 +10,7 @@ use async_nats::jetstream::context::{AccountErrorKind, Context, ContextBuilder};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use engine::ports::JournalError;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::watch;
 
 use super::problem::{ConnectError, from_connect, innermost, unavailable};
 use super::settings::{Auth, Namespace, Settings};
@@ -44,9 +45,16 @@ pub(super) struct Link {
     pub(super) settings: Arc<Settings>,
     /// What the server last complained about, such as a subject that this client may not use.
     complaint: Arc<Mutex<Option<String>>>,
+    /// Counts how often a connection came about.
+    connected: watch::Sender<u64>,
 }
 
 impl Link {
+    /// Changes whenever a connection has come about: what was asked over the one before is not answered any more.
+    pub(super) fn connected(&self) -> watch::Receiver<u64> {
+        self.connected.subscribe()
+    }
+
     /// Whose streams these are.
     pub(super) fn namespace(&self) -> &Namespace {
         &self.settings.namespace
@@ -132,8 +140,8 @@ fn wait<T: Send + 'static>(runtime: &Handle, work: impl Future<Output = T> + Sen
 
 async fn connect(settings: Arc<Settings>) -> Result<Link, ConnectError> {
     let servers = shown(&settings.servers);
-    let complaint = Arc::new(Mutex::new(None));
-    let options = options(&settings, Arc::clone(&complaint)).await?;
+    let (complaint, connected) = (Arc::new(Mutex::new(None)), watch::Sender::new(0));
+    let options = options(&settings, Arc::clone(&complaint), connected.clone()).await?;
     let client = options.connect(&settings.servers).await.map_err(|error| from_connect(&servers, &error))?;
     let info = client.server_info();
     let (major, minor, patch) = OLDEST;
@@ -148,7 +156,7 @@ async fn connect(settings: Arc<Settings>) -> Result<Link, ConnectError> {
             "the NATS server `{name}` has no JetStream; start it with `-js`, or with a `jetstream` block in its configuration"
         )));
     }
-    let link = Link { client, context, settings, complaint };
+    let link = Link { client, context, settings, complaint, connected };
     has_jetstream(&link, &servers).await?;
     Ok(link)
 }
@@ -171,7 +179,11 @@ async fn has_jetstream(link: &Link, servers: &str) -> Result<(), ConnectError> {
     }
 }
 
-async fn options(settings: &Settings, complaint: Arc<Mutex<Option<String>>>) -> Result<ConnectOptions, ConnectError> {
+async fn options(
+    settings: &Settings,
+    complaint: Arc<Mutex<Option<String>>>,
+    connected: watch::Sender<u64>,
+) -> Result<ConnectOptions, ConnectError> {
     let mut options = match &settings.auth {
         Auth::None => named_in(&settings.servers),
         Auth::Token(token) => ConnectOptions::with_token(token.clone()),
@@ -193,6 +205,9 @@ async fn options(settings: &Settings, complaint: Arc<Mutex<Option<String>>>) -> 
     }
     let note = move |event: Event| {
         let complaint = Arc::clone(&complaint);
+        if matches!(event, Event::Connected) {
+            connected.send_modify(|count| *count += 1);
+        }
         async move {
             let text = match event {
                 Event::ServerError(error) => Some(error.to_string()),

@@ -35,6 +35,9 @@ const FORGOTTEN: Duration = Duration::from_secs(60);
 /// After a failure.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// So often in a row it fails before that is told.
+const TOLD: u32 = 6;
+
 /// Tells people what is wrong with a replica.
 pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -52,13 +55,14 @@ pub(super) struct Reading {
 impl Reading {
     /// Follows the stream until the replica is closed.
     pub(super) async fn run(self) {
-        let mut told = String::new();
+        let mut failures = 0;
         while !self.follower.is_closed() {
+            let before = *self.progress.borrow();
             let Err(error) = self.follow().await else { continue };
-            let error = error.to_string();
-            if !self.follower.is_closed() && error != told {
-                (self.report)(&error);
-                told = error;
+            failures = if *self.progress.borrow() > before { 1 } else { failures + 1 };
+            // What is mended by itself, such as a server that starts again, is not told of.
+            if failures == TOLD && !self.follower.is_closed() {
+                (self.report)(&error.to_string());
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -68,6 +72,7 @@ impl Reading {
     async fn follow(&self) -> Result<(), JournalError> {
         let position = self.follower.position(self.feed)?;
         self.progress.send_replace(position);
+        let mut connected = self.assets.link.connected();
         let consumer = self.consumer(position + 1).await?;
         let mut expected = 1;
         loop {
@@ -75,7 +80,12 @@ impl Reading {
             let messages = asked.map_err(|error| self.unreadable(&innermost(&error)))?;
             let mut chunks = messages.ready_chunks(BATCH);
             let mut silent = true;
-            while let Some(chunk) = chunks.next().await {
+            loop {
+                let chunk = tokio::select! {
+                    chunk = chunks.next() => chunk,
+                    _ = connected.changed() => return Ok(()),
+                };
+                let Some(chunk) = chunk else { break };
                 silent = false;
                 if !self.take(chunk, &mut expected).await? {
                     return Ok(());

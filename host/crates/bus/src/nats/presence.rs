@@ -24,8 +24,14 @@ pub const TIME_TO_LIVE: Duration = Duration::from_secs(10);
 /// How often a host shows itself.
 const REFRESH: Duration = Duration::from_secs(3);
 
+/// When it tries again to show itself.
+const AGAIN: Duration = Duration::from_millis(250);
+
 /// How often a host looks for the others.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a host tries to show itself before it tries anew: what was sent over a connection that broke is not answered.
+const SHOWN: Duration = Duration::from_secs(2);
 
 /// Between two looks that are further apart than this, hosts may have gone unseen.
 const GAP: Duration = Duration::from_secs(4);
@@ -56,6 +62,8 @@ struct State {
     others: BTreeMap<String, Value>,
     /// When hosts were last seen.
     looked: Option<Instant>,
+    /// Whether nobody could be seen since.
+    blind: bool,
     /// Until then nobody that was there counts as gone.
     grace: Option<Instant>,
 }
@@ -178,7 +186,8 @@ impl Shared {
         if let Some(own) = &state.own {
             found.remove(&own.name);
         }
-        if state.looked.is_some_and(|looked| now.saturating_duration_since(looked) > GAP) {
+        let gap = state.looked.is_some_and(|looked| now.saturating_duration_since(looked) > GAP);
+        if std::mem::take(&mut state.blind) || gap {
             state.grace = Some(now + TIME_TO_LIVE);
         }
         state.looked = Some(now);
@@ -213,18 +222,21 @@ async fn watch_others(shared: Arc<Shared>, link: Link) {
     loop {
         tokio::time::sleep(LOOK).await;
         // While nobody answers nobody is declared gone.
-        let _ = shared.look(&link).await;
+        if shared.look(&link).await.is_err() {
+            shared.state().blind = true;
+        }
     }
 }
 
 async fn show(shared: Arc<Shared>) {
+    let mut shown = true;
     loop {
         tokio::select! {
-            () = tokio::time::sleep(REFRESH) => {}
+            () = tokio::time::sleep(REFRESH), if shown => {}
+            () = tokio::time::sleep(AGAIN), if !shown => {}
             () = shared.dirty.notified() => {}
         }
-        // What fails is tried again at once when the servers are back: the client keeps what it could not send.
-        let _ = shared.publish().await;
+        shown = matches!(tokio::time::timeout(SHOWN, shared.publish()).await, Ok(Ok(())));
     }
 }
 

@@ -46,7 +46,7 @@ impl Replica {
     ///
     /// # Errors
     /// [`JournalError::Unavailable`]: the servers do not answer or do not allow it, or the store belongs to other streams.
-    pub fn open(connection: &Connection, follower: &Follower, report: Report) -> Result<Arc<Self>, JournalError> {
+    pub fn open(connection: &Connection, follower: &Follower, report: &Report) -> Result<Arc<Self>, JournalError> {
         let journal = JetStreamJournal::open(connection, &Options::default())?;
         let assets = journal.assets();
         let (shared, namespace) = (Arc::clone(&assets), connection.link().namespace().clone());
@@ -55,12 +55,12 @@ impl Replica {
             let mut events =
                 shared.link.context.get_stream(&shared.events_name).await.map_err(|error| unavailable(innermost(&error)))?;
             let info = events.info().await.map_err(|error| unavailable(innermost(&error)))?;
-            Ok((info.created.unix_timestamp(), handle(&shared.link, &mail::name(&shared.link)).await?))
+            Ok((info.created.unix_timestamp_nanos(), handle(&shared.link, &mail::name(&shared.link)).await?))
         })?;
         follower.claim(&format!("the namespace `{namespace}` on NATS (its journal was made at {made})"))?;
         let start = |feed, stream| {
             let (progress, receiver) = watch::channel(0);
-            let (assets, follower, report) = (Arc::clone(&assets), follower.clone(), Arc::clone(&report));
+            let (assets, follower, report) = (Arc::clone(&assets), follower.clone(), Arc::clone(report));
             connection.spawn(Reading { assets, feed, stream, follower, progress, report }.run());
             receiver
         };
