@@ -148,7 +148,7 @@ pub(super) fn not_made(link: &Link, name: &str, replicas: usize, why: &str) -> J
 }
 
 /// Whether a stream that is there keeps what it gets.
-fn check(wanted: &Config, found: &Config) -> Result<(), JournalError> {
+pub(super) fn check(wanted: &Config, found: &Config) -> Result<(), JournalError> {
     let wrong = [
         (!wanted.subjects.iter().all(|subject| found.subjects.contains(subject)), "it does not take the subjects of runs"),
         (found.retention != RetentionPolicy::Limits, "its retention is not `limits`"),

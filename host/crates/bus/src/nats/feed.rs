@@ -165,7 +165,7 @@ impl Reading {
         let events = match holder {
             Holder::Message(events) => events,
             Holder::Blob(digest) => {
-                array = match blobs::get(&self.assets, digest).await {
+                array = match blobs::get(&self.assets.objects, digest).await {
                     Err(error @ JournalError::NoSuchBlob(_)) => return Ok(Err(error.to_string())),
                     read => read?,
                 };

@@ -44,7 +44,7 @@ async fn fetch_programs(assets: &Assets, follower: &Follower, body: &str, blobs:
         if has(follower, blobs, program)? {
             continue;
         }
-        let document = match blobs::get(assets, program).await {
+        let document = match blobs::get(&assets.objects, program).await {
             Err(JournalError::NoSuchBlob(_)) => continue,
             read => read?,
         };
@@ -61,7 +61,7 @@ async fn fetch_all(assets: &Assets, follower: &Follower, named: BTreeSet<Digest>
         if has(follower, blobs, digest)? {
             continue;
         }
-        match blobs::get(assets, digest).await {
+        match blobs::get(&assets.objects, digest).await {
             Ok(bytes) => blobs.push((digest, bytes)),
             Err(JournalError::NoSuchBlob(_)) => {}
             Err(error) => return Err(error),

@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use journal::replica::{Change, Feed, Follower, Upstream};
 use tokio::sync::{oneshot, watch};
 
-use super::assets::{Assets, find_or_make, handle};
+use super::assets::{Assets, check, find_or_make, handle};
 use super::connection::Connection;
 use super::feed::{Reading, Report};
 use super::fetch::last;
@@ -51,7 +51,7 @@ impl Replica {
         let assets = journal.assets();
         let (shared, namespace) = (Arc::clone(&assets), connection.link().namespace().clone());
         let (made, mail_stream) = connection.block(async move {
-            find_or_make(&shared.link, mail::stream(&shared.link)).await?;
+            find_or_make(&shared.link, mail::stream(&shared.link), check).await?;
             let mut events =
                 shared.link.context.get_stream(&shared.events_name).await.map_err(|error| unavailable(innermost(&error)))?;
             let info = events.info().await.map_err(|error| unavailable(innermost(&error)))?;
