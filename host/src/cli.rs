@@ -4,6 +4,7 @@ mod control;
 mod dev;
 mod history;
 mod sessions;
+mod worker;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,8 @@ pub(crate) use history::{
     ArchiveArgs, ArtifactsArgs, ArtifactsCommand, BackupArgs, BundleArgs, ExportArgs, ExportFormat, ExportWhat, GcArgs,
     ImportArgs, PsArgs, ReplayArgs, RestoreArgs, Selection, StatsArgs, StatsBy, VerifyArgs,
 };
+
+pub(crate) use worker::{DeadCommand, WorkerArgs};
 
 pub(crate) use sessions::{SessionArgs, SessionCloseArgs, SessionCommand, SessionOpenArgs};
 
@@ -68,6 +71,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Keeps the runs of the store going, and starts runs when they are submitted or triggered
     Serve(ServeArgs),
+    /// Runs steps of other hosts' runs, and has none of its own; needs `--nats`
+    Worker(WorkerArgs),
     /// Has the service run a flow, and does not wait for it
     Submit(SubmitArgs),
     /// Waits for the end of a run, whoever drives it
@@ -154,6 +159,9 @@ pub(crate) enum Command {
     Artifacts(ArtifactsArgs),
     /// Starts a cluster to try on this machine: NATS servers, and hosts that share what they run
     Dev(DevArgs),
+    /// Lists what the hosts of a cluster could not handle, and sends it again; needs `--nats`
+    #[command(subcommand)]
+    Dead(DeadCommand),
     /// Makes, builds and inspects plugins
     #[command(subcommand)]
     Plugin(PluginCommand),

@@ -4,6 +4,7 @@ mod catalog;
 mod gates;
 mod nats;
 mod recovery;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub(crate) use catalog::CatalogConfig;
 pub(crate) use gates::{BreakersConfig, HostConfig, read as read_gates};
 pub(crate) use nats::{NatsConfig, Urls};
 pub(crate) use recovery::{EscalationConfig, RowConfig};
+pub(crate) use worker::WorkerConfig;
 
 /// `flowhost.toml`. Every key may be left out; an unknown one is an error.
 #[derive(Debug, Default, Deserialize)]
@@ -47,6 +49,8 @@ pub(crate) struct Config {
     /// The same, once this process has joined it.
     #[serde(skip)]
     pub(crate) joined: Joined,
+    /// What this host runs there for the runs of others.
+    pub(crate) worker: WorkerConfig,
     /// Whether this process is the service, and not there for one run.
     #[serde(skip)]
     pub(crate) service: bool,

@@ -35,9 +35,8 @@ impl Owner {
         };
         make_folder(store, &folder).map_err(failed)?;
         sweep(&folder);
-        let host = host_name();
         for _ in 0..TRIES {
-            let name: Arc<str> = format!("{host}/{}-{:06x}", std::process::id(), fastrand::u32(..1 << 24)).into();
+            let name: Arc<str> = fresh_name().into();
             let path = folder.join(file_name(&name));
             if let Some(locked) = lock_new(&path).map_err(failed)? {
                 return Ok(Self { name, path, _locked: locked });
@@ -76,6 +75,11 @@ impl Drop for Owner {
         // A file that stays is swept by the next process.
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+/// A name that no process had before.
+pub(crate) fn fresh_name() -> String {
+    format!("{}/{}-{:06x}", host_name(), std::process::id(), fastrand::u32(..1 << 24))
 }
 
 /// Whether the process lives that drives runs of this store under this name. Never waits, and asks nothing of the store.

@@ -6,13 +6,16 @@
 //! 2. [`There`] shows this process to the others under the name that the journals of its runs have.
 //! 3. `replica` has the store follow the cluster's streams; `forward` has commands write through the service of a replica.
 //! 4. `failover` says who takes over a run.
-//! 5. `alive` keeps a lock beside the store for each of the others, so that whoever asks there whether an owner lives is answered.
+//! 5. `dispatch` lets other hosts run attempts, and runs theirs; `worker` does only the latter.
+//! 6. `alive` keeps a lock beside the store for each of the others, so that whoever asks there whether an owner lives is answered.
 
 mod alive;
+pub(crate) mod dispatch;
 pub(crate) mod failover;
 mod forward;
 mod replica;
 mod troubles;
+pub(crate) mod worker;
 
 use std::sync::{Arc, OnceLock};
 
@@ -24,6 +27,9 @@ use crate::exit::{Exit, Problem};
 use crate::owner::Owner;
 pub(crate) use replica::attach;
 pub(crate) use troubles::Troubles;
+
+/// The field of a host's presence that says whether it drives runs; without it, it does.
+const DRIVES: &str = "drives";
 
 /// A connection to the cluster, with all that this process is there.
 #[derive(Debug)]
@@ -94,9 +100,10 @@ impl Drop for There {
 }
 
 impl Cluster {
-    /// The names of the other hosts that are there.
+    /// The names of the other hosts that are there and drive runs.
     pub(crate) fn others(&self) -> Vec<String> {
-        self.presence.others().into_iter().map(|(name, _)| name).collect()
+        let drives = |said: &Value| said.get(DRIVES).and_then(Value::as_bool) != Some(false);
+        self.presence.others().into_iter().filter(|(_, said)| drives(said)).map(|(name, _)| name).collect()
     }
 
     /// Whether this host is the first that takes over a run, should its owner be gone.

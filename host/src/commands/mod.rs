@@ -6,6 +6,7 @@ mod backup;
 mod change;
 pub(crate) mod check;
 mod control;
+mod dead;
 mod deploy;
 mod dev;
 mod diff;
@@ -41,6 +42,7 @@ mod submit;
 mod test;
 mod wait;
 mod why;
+mod worker;
 
 use clap::CommandFactory;
 
@@ -55,6 +57,8 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
     match &cli.command {
         Command::Run(args) => run::run(output, &cli.global, args),
         Command::Serve(args) => serve::run(output, &cli.global, args),
+        Command::Worker(args) => worker::run(output, &cli.global, args),
+        Command::Dead(command) => dead::run(output, &cli.global, command),
         Command::Submit(args) => submit::run(output, &cli.global, args),
         Command::Wait(args) => wait::run(output, &cli.global, args),
         Command::Follow(args) => follow::run(output, &cli.global, args),

@@ -74,8 +74,24 @@ fn text(status: &Value) -> String {
         field("ended"),
         field("failed"),
     );
+    let head = head + &status.get("cluster").and_then(|cluster| cluster.get("scale")).map(scale).unwrap_or_default();
     let lines = listed(status, "held_back", held_back).into_iter().chain(listed(status, "breakers", breaker));
     head + &lines.collect::<String>()
+}
+
+/// A line about the hosts of a cluster.
+fn scale(scale: &Value) -> String {
+    let number = |name: &str| scale.get(name).and_then(Value::as_u64);
+    let (Some(hosts), Some(places), Some(free)) = (number("hosts"), number("places"), number("free")) else {
+        return String::new();
+    };
+    let of = |name: &str| number(name).unwrap_or(0);
+    let waited = catalog::duration::display(of("waited_ms").saturating_mul(1_000_000));
+    format!(
+        "cluster  {hosts} hosts with {places} places, {free} of them free; {} steps in line, {} with a host; they waited {waited}\n",
+        of("queue"),
+        of("running"),
+    )
 }
 
 fn listed(status: &Value, name: &str, line: impl Fn(&Value) -> String) -> Vec<String> {

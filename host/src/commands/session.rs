@@ -12,7 +12,7 @@ use journal::{Options, Reader, SqliteJournal};
 use sandbox::{Origin, Sandbox, SandboxConfig};
 
 use crate::cli::Durability;
-use crate::cluster::{self, There};
+use crate::cluster::{self, There, dispatch::Dispatch};
 use crate::config::{self, ClassConfig, Config, parse_duration, parse_size, positive};
 use crate::escalation::Courier;
 use crate::exit::{Exit, Problem};
@@ -86,6 +86,8 @@ impl Session {
         let planner = Arc::new(Planner::new(Arc::clone(&journal) as Arc<dyn Journal>));
         let (invoker, stored) = (Arc::new(sandbox.clone()), Arc::clone(&journal));
         let engine = Engine::with_compiler(invoker, stored, Arc::new(SystemClock), bus, planner, engine_config);
+        let dispatch = Dispatch::open(config, &(Arc::clone(&journal) as Arc<dyn Journal>))?;
+        let engine = dispatch.map_or(engine.clone(), |dispatch| dispatch.engine(&engine));
         Ok(Self { sandbox, engine, journal, parallel, compiled: 0, courier, _there: there, _owner: owner })
     }
 

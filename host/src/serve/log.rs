@@ -6,25 +6,25 @@ use crate::output::{self, Output};
 
 /// Where lines go, and in which form.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Log {
+pub(crate) struct Log {
     json: bool,
     quiet: bool,
 }
 
 impl Log {
-    pub(super) fn new(output: Output) -> Self {
+    pub(crate) fn new(output: Output) -> Self {
         Self { json: output.json(), quiet: output.quiet() }
     }
 
     /// Something that happened, which `--quiet` leaves out.
-    pub(super) fn note(self, event: &str, fields: &[(&str, &str)]) {
+    pub(crate) fn note(self, event: &str, fields: &[(&str, &str)]) {
         if !self.quiet {
             self.line(event, fields);
         }
     }
 
     /// Something that went wrong.
-    pub(super) fn problem(self, event: &str, fields: &[(&str, &str)]) {
+    pub(crate) fn problem(self, event: &str, fields: &[(&str, &str)]) {
         self.line(event, fields);
     }
 

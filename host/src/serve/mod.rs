@@ -22,7 +22,7 @@ pub(crate) mod client;
 pub(crate) mod deployment;
 mod driver;
 mod lock;
-mod log;
+pub(crate) mod log;
 mod mail;
 mod programs;
 pub(crate) mod protocol;
@@ -47,7 +47,7 @@ use journal::{Reader, SqliteJournal};
 use sandbox::Sandbox;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
-use crate::cluster;
+use crate::cluster::{self, dispatch::Dispatch};
 use crate::commands::session;
 use crate::config::Config;
 use crate::escalation::Courier;
@@ -84,6 +84,8 @@ struct Parts {
     reader: Reader,
     sandbox: Sandbox,
     engine: Engine,
+    /// What lets other hosts run attempts, in a cluster.
+    dispatch: Option<Arc<Dispatch>>,
     /// The service's name in the journals of its runs.
     owner: Arc<str>,
     bus: LocalBus,
@@ -163,13 +165,16 @@ fn parts(
     let shared = Arc::clone(&journal);
     let planner = Arc::new(Planner::new(Arc::clone(&journal) as Arc<dyn Journal>));
     let (invoker, clock) = (Arc::new(sandbox.clone()), Arc::new(SystemClock));
+    let dispatch = Dispatch::open(&config, &(Arc::clone(&shared) as Arc<dyn Journal>))?;
     let engine = Engine::with_compiler(invoker, shared, clock, Arc::new(bus.clone()), planner, engine_config);
+    let engine = dispatch.as_ref().map_or(engine.clone(), |dispatch| dispatch.engine(&engine));
     Ok(Parts {
         reader: journal.reader(),
         config,
         journal,
         sandbox,
         engine,
+        dispatch,
         owner: owner.name(),
         bus,
         programs: Programs::default(),

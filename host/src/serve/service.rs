@@ -10,7 +10,7 @@ use engine::shell::{BreakerState, GateReport, MIGRATING, RunEnd, RunHandle, RunR
 use journal::RunStatus;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use super::driver::{self, Ask, Begin, Over};
@@ -84,11 +84,29 @@ pub(super) async fn run(parts: Arc<Parts>, settings: &Settings, inbox: mpsc::Unb
         "serving",
         &[("store", &parts.config.store.path.display().to_string()), ("socket", &settings.socket.display().to_string())],
     );
+    let guests = work_for_others(&parts)?;
     let end = service.serve(inbox, stops, &mut background).await;
+    if let Some(guests) = guests {
+        // What is not at its end by then its owner hears nothing of.
+        drop(tokio::time::timeout(settings.drain, guests).await);
+    }
     background.shutdown().await;
     drop(std::fs::remove_file(&settings.socket));
     parts.log.note("stopped", &[]);
     end.map(|()| Exit::Done)
+}
+
+/// Runs attempts of other hosts' runs, in a cluster, until the service stops and they have ended.
+fn work_for_others(parts: &Arc<Parts>) -> Result<Option<JoinHandle<()>>, Problem> {
+    let Some(dispatch) = parts.dispatch.clone() else { return Ok(None) };
+    let options = parts.config.worker.options(parts.config.policy.allow.iter())?;
+    let (engine, sandbox, log) = (parts.engine.clone(), parts.sandbox.clone(), parts.log);
+    let stopping = parts.stopping.subscribe();
+    Ok(Some(tokio::spawn(async move {
+        if let Err(error) = dispatch.work(engine, sandbox, options, stopping).await {
+            log.problem("does-not-work-for-others", &[("why", &error.to_string())]);
+        }
+    })))
 }
 
 /// The runs and who drives them.
@@ -336,7 +354,8 @@ impl Service {
     }
 
     fn cluster(&self, cluster: &Cluster) -> Value {
-        json!({ "host": &*self.parts.owner, "namespace": cluster.namespace, "others": cluster.others() })
+        let scale = self.parts.dispatch.as_ref().map(|dispatch| dispatch.scale());
+        json!({ "host": &*self.parts.owner, "namespace": cluster.namespace, "others": cluster.others(), "scale": scale })
     }
 
     fn status(&self) -> Value {

@@ -36,6 +36,7 @@ use tokio::sync::{oneshot, watch};
 use super::components::Components;
 use super::connection::{Connection, Link};
 use super::dead::{DeadLetter, DeadLetters};
+use super::presence::Presence;
 use super::problem::{innermost, unavailable};
 use parcel::Parcels;
 use roster::Roster;
@@ -65,7 +66,7 @@ const BEATS: u32 = 3;
 pub struct Dispatcher {
     owner: Arc<Owner>,
     /// Ends its tasks when it is dropped.
-    _open: watch::Sender<()>,
+    open: watch::Sender<()>,
 }
 
 /// What an owner's tasks share.
@@ -85,12 +86,12 @@ struct Owner {
 /// How busy the hosts of a namespace are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scale {
-    /// Tasks in the queue, those that run included.
+    /// Tasks in the queue that no worker has.
     pub queue: u64,
-    /// Tasks of this owner that nobody has begun.
-    pub waiting: usize,
-    /// How long the oldest of them waits.
-    pub oldest: Duration,
+    /// Tasks that workers have.
+    pub running: u64,
+    /// How long tasks waited in the queue that began lately: the longest mean of a host.
+    pub waited: Duration,
     /// Other hosts that run tasks.
     pub hosts: usize,
     /// Their places.
@@ -116,7 +117,7 @@ impl Dispatcher {
         let (open, closed) = watch::channel(());
         connection.spawn(listen(Arc::clone(&owner), words, closed.clone()));
         connection.spawn(count_beats(Arc::clone(&owner), ack_wait / BEATS, closed));
-        Ok(Self { owner, _open: open })
+        Ok(Self { owner, open })
     }
 
     /// Takes what the other hosts say of themselves now: their names, with the documents of their presence.
@@ -124,14 +125,28 @@ impl Dispatcher {
         self.owner.roster.see(others);
     }
 
-    /// How busy the hosts are.
+    /// Looks who is there as long as this is not dropped.
+    pub fn follow(&self, connection: &Connection, presence: &Presence) {
+        let (roster, presence, mut closed) = (self.owner.roster.clone(), presence.clone(), self.open.subscribe());
+        let mut changes = presence.changes();
+        connection.spawn(async move {
+            loop {
+                roster.see(presence.others());
+                tokio::select! {
+                    changed = changes.changed() => if changed.is_err() { return },
+                    _ = closed.changed() => return,
+                }
+            }
+        });
+    }
+
+    /// How busy the other hosts are.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`]
     pub async fn scale(&self) -> Result<Scale, JournalError> {
-        let queue = self.owner.queue.length().await?;
-        let ((waiting, oldest), (hosts, places, free)) = (self.owner.table.waiting(), self.owner.roster.total());
-        Ok(Scale { queue, waiting, oldest: oldest.unwrap_or_default(), hosts, places, free })
+        let (queue, running) = self.owner.queue.length().await?;
+        Ok(Scale { queue, running, ..self.owner.roster.scale() })
     }
 
     /// Tells whoever listens on `flow.<namespace>.scale`.

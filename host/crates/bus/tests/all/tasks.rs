@@ -452,7 +452,7 @@ async fn a_thousand_waiting_steps_spread_over_three_hosts() {
     let kind = Kind { class: None, http: false, env: false };
     assert_eq!(desk.dispatcher.places(&kind), 24);
     let scale = desk.dispatcher.scale().await.unwrap();
-    assert_eq!((scale.hosts, scale.places, scale.free, scale.waiting), (3, 24, 24, 0));
+    assert_eq!((scale.hosts, scale.places, scale.free, scale.queue, scale.running), (3, 24, 24, 0, 0));
     let engine = engine.with_elsewhere(Arc::new(desk.dispatcher));
     let new = NewRun {
         id: run("r"),

@@ -12,6 +12,8 @@ pub(super) struct Announcement {
     pub(super) places: u32,
     /// Places that nobody has.
     pub(super) free: u32,
+    /// How long tasks of others waited that began here lately: the mean, in milliseconds.
+    pub(super) waited: u64,
     /// Attempts at once of the classes that are bounded.
     pub(super) classes: BTreeMap<String, u32>,
     /// The only classes that it takes; none: any.
@@ -28,11 +30,12 @@ pub(super) struct Announcement {
 
 impl Announcement {
     pub(super) fn document(&self) -> Value {
-        let Self { places, free, classes, only, http, env, components, labels } = self;
+        let Self { places, free, waited, classes, only, http, env, components, labels } = self;
         json!({
             "v": 1,
             "places": places,
             "free": free,
+            "waited_ms": waited,
             "classes": classes,
             "only": only,
             "http": http,
@@ -58,6 +61,7 @@ impl Announcement {
         Some(Self {
             places: number("places")?,
             free: number("free")?,
+            waited: document.get("waited_ms")?.as_u64()?,
             classes: classes.filter_map(|(name, most)| Some((name.clone(), u32::try_from(most.as_u64()?).ok()?))).collect(),
             only,
             http: flag("http")?,
@@ -107,6 +111,7 @@ mod tests {
         let said = Announcement {
             places: 8,
             free: 3,
+            waited: 70,
             classes: BTreeMap::from([("small".to_owned(), 2)]),
             only: Some(vec!["small".to_owned()]),
             http: true,

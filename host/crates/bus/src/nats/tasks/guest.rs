@@ -8,7 +8,7 @@ use async_nats::client::RequestErrorKind;
 use async_nats::jetstream::{AckKind, Message};
 use catalog::Digest;
 use engine::permit::{Permit, permitted};
-use engine::ports::{Callee, Invocation, JournalError, Outcome};
+use engine::ports::{Callee, Clock, Invocation, JournalError, Outcome, SystemClock};
 
 use super::owner_subject;
 use super::wire::{self, Answer, Says, Task, Unreadable, Word};
@@ -94,7 +94,7 @@ impl Host {
         let Some(guest) = self.engine.lend(class, task.class_parallel, &invocation) else { return Verdict::Later(NO_ROOM) };
         let claim = self.next_claim();
         match self.say(&task, &Word::new(Says::Claim, task.id, &claim, &self.name)).await {
-            Said::Yes => {}
+            Said::Yes => self.count(age(message)),
             Said::No => return Verdict::Done,
             Said::Nobody if deliveries >= MOST_DELIVERED => return Verdict::Done,
             Said::Nobody | Said::Nothing => return Verdict::Later(LATER),
@@ -229,6 +229,13 @@ impl Host {
             Err(_) => message.ack_with(AckKind::Nak(Some(LATER))).await,
         }
     }
+}
+
+/// How long a message has been in the queue. Its server's clock and this one may differ a little.
+fn age(message: &Message) -> Duration {
+    let since = message.info().map(|info| info.published.unix_timestamp_nanos()).unwrap_or_default();
+    let now = i128::from(SystemClock.now().0) * 1_000_000;
+    u64::try_from(now - since).map(Duration::from_nanos).unwrap_or_default()
 }
 
 fn functions_of(component: catalog::Component) -> Functions {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use engine::ports::Kind;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::Scale;
 use super::announcement::Announcement;
 
 /// The field of a host's presence that says what it runs for others.
@@ -46,11 +48,13 @@ impl Roster {
         hosts.values().map(|host| host.places_for(kind)).fold(0, u32::saturating_add)
     }
 
-    /// Places of all hosts, and those that nobody has.
-    pub(super) fn total(&self) -> (usize, u32, u32) {
+    /// How busy they are, beside what only the queue knows.
+    pub(super) fn scale(&self) -> Scale {
         let hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let sum = |of: fn(&Announcement) -> u32| hosts.values().map(of).fold(0, u32::saturating_add);
-        (hosts.len(), sum(|host| host.places), sum(|host| host.free))
+        let waited = hosts.values().map(|host| Duration::from_millis(host.waited)).max().unwrap_or_default();
+        let (places, free) = (sum(|host| host.places), sum(|host| host.free));
+        Scale { queue: 0, running: 0, waited, hosts: hosts.len(), places, free }
     }
 
     /// Counts changes of what [`Roster::places`] gives.

@@ -116,11 +116,17 @@ impl Queue {
         found.map_err(|error| unavailable(format_args!("does not give tasks: {error}")))
     }
 
-    /// How many tasks wait, or are with a worker.
-    pub(super) async fn length(&self) -> Result<u64, JournalError> {
-        let info = self.stream.get_info().await;
-        info.map(|info| info.state.messages)
-            .map_err(|error| unavailable(format_args!("does not tell how many tasks wait: {}", innermost(&error))))
+    /// How many tasks no worker has, and how many workers have.
+    pub(super) async fn length(&self) -> Result<(u64, u64), JournalError> {
+        let consumers: Vec<_> = self
+            .stream
+            .consumers()
+            .try_collect()
+            .await
+            .map_err(|error| unavailable(format_args!("does not tell how many tasks wait: {}", innermost(&error))))?;
+        let pending = consumers.iter().map(|consumer| consumer.num_pending).sum();
+        let running = consumers.iter().map(|consumer| u64::try_from(consumer.num_ack_pending).unwrap_or(0)).sum();
+        Ok((pending, running))
     }
 
     /// Where tasks of a kind go.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use catalog::Type;
 use engine::ports::Fate;
@@ -25,7 +24,6 @@ struct Entry {
     repeatable: bool,
     output: Arc<Type>,
     bytes_in: u64,
-    since: Instant,
     fate: oneshot::Sender<Fate>,
 }
 
@@ -61,8 +59,8 @@ impl Table {
         let mut state = self.state();
         state.next += 1;
         let id = state.next;
-        let (phase, output, since) = (Phase::Offered, Arc::new(output), Instant::now());
-        state.tasks.insert(id, Entry { phase, repeatable, output, bytes_in, since, fate });
+        let (phase, output) = (Phase::Offered, Arc::new(output));
+        state.tasks.insert(id, Entry { phase, repeatable, output, bytes_in, fate });
         (id, receiver)
     }
 
@@ -158,13 +156,6 @@ impl Table {
             }
         }
         lost
-    }
-
-    /// How many tasks nobody has begun, and how long the oldest of them waits.
-    pub(super) fn waiting(&self) -> (usize, Option<std::time::Duration>) {
-        let state = self.state();
-        let offered = state.tasks.values().filter(|entry| matches!(entry.phase, Phase::Offered));
-        (offered.clone().count(), offered.map(|entry| entry.since.elapsed()).max())
     }
 }
 

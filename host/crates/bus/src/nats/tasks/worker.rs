@@ -10,7 +10,7 @@ use async_nats::jetstream::{AckKind, Message};
 use catalog::{Digest, Name};
 use engine::permit::Permit;
 use engine::ports::{JournalError, Kind};
-use engine::shell::Engine;
+use engine::shell::{Engine, Room};
 use futures::StreamExt;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
@@ -87,8 +87,11 @@ pub(super) struct Host {
     /// One component is made ready at a time.
     pub(super) loading: tokio::sync::Mutex<()>,
     claims: AtomicU64,
+    begun: AtomicU64,
     /// What runs, by owner and number: how to stop it.
     running: Mutex<BTreeMap<(String, u64), Arc<Notify>>>,
+    /// How many began since this was last said, and how long they had waited altogether.
+    waited: Mutex<(u32, Duration)>,
 }
 
 impl std::fmt::Debug for Worker {
@@ -130,7 +133,9 @@ impl Worker {
             functions: Mutex::default(),
             loading: tokio::sync::Mutex::default(),
             claims: AtomicU64::new(0),
+            begun: AtomicU64::new(0),
             running: Mutex::default(),
+            waited: Mutex::default(),
         };
         Ok(Self { host: Arc::new(host) })
     }
@@ -155,7 +160,7 @@ impl Worker {
                 Some(halt) = halts.next() => host.halt(&halt.payload),
                 Some(_) = news.next(), if !stops => host.find(&mut known, &mut pulls, &for_pulls).await,
                 _ = look.tick(), if !stops => {
-                    (host.announce)(host.announcement().document());
+                    (host.announce)(host.said().document());
                     host.find(&mut known, &mut pulls, &for_pulls).await;
                 }
                 Some(_) = pulls.join_next(), if !pulls.is_empty() => {}
@@ -165,6 +170,18 @@ impl Worker {
                 return Ok(());
             }
         }
+    }
+
+    /// How many attempts there are places for here.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        self.host.engine.room(None)
+    }
+
+    /// How many attempts of others began here so far.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.host.begun.load(Ordering::Relaxed)
     }
 
     /// How many attempts of others run here.
@@ -191,6 +208,7 @@ impl Host {
 
     /// Something runs from now on. It is told when it is to stop.
     pub(super) fn begin(&self, owner: &str, task: u64) -> Arc<Notify> {
+        self.begun.fetch_add(1, Ordering::Relaxed);
         let stop = Arc::new(Notify::new());
         self.running().insert((owner.to_owned(), task), Arc::clone(&stop));
         stop
@@ -212,6 +230,19 @@ impl Host {
         self.announcement().takes(kind)
     }
 
+    /// One waited so long in the queue.
+    pub(super) fn count(&self, waited: Duration) {
+        let mut all = self.waited.lock().unwrap_or_else(PoisonError::into_inner);
+        *all = (all.0.saturating_add(1), all.1.saturating_add(waited));
+    }
+
+    /// What it says of itself now.
+    fn said(&self) -> Announcement {
+        let (count, sum) = std::mem::take(&mut *self.waited.lock().unwrap_or_else(PoisonError::into_inner));
+        let mean = sum.checked_div(count).unwrap_or_default();
+        Announcement { waited: u64::try_from(mean.as_millis()).unwrap_or(u64::MAX), ..self.announcement() }
+    }
+
     fn announcement(&self) -> Announcement {
         let room = self.engine.room(None);
         let bounded = |class: &Name| Some((class.to_string(), self.engine.room(Some(class)).places));
@@ -220,6 +251,7 @@ impl Host {
         Announcement {
             places: room.places,
             free: room.free,
+            waited: 0,
             classes: self.engine.classes().filter_map(bounded).collect(),
             only: self.options.only.as_ref().map(|names| names.iter().map(ToString::to_string).collect()),
             http: permits(|permit| matches!(permit, Permit::Http(_))),
