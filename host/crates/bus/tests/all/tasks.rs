@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bus::nats::{Connection, DeadLetters, Dispatcher, Loader, WORK, Worker, WorkerOptions};
+use bus::nats::{ACK_WAIT, Connection, DeadLetters, Dispatcher, Loader, WORK, Worker, WorkerOptions};
 use catalog::{Digest, FailureKind, Type, Value};
 use engine::event::{Bill, Denial, Failure, Payload, RunOutcome};
 use engine::memory::MemoryJournal;
@@ -26,8 +26,8 @@ use tokio::task::JoinHandle;
 
 use crate::site::{eventually, run, settings};
 
-/// Short, so that what is lost is soon noticed.
-const ACK_WAIT: Duration = Duration::from_millis(600);
+/// Where something is lost: that is to be noticed soon.
+const SHORT: Duration = Duration::from_millis(1500);
 
 const WIT: &str = "package test:kit; world kit { export echo: func(text: string) -> result<string, string>; export work: func(n: u64) -> u64; }";
 
@@ -73,6 +73,10 @@ fn options(permits: &[&str]) -> WorkerOptions {
     WorkerOptions { permits, only: None, labels: BTreeMap::new(), ack_wait: ACK_WAIT }
 }
 
+fn short() -> WorkerOptions {
+    WorkerOptions { ack_wait: SHORT, ..options(&[]) }
+}
+
 impl Hand {
     fn start(
         server: &Server,
@@ -90,7 +94,17 @@ impl Hand {
         options: WorkerOptions,
         step: impl Fn(Invocation) -> BoxFuture<'static, Outcome> + Send + Sync + 'static,
     ) -> Self {
-        let connection = Connection::open(&settings(&server.url(), namespace)).unwrap();
+        Self::at(&server.url(), namespace, parallel, options, step)
+    }
+
+    fn at(
+        url: &str,
+        namespace: &str,
+        parallel: u32,
+        options: WorkerOptions,
+        step: impl Fn(Invocation) -> BoxFuture<'static, Outcome> + Send + Sync + 'static,
+    ) -> Self {
+        let connection = Connection::open(&settings(url, namespace)).unwrap();
         let (ran, said) = (Arc::<AtomicUsize>::default(), Arc::<Mutex<Json>>::default());
         let invoker = Arc::new(Steps(Arc::new(step), Arc::clone(&ran)));
         let config = EngineConfig { parallel, ..EngineConfig::default() };
@@ -125,9 +139,14 @@ struct Desk {
 
 impl Desk {
     async fn open(server: &Server, namespace: &str) -> Self {
-        let connection = Connection::open(&settings(&server.url(), namespace)).unwrap();
-        let dispatcher = Dispatcher::open(&connection, Arc::new(|_| Ok(component())), ACK_WAIT).unwrap();
-        let client = async_nats::connect(server.url()).await.unwrap();
+        Self::at(&server.url(), namespace, ACK_WAIT).await
+    }
+
+    async fn at(url: &str, namespace: &str, ack_wait: Duration) -> Self {
+        let connection = Connection::open(&settings(url, namespace)).unwrap();
+        let dispatcher = Dispatcher::open(&connection, Arc::new(|_| Ok(component())), ack_wait).unwrap();
+        let named = async_nats::ConnectOptions::with_user_and_password("flowhost".to_owned(), "change-me".to_owned());
+        let client = named.connect(url).await.unwrap();
         Self { dispatcher, connection, client, namespace: namespace.to_owned() }
     }
 
@@ -255,8 +274,8 @@ async fn an_attempt_gives_the_same_elsewhere() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_dead_host_had_begun_is_not_begun_again_unless_it_may_be() {
     let server = Server::start();
-    let desk = Desk::open(&server, "dead").await;
-    let first = Hand::start(&server, "dead", 4, hang);
+    let desk = Desk::at(&server.url(), "dead", SHORT).await;
+    let first = Hand::with(&server, "dead", 4, short(), hang);
     let mut effect = desk.offer("echo", Value::string("effect"), |_| {});
     let mut pure = desk.offer("echo", Value::string("pure"), |offer| offer.repeatable = true);
     assert!(effect.fate().now_or_never().is_none() && pure.fate().now_or_never().is_none());
@@ -274,7 +293,7 @@ async fn what_a_dead_host_had_begun_is_not_begun_again_unless_it_may_be() {
     assert!(matches!(effect, Fate::Unknown), "{effect:?}");
     assert!(matches!(pure, Fate::Lost), "{pure:?}");
     // Whoever finds them in the queue is told that nobody waits for them.
-    let second = Hand::start(&server, "dead", 4, echo);
+    let second = Hand::with(&server, "dead", 4, short(), echo);
     eventually("the queue is empty", async || desk.waits().await == 0).await;
     assert_eq!(second.ran(), 0);
     let mut again = desk.offer("echo", Value::string("pure"), |offer| (offer.repeatable, offer.lost) = (true, 1));
@@ -294,7 +313,7 @@ async fn what_a_dead_host_had_begun_is_not_begun_again_unless_it_may_be() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_is_delivered_twice_runs_once() {
     let server = Server::start();
-    let desk = Desk::open(&server, "twice").await;
+    let desk = Desk::at(&server.url(), "twice", SHORT).await;
     let mut errand = desk.offer("echo", Value::string("once"), |offer| offer.repeatable = true);
     assert!(errand.fate().now_or_never().is_none());
     let told = async {
@@ -304,9 +323,9 @@ async fn a_task_that_is_delivered_twice_runs_once() {
         for _ in 0..3 {
             context.publish(stored.subject.clone(), stored.payload.clone()).await.unwrap().await.unwrap();
         }
-        Hand::start(&server, "twice", 4, |invocation| {
+        Hand::with(&server, "twice", 4, short(), |invocation| {
             async move {
-                tokio::time::sleep(ACK_WAIT * 2).await;
+                tokio::time::sleep(SHORT * 2).await;
                 echo(invocation).await
             }
             .boxed()
@@ -321,13 +340,13 @@ async fn a_task_that_is_delivered_twice_runs_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_taken_back_or_not_wanted_any_more_does_not_run() {
     let server = Server::start();
-    let desk = Desk::open(&server, "back").await;
+    let desk = Desk::at(&server.url(), "back", SHORT).await;
     let mut back = desk.offer("echo", Value::string("back"), |_| {});
     assert!(back.fate().now_or_never().is_none());
     let sent = async { eventually("it is in the queue", async || desk.waits().await == 1).await };
     tokio::select! { biased; _ = back.fate() => panic!("nobody is there"), () = sent => {} }
     assert!(back.take_back() && !back.take_back());
-    let hand = Hand::start(&server, "back", 1, hang);
+    let hand = Hand::with(&server, "back", 1, short(), hang);
     eventually("it is out of the queue", async || desk.waits().await == 0).await;
     assert_eq!(hand.ran(), 0);
     // One that runs is stopped.
@@ -346,7 +365,7 @@ async fn what_is_taken_back_or_not_wanted_any_more_does_not_run() {
     drop(dispatcher);
     eventually("it was stopped", async || hand.worker.running() == 0).await;
     let desk = Desk {
-        dispatcher: Dispatcher::open(&connection, Arc::new(|_| Ok(component())), ACK_WAIT).unwrap(),
+        dispatcher: Dispatcher::open(&connection, Arc::new(|_| Ok(component())), SHORT).unwrap(),
         connection,
         client,
         namespace,
@@ -407,6 +426,32 @@ async fn what_no_operator_permits_is_given_back() {
     assert_eq!(&*why, "the operator of no host with room permits `http a.b`");
     assert!(matches!(&too_large, Fate::Refused(why) if why.contains("of memory")), "{too_large:?}");
     assert_eq!(hand.ran(), 0);
+}
+
+/// With a user that may do no more than the page about clusters says.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_least_that_a_client_needs_is_enough() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cluster.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let block = page.split("```conf\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let server = Server::with(&format!("jetstream {{ store_dir: STORE }}\n{block}"));
+    let url = server.url().replace("nats://", "nats://flowhost:change-me@");
+    let desk = Desk::at(&url, "default", ACK_WAIT).await;
+    let hand = Hand::at(&url, "default", 2, options(&[]), echo);
+    for text in ["x".to_owned(), "x".repeat(1 << 20)] {
+        let mut errand = desk.offer("echo", Value::string(text.as_str()), |_| {});
+        assert_eq!(ended(fate(&mut errand).await).result, Ok(Value::string(text)));
+    }
+    assert_eq!((desk.dispatcher.scale().await.unwrap().queue, hand.ran()), (0, 2));
+    let mut last = desk.offer("echo", Value::string("poison"), |offer| offer.lost = 3);
+    assert!(ended(fate(&mut last).await).result.is_err());
+    let letters = tokio::task::block_in_place(|| {
+        let letters = DeadLetters::open(&desk.connection).unwrap();
+        let all = letters.list(&desk.connection).unwrap();
+        letters.retry(&desk.connection, &all[0]).unwrap();
+        (all.len(), letters.list(&desk.connection).unwrap().len())
+    });
+    assert_eq!(letters, (1, 0));
 }
 
 /// `main()` maps this many items over a step.

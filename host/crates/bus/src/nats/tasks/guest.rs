@@ -93,20 +93,22 @@ impl Host {
         let class = task.class.as_deref().map(Into::into);
         let Some(guest) = self.engine.lend(class, task.class_parallel, &invocation) else { return Verdict::Later(NO_ROOM) };
         let claim = self.next_claim();
-        match self.say(&task, &Word::new(Says::Claim, task.id, &claim, &self.name)).await {
+        match self.claim(&task, &claim).await {
             Said::Yes => self.count(age(message)),
             Said::No => return Verdict::Done,
             Said::Nobody if deliveries >= MOST_DELIVERED => return Verdict::Done,
             Said::Nobody | Said::Nothing => return Verdict::Later(LATER),
         }
         let stop = self.begin(&task.owner, task.id);
-        let outcome = tokio::select! {
-            outcome = guest.run(invocation) => Some(outcome),
-            () = self.shown(&task, &claim) => None,
-            () = stop.notified() => None,
-        };
-        if let Some(outcome) = outcome {
+        let work = async {
+            let outcome = guest.run(invocation).await;
             self.deliver(&task, &claim, &outcome).await;
+        };
+        // It shows itself until the owner has the outcome, which may be long.
+        tokio::select! {
+            () = work => {}
+            () = self.shown(&task, &claim) => {}
+            () = stop.notified() => {}
         }
         self.end(&task.owner, task.id);
         Verdict::Done
@@ -154,6 +156,18 @@ impl Host {
         let functions = Arc::new(made.map_err(|why: String| Unfit::Here(format!("{digest} cannot be made ready: {why}")))?);
         self.functions.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::clone(&functions));
         Ok(functions)
+    }
+
+    /// Asks the owner whether the task may begin. An answer that gets lost may have been yes, so that it is asked for again.
+    async fn claim(&self, task: &Task, claim: &str) -> Said {
+        let word = Word::new(Says::Claim, task.id, claim, &self.name);
+        for _ in 1..MOST_SILENCE {
+            match self.say(task, &word).await {
+                Said::Nothing => {}
+                said => return said,
+            }
+        }
+        self.say(task, &word).await
     }
 
     /// Tells the owner that it has to run the task itself.

@@ -1,0 +1,179 @@
+//! Steps of one host's runs on another: the same results, wherever a step runs and however it fails.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use e2e::Site;
+use serde_json::{Value, json};
+use testkit::nats::Server;
+
+use super::serve;
+use crate::service::eventually;
+
+/// One of each way in which the sandbox ends an attempt, and what succeeds.
+const ENDS: &str = r#"
+use "{plugins}/kit.wasm" as kit
+
+flow main() -> list<result<string, failure>> {
+    let long = kit.slow(4000)
+    let ends = map n in range(0, 8) with { on_error: collect } {
+        match n {
+            0 => kit.echo("ä ${n}"),
+            1 => kit.fail(kit.failure_kind.network, "away"),
+            2 => {
+                let slept = kit.slow(60000) with { timeout: 50ms }
+                "${slept}"
+            }
+            3 => kit.echo("much") with { fuel: 10 },
+            4 => kit.echo("large") with { memory: 64KiB },
+            5 => kit.fail_times(2, kit.failure_kind.error, "third") with { retry: 2 },
+            6 => {
+                let told = kit.attempt()
+                "${told.number}"
+            }
+            _ => {
+                let found = kit.check(-1)
+                "${found}"
+            }
+        }
+    }
+    ends
+}
+"#;
+
+/// `host worker` in a site. Killed when it is dropped.
+struct Worker {
+    child: Child,
+    log: std::path::PathBuf,
+}
+
+impl Worker {
+    fn start(site: &Site, servers: &str, args: &[&str]) -> Self {
+        let log = site.path().join("worker.log");
+        let mut command: Command = site.command(["worker", "--json", "--nats", servers].iter().chain(args));
+        command.env("LLVM_PROFILE_FILE", site.path().join("killed.profraw")).stdout(Stdio::null());
+        let child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+        let worker = Self { child, log };
+        eventually("the worker works", || worker.logged("working"));
+        worker
+    }
+
+    fn logged(&self, event: &str) -> Option<Value> {
+        let text = std::fs::read_to_string(&self.log).unwrap();
+        text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(|line| line["event"] == event)
+    }
+
+    /// Stops it, and gives how many steps it has run.
+    fn stop(mut self) -> u64 {
+        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        let status = eventually("the worker ends", || self.child.try_wait().unwrap());
+        assert_eq!(status.code(), Some(0));
+        self.logged("stopped").unwrap()["steps"].as_str().unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Publishes a message as any client would.
+fn publish(port: u16, subject: &str, text: &str) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let said = format!("CONNECT {{\"verbose\":false}}\r\nPUB {subject} {}\r\n{text}\r\nPING\r\n", text.len());
+    stream.write_all(said.as_bytes()).unwrap();
+    let mut answers = BufReader::new(stream).lines().map(Result::unwrap);
+    assert!(answers.any(|line| line.starts_with("PONG")));
+}
+
+/// The outcome of a run: its result without what differs from run to run.
+fn result(site: &Site, args: &[&str]) -> Value {
+    let printed = site.host(["run", "--json", "main.flow"].iter().chain(args)).expect(0).json();
+    assert_eq!(printed["status"], "succeeded");
+    printed["result"].clone()
+}
+
+#[test]
+fn a_step_ends_elsewhere_as_it_would_here() {
+    let server = Server::start();
+    let site = Site::new();
+    site.flow("main.flow", ENDS);
+    let here = result(&site, &[]);
+    assert_eq!(here.as_array().map(Vec::len), Some(8));
+    let other = Site::new();
+    let worker = Worker::start(&other, &server.url(), &["--label", "zone=a", "--parallel", "8"]);
+    // The only place here is taken for a while.
+    let there = result(&site, &["--nats", &server.url(), "--parallel", "1"]);
+    assert_eq!(there, here);
+    let ran = worker.stop();
+    assert!(ran >= 1, "it ran {ran} steps");
+}
+
+#[test]
+fn services_run_each_others_steps_and_say_how_busy_they_are() {
+    let server = Server::start();
+    let (first, second) = (Site::new(), Site::new());
+    first.flow(
+        "main.flow",
+        "use \"{plugins}/kit.wasm\" as kit\nflow main() -> list<u64> { map n in range(0, 40) { kit.slow(100) } }",
+    );
+    first.write("flowhost.toml", "[limits]\nparallel = 2\n");
+    second.write("flowhost.toml", "[limits]\nparallel = 8\n");
+    let (one, other) = (serve(&first, &server.url()), serve(&second, &server.url()));
+    let places = |status: Value| (status["cluster"]["scale"]["hosts"].as_u64(), status["cluster"]["scale"]["places"].as_u64());
+    eventually("both see each other", || {
+        (places(one.status()) == (Some(2), Some(10)) && places(other.status()) == (Some(2), Some(10))).then_some(())
+    });
+    let run = one.submit(&["main.flow"]);
+    let ended = one.wait(&run).expect(0).json();
+    assert_eq!(ended["result"], json!(vec![100; 40]));
+    let text = first.host(["serve", "status"]).expect(0).out;
+    assert!(text.contains("cluster  2 hosts with 10 places"), "{text}");
+}
+
+#[test]
+fn what_is_wrong_with_a_worker_is_said() {
+    let site = Site::new();
+    let printed = site.host(["worker"]).expect(2);
+    assert!(printed.err.contains("no NATS servers are named"), "{}", printed.err);
+    let printed = site.host(["worker", "--nats", "nats://127.0.0.1:1"]).expect(5);
+    assert!(printed.err.contains("no NATS server answers at nats://127.0.0.1:1"), "{}", printed.err);
+    let server = Server::start();
+    let url = server.url();
+    for (args, what) in [(["--label", "zone"], "`zone` is not a label"), (["--allow", "all"], "`all` is not a capability")] {
+        let printed = site.host(["worker", "--nats", &url].iter().chain(&args)).expect(2);
+        assert!(printed.err.contains(what), "{}", printed.err);
+    }
+}
+
+#[test]
+fn dead_letters_are_listed_shown_and_sent_again() {
+    let server = Server::start();
+    let site = Site::new();
+    let url = server.url();
+    let dead = |args: &[&str]| site.host(["dead", "--nats", &url].iter().chain(args));
+    assert_eq!(dead(&["list", "--json"]).expect(0).json(), json!([]));
+    let printed = dead(&["show", "3"]).expect(5);
+    assert!(printed.err.contains("there is no dead letter 3") && printed.err.contains("`host dead list`"), "{}", printed.err);
+    let _worker = Worker::start(&site, &url, &[]);
+    // Something that no host can read, where steps wait.
+    site.flow(
+        "main.flow",
+        "use \"{plugins}/kit.wasm\" as kit\nflow main() -> list<u64> { map n in range(0, 9) { kit.slow(100) } }",
+    );
+    result(&site, &["--nats", &url, "--parallel", "1"]);
+    publish(server.port(), "flow.default.task.-.plain", "no task");
+    let all = eventually("it is kept", || Some(dead(&["list", "--json"]).expect(0).json()).filter(|all| all[0].is_object()));
+    assert_eq!((&all[0]["what"], &all[0]["payload"], &all[0]["number"]), (&json!("task"), &json!("no task"), &json!(1)));
+    let text = dead(&["list"]).expect(0).out;
+    assert!(text.starts_with("NUMBER  WHAT  AT") && text.lines().count() == 2, "{text}");
+    assert!(dead(&["show", "1"]).expect(0).out.ends_with("payload   no task\n"));
+    let printed = dead(&["retry", "1"]).expect(0);
+    assert_eq!(printed.out, "sent again to flow.default.task.-.plain\n");
+    // Nobody can read it now either.
+    let again = |all: &Value| all[0]["number"] == 2;
+    eventually("it is back", || Some(dead(&["list", "--json"]).expect(0).json()).filter(again));
+}
