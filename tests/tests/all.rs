@@ -27,6 +27,7 @@ mod crash;
 #[cfg(test)]
 #[path = "all/deploy.rs"]
 mod deploy;
+#[cfg(test)]
 #[path = "all/dev.rs"]
 mod dev;
 #[cfg(test)]

@@ -24,7 +24,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
-use crate::owner::Owner;
+use crate::owner::{self, Owner};
 pub(crate) use replica::attach;
 pub(crate) use troubles::Troubles;
 
@@ -113,6 +113,12 @@ impl Cluster {
 }
 
 impl Config {
+    /// Whether the process lives that drives runs of the store under this name: as the cluster says, or without one the locks beside
+    /// the store, which follow the cluster a little later.
+    pub(crate) fn is_alive(&self, owner: &str) -> bool {
+        self.cluster().map_or_else(|| owner::is_alive(&self.store.path, owner), |cluster| cluster.presence.has(owner))
+    }
+
     /// The cluster that this process has joined, if it has.
     pub(crate) fn cluster(&self) -> Option<&Arc<Cluster>> {
         self.joined.0.get()

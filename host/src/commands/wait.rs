@@ -24,6 +24,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// A run that nobody drives for so long is not waited for: a service that is started again takes less.
 const ABANDONED: Duration = Duration::from_secs(5);
 
+/// The same where another host of the cluster takes it over, which each of them leaves to the one before it for a while.
+const ABANDONED_IN_CLUSTER: Duration = Duration::from_secs(30);
+
 /// Waits and exits as `host run` would have.
 pub(crate) fn run(output: Output, global: &Global, args: &WaitArgs) -> Result<Exit, Problem> {
     let config = Config::load(global)?;
@@ -68,11 +71,15 @@ impl<'a> Watch<'a> {
         }
         if owner::is_alive(&self.config.store.path, &row.owner) {
             self.abandoned = None;
-        } else if self.abandoned.get_or_insert_with(Instant::now).elapsed() > ABANDONED {
+        } else if self.abandoned.get_or_insert_with(Instant::now).elapsed() > Self::patience(reader) {
             let problem = Problem::new(Exit::Waiting, format!("nobody drives run `{}`", row.id));
             return Err(problem.help(format!("go on with it with `host resume {}`, or start `host serve`", row.id)));
         }
         Ok(None)
+    }
+
+    fn patience(reader: &Reader) -> Duration {
+        if reader.replica_of().is_some() { ABANDONED_IN_CLUSTER } else { ABANDONED }
     }
 }
 

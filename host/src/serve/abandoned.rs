@@ -23,8 +23,13 @@ pub(super) async fn watch(parts: Arc<Parts>) {
     let Some(cluster) = parts.config.cluster().cloned() else { return parts.stopped().await };
     let mut changes = cluster.presence.changes();
     let mut watcher = Watcher { parts: Arc::clone(&parts), cluster, due: BTreeMap::new() };
-    let (mut scanned, mut failing) = (None::<Instant>, false);
+    let (mut scanned, mut failing, mut connected) = (None::<Instant>, false, true);
     loop {
+        if watcher.cluster.connection.is_connected() != connected {
+            connected = !connected;
+            let what = if connected { "nats-connected" } else { "nats-lost" };
+            parts.log.note(what, &[("namespace", &watcher.cluster.namespace)]);
+        }
         for line in watcher.cluster.troubles.take() {
             parts.log.problem("replica-failed", &[("why", &line)]);
         }

@@ -12,8 +12,8 @@ use super::service::{DRAINED, Event, goes_on};
 use super::{Parts, submit};
 use crate::commands::migrate;
 use crate::exit::{Exit, Problem};
+use crate::program;
 use crate::stored::StoredRun;
-use crate::{owner, program};
 
 /// What the service asks of a run in memory.
 pub(super) enum Ask {
@@ -87,7 +87,7 @@ async fn take_up(parts: &Arc<Parts>, id: &RunId) -> Result<RunHandle, Problem> {
     // What another host did with it meanwhile counts.
     submit::settle(parts, id).await?;
     let row = parts.reader.find(&id.0)?;
-    if *row.owner != *parts.owner && owner::is_alive(&parts.config.store.path, &row.owner) {
+    if *row.owner != *parts.owner && parts.config.is_alive(&row.owner) {
         // Somebody took it while it was parked.
         return Err(Problem::new(Exit::Store, format!("it is driven by `{}`", row.owner)));
     }

@@ -251,7 +251,7 @@ impl Service {
     /// Whether nobody drives a run that has not ended. Where the store cannot tell now, it may be so: who takes it up sees.
     fn is_abandoned(&self, run: &RunId) -> bool {
         match self.parts.reader.find(&run.0) {
-            Ok(row) => row.id == *run && !row.status.is_end() && !owner::is_alive(&self.parts.config.store.path, &row.owner),
+            Ok(row) => row.id == *run && !row.status.is_end() && !self.parts.config.is_alive(&row.owner),
             Err(error) => Problem::from(error).passes,
         }
     }

@@ -23,7 +23,7 @@ use crate::load;
 use crate::marks;
 use crate::problem::{from_sqlite, unavailable};
 use crate::queue::{Answer, Queue};
-use crate::read::Pool;
+use crate::read::{Pool, Reader};
 use crate::schema;
 use crate::sessions::SessionWrite;
 use crate::store::SqliteJournal;
@@ -328,12 +328,20 @@ pub(crate) enum Place<'a> {
     There(&'a Arc<dyn Upstream>),
 }
 
-impl SqliteJournal {
+impl Reader {
     /// Whose replica the store is, if it is one.
     #[must_use]
     pub fn replica_of(&self) -> Option<String> {
         // Where it cannot be told, whatever is done next says why.
-        self.readers.with(|connection| name(connection).map_err(|error| from_sqlite(&self.path, &error))).ok().flatten()
+        self.query(name).ok().flatten()
+    }
+}
+
+impl SqliteJournal {
+    /// Whose replica the store is, if it is one.
+    #[must_use]
+    pub fn replica_of(&self) -> Option<String> {
+        self.reader().replica_of()
     }
 
     /// What the streams of a replica are written with.

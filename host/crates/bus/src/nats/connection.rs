@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_nats::connection::State;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{AccountErrorKind, Context, ContextBuilder};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
@@ -98,6 +99,12 @@ impl Connection {
                 Err(error)
             }
         }
+    }
+
+    /// Whether a server is connected now. Where none is, it is being looked for.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.shared.link.client.connection_state() == State::Connected
     }
 
     /// What the streams work with.
