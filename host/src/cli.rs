@@ -3,6 +3,7 @@
 mod control;
 mod dev;
 mod history;
+mod hooks;
 mod sessions;
 mod worker;
 
@@ -19,6 +20,7 @@ pub(crate) use history::{
 
 pub(crate) use worker::{DeadCommand, WorkerArgs};
 
+pub(crate) use hooks::{HookAddArgs, HookArgs, HookCommand};
 pub(crate) use sessions::{SessionArgs, SessionCloseArgs, SessionCommand, SessionOpenArgs};
 
 use crate::serve::deployment::{Missed, Overlap};
@@ -83,6 +85,8 @@ pub(crate) enum Command {
     Deploy(DeployArgs),
     /// Opens and closes sessions, which label many runs and call what a flow says at their beginning and end
     Session(SessionArgs),
+    /// Puts hooks around all runs, which programs on the cluster handle, and lists how they were called
+    Hook(HookArgs),
     /// Goes on with a run that was paused, interrupted or whose host died
     Resume(ResumeArgs),
     /// Starts a new run that takes over the results of an ended one, and runs the rest again

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod gates;
+mod hooks;
 mod nats;
 mod recovery;
 mod worker;
@@ -19,6 +20,7 @@ use crate::escalation::Target;
 use crate::exit::{Exit, Problem};
 pub(crate) use catalog::CatalogConfig;
 pub(crate) use gates::{BreakersConfig, HostConfig, read as read_gates};
+pub(crate) use hooks::HookConfig;
 pub(crate) use nats::{NatsConfig, Urls};
 pub(crate) use recovery::{EscalationConfig, RowConfig};
 pub(crate) use worker::WorkerConfig;
@@ -38,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) classes: BTreeMap<String, ClassConfig>,
     /// Agents by the role that they answer for.
     pub(crate) roles: BTreeMap<String, RoleConfig>,
+    /// Hooks around all runs.
+    pub(crate) hooks: Vec<HookConfig>,
     /// Where components are that flows name by name or by OCI reference.
     pub(crate) catalog: CatalogConfig,
     pub(crate) retention: RetentionConfig,

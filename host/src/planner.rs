@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bus::nats::HookRule;
 use catalog::{Digest, FailureKind};
 use engine::event::Failure;
 use engine::ports::{CompiledPlan, Compiler, Journal, JournalError, PlanError, PlanSource};
@@ -48,14 +49,15 @@ impl Caller {
     fn unpack(journal: &dyn Journal, digest: Digest) -> Result<Self, Problem> {
         let program = program::unpack(journal, digest)?;
         let compiled = lang::compile(&program.world, &program.root, Entry::None);
-        let plan = compiled.plan.map(|plan| with_hooks(journal, program.hooks_of, plan)).transpose()?;
+        let plan = compiled.plan.map(|plan| with_hooks(journal, &program, plan)).transpose()?;
         Ok(Self { program, uses: compiled.components, plan })
     }
 }
 
-/// A plan with the hooks of the program whose run made it.
-pub(crate) fn with_hooks(journal: &dyn Journal, hooks_of: Option<Digest>, mut plan: Plan) -> Result<Plan, Problem> {
-    if let Some(caller) = hooks_of
+/// The plan of a program with the operator's hooks, and those of the program whose run made it.
+pub(crate) fn with_hooks(journal: &dyn Journal, program: &Program, mut plan: Plan) -> Result<Plan, Problem> {
+    HookRule::put_around(&program.hooks, &mut plan);
+    if let Some(caller) = program.hooks_of
         && let Some(caller) = Caller::unpack(journal, caller)?.plan
     {
         plan.adopt_hooks(&caller);
@@ -66,7 +68,7 @@ pub(crate) fn with_hooks(journal: &dyn Journal, hooks_of: Option<Digest>, mut pl
 /// The plan of a stored program.
 pub(crate) fn stored_plan(journal: &dyn Journal, digest: Digest) -> Result<Arc<Plan>, Problem> {
     let program = program::unpack(journal, digest)?;
-    Ok(Arc::new(with_hooks(journal, program.hooks_of, program::plan(&program)?)?))
+    Ok(Arc::new(with_hooks(journal, &program, program::plan(&program)?)?))
 }
 
 impl Planner {

@@ -4,12 +4,14 @@
 //! `{"v": 1, "root": path, "entry": name or null, "trigger": n, "session": n, "sources": {path: text},
 //! "components": [{"reference", "from", "source", "digest"}], "roles": [{"role", "digest", "function", "allow"}]}`; the
 //! components' bytes are blobs of their own. `roles` are the agents of the plan's roles, `trigger` is which one of the root
-//! file starts the run, `session` which of its session hooks it calls, and `hooks_of` is the program whose hooks are called too, in one that a run has made; each is left
-//! out where there is none.
+//! file starts the run, `session` which of its session hooks it calls, and `hooks_of` is the program whose hooks are called too, in one that a run has made, and
+//! `hooks` are those that the operator puts around the run; each is left out where there is none.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bus::nats::HookRule;
 use catalog::Digest;
 use engine::ports::{Journal, JournalError};
 use lang::plan::Plan;
@@ -38,6 +40,19 @@ struct Packed {
     roles: Vec<PackedRole>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hooks_of: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hooks: Vec<PackedHook>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PackedHook {
+    name: String,
+    phase: String,
+    event: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on: Option<String>,
+    timeout_ns: u64,
+    lenient: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -107,6 +122,7 @@ pub(crate) fn pack_made(
             })
             .collect(),
         hooks_of: hooks_of.map(|digest| hex::encode(digest.0)),
+        hooks: roles.hooks.iter().map(packed_hook).collect(),
     };
     let text = serde_json::to_vec(&packed).map_err(|error| JournalError::Unavailable(error.to_string()))?;
     journal.put_blob(&text)
@@ -125,6 +141,8 @@ pub(crate) struct Program {
     pub(crate) roles: Vec<StoredRole>,
     /// The program whose hooks are called around its steps too, when another run made it.
     pub(crate) hooks_of: Option<Digest>,
+    /// The operator's hooks that it was started with.
+    pub(crate) hooks: Vec<HookRule>,
 }
 
 impl Program {
@@ -177,6 +195,9 @@ pub(crate) fn unpack(journal: &dyn Journal, digest: Digest) -> Result<Program, P
     let roles = packed.roles.into_iter().map(role).collect::<Result<_, Problem>>()?;
     let digest = |text: String| parse_digest(&text).ok_or_else(|| unreadable(&format!("`{text}` is not a digest")));
     let hooks_of = packed.hooks_of.map(digest).transpose()?;
+    let hook =
+        |packed: PackedHook| rule(&packed).ok_or_else(|| unreadable("a hook of it is of a kind that this host does not know"));
+    let hooks = packed.hooks.into_iter().map(hook).collect::<Result<_, Problem>>()?;
     Ok(Program {
         root: packed.root,
         entry: packed.entry,
@@ -185,10 +206,28 @@ pub(crate) fn unpack(journal: &dyn Journal, digest: Digest) -> Result<Program, P
         world,
         roles,
         hooks_of,
+        hooks,
     })
 }
 
-/// The plan of a program that compiled when it was stored.
+fn packed_hook(rule: &HookRule) -> PackedHook {
+    PackedHook {
+        name: rule.name.clone(),
+        phase: rule.phase_name().to_owned(),
+        event: rule.event_name().to_owned(),
+        on: rule.on.clone(),
+        timeout_ns: u64::try_from(rule.timeout.as_nanos()).unwrap_or(u64::MAX),
+        lenient: rule.lenient,
+    }
+}
+
+fn rule(packed: &PackedHook) -> Option<HookRule> {
+    let (phase, event) = HookRule::when(&packed.phase, &packed.event)?;
+    let timeout = Duration::from_nanos(packed.timeout_ns);
+    Some(HookRule { name: packed.name.clone(), phase, event, on: packed.on.clone(), timeout, lenient: packed.lenient })
+}
+
+/// The plan of a program that compiled when it was stored, without the operator's hooks.
 pub(crate) fn plan(program: &Program) -> Result<Plan, Problem> {
     lang::compile(&program.world, &program.root, program.entry())
         .plan

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bus::Agent;
+use bus::nats::HookRule;
 use catalog::{Component, Digest, Function, Name, Type};
 use engine::permit::Permit;
 use engine::ports::{Callee, GrantedCapability};
@@ -22,6 +23,8 @@ pub(crate) struct RoleAgents {
     pub(crate) bytes: BTreeMap<Digest, Arc<[u8]>>,
     /// As they are stored with the run.
     pub(crate) stored: Vec<StoredRole>,
+    /// What the operator puts around the run, handled by whoever listens.
+    pub(crate) hooks: Vec<HookRule>,
 }
 
 /// An agent as it is kept with the program of a run.
@@ -99,6 +102,20 @@ fn problem(role: &str, what: &str) -> Problem {
 
 /// The function that answers, if its types are those of the role.
 fn callee(role: &RoleRef, component: &Component, name: &str) -> Result<Callee, Problem> {
+    let callee = function(&role.name, component, name)?;
+    let types = |params: &[(Name, Type)]| params.iter().map(|(_, ty)| ty.clone()).collect::<Vec<_>>();
+    let gives = callee.result == role.result || unwrapped(&callee.result) == role.result;
+    if types(&callee.params) != types(&role.params) || !gives {
+        let wanted = catalog::Signature { params: role.params.clone(), result: role.result.clone() };
+        let found = catalog::Signature { params: callee.params, result: callee.result };
+        let what = format!("`{name}` is `{found}`, the role is `{wanted}`");
+        return Err(problem(&role.name, &what).help("parameters and result must have the same types in the same order"));
+    }
+    Ok(callee)
+}
+
+/// The function of a component that answers for a role.
+fn function(role: &str, component: &Component, name: &str) -> Result<Callee, Problem> {
     let written = name.replace('-', "_");
     let (interface, short) = match written.rsplit_once('.') {
         Some((interface, short)) => (Some(interface), short),
@@ -110,22 +127,15 @@ fn callee(role: &RoleRef, component: &Component, name: &str) -> Result<Callee, P
         [] => {
             let known: Vec<String> = component.functions.iter().map(|function| format!("`{}`", function.name)).collect();
             return Err(
-                problem(&role.name, &format!("it exports no function `{name}`")).help(format!("it exports {}", known.join(", ")))
+                problem(role, &format!("it exports no function `{name}`")).help(format!("it exports {}", known.join(", ")))
             );
         }
         _ => {
             let what = format!("`{name}` can mean more than one function");
-            return Err(problem(&role.name, &what).help("write `function = \"interface.function\"`"));
+            return Err(problem(role, &what).help("write `function = \"interface.function\"`"));
         }
     };
-    let signature = function.signature.as_ref().map_err(|refusal| problem(&role.name, &refusal.0))?;
-    let types = |params: &[(Name, Type)]| params.iter().map(|(_, ty)| ty.clone()).collect::<Vec<_>>();
-    let gives = signature.result == role.result || unwrapped(&signature.result) == role.result;
-    if types(&signature.params) != types(&role.params) || !gives {
-        let wanted = catalog::Signature { params: role.params.clone(), result: role.result.clone() };
-        let what = format!("`{name}` is `{signature}`, the role is `{wanted}`");
-        return Err(problem(&role.name, &what).help("parameters and result must have the same types in the same order"));
-    }
+    let signature = function.signature.as_ref().map_err(|refusal| problem(role, &refusal.0))?;
     Ok(Callee {
         component: component.digest,
         interface: function.interface.clone(),
@@ -133,6 +143,17 @@ fn callee(role: &RoleRef, component: &Component, name: &str) -> Result<Callee, P
         params: signature.params.clone(),
         result: signature.result.clone(),
     })
+}
+
+/// All agents of the configuration, for whoever asks from outside, with the bytes of their components.
+pub(crate) fn offered(config: &Config) -> Result<Vec<(Name, Agent, Arc<[u8]>)>, Problem> {
+    let offer = |(role, agent): (&String, &RoleConfig)| {
+        let (component, bytes) = load(role, &config.folder.join(&agent.component))?;
+        let grants = agent.allow.iter().map(|text| grant(role, text)).collect::<Result<_, _>>()?;
+        let function = Arc::new(function(role, &component, &agent.function)?);
+        Ok((Name::from(role.as_str()), Agent { function, grants }, bytes))
+    };
+    config.roles.iter().map(offer).collect()
 }
 
 /// What a call gives: a top-level result is unwrapped.

@@ -117,7 +117,7 @@ impl StoredRun {
         let (last, before) = digests.split_last().ok_or_else(no_program)?;
         for digest in before {
             let program = program::unpack(journal, *digest)?;
-            former.push(planner::with_hooks(journal, program.hooks_of, program::plan(&program)?)?);
+            former.push(planner::with_hooks(journal, &program, program::plan(&program)?)?);
         }
         let program = program::unpack(journal, *last)?;
         let compilation = lang::compile(&program.world, &program.root, program.entry());
@@ -128,7 +128,7 @@ impl StoredRun {
             return Ok(Err(exit));
         }
         let plan = compilation.plan.ok_or_else(no_program)?;
-        let plan = planner::with_hooks(journal, program.hooks_of, plan)?;
+        let plan = planner::with_hooks(journal, &program, plan)?;
         let mut plans = former.into_iter().chain([plan]).map(Arc::new);
         let mut lineage = Lineage::from(plans.next().ok_or_else(no_program)?);
         plans.for_each(|plan| lineage.push(plan));

@@ -8,12 +8,17 @@
 //! 4. `failover` says who takes over a run.
 //! 5. `dispatch` lets other hosts run attempts, and runs theirs; `worker` does only the latter.
 //! 6. `alive` keeps a lock beside the store for each of the others, so that whoever asks there whether an owner lives is answered.
+//! 7. `messages` sends beyond the store and takes what comes from there, `roles` answers for this host's agents, `hooks` are those
+//!    that the operator puts around runs.
 
 mod alive;
 pub(crate) mod dispatch;
 pub(crate) mod failover;
 mod forward;
+pub(crate) mod hooks;
+pub(crate) mod messages;
 mod replica;
+pub(crate) mod roles;
 mod troubles;
 pub(crate) mod worker;
 

@@ -4,6 +4,7 @@ use catalog::Digest;
 use journal::SqliteJournal;
 use lang::Entry;
 
+use crate::cluster;
 use crate::commands::{plan, session};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
@@ -31,7 +32,9 @@ pub(super) fn pack<'e>(
     let (files, sandbox) = (world.into_files(), session::open_sandbox()?);
     let mut programs = Vec::new();
     for (entry, plan) in plans {
-        let roles = RoleAgents::configured(config, &plan)?;
+        // Around what a session calls there are no hooks.
+        let hooks = if matches!(entry, Entry::Session(_)) { Vec::new() } else { cluster::hooks::rules(config)? };
+        let roles = RoleAgents { hooks, ..RoleAgents::configured(config, &plan)? };
         for bytes in files.bytes.values().chain(roles.bytes.values()) {
             sandbox.load(bytes).map_err(|error| Problem::new(Exit::Plugin, error.to_string()))?;
         }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::nats::HookRule;
 use engine::event::{Event, EventBody, Migrated, RunId, Version};
 use engine::ports::{Clock, Control, Journal, Mail, MailStore, MailWrite, Order, SystemClock};
 use engine::shell::MIGRATING;
@@ -111,8 +112,12 @@ fn migrate(
     let (plan, packed) = match target {
         Some(target) => {
             let roles = RoleAgents::resumed(config, &target.plan, program.roles, |digest| Ok(journal.blob(digest)?))?;
+            // The operator's hooks stay around the run, whatever it goes on with.
+            let mut plan = Plan::clone(&target.plan);
+            HookRule::put_around(&program.hooks, &mut plan);
+            let roles = RoleAgents { hooks: program.hooks, ..roles };
             let pack = || program::pack(&**journal, &target.root, plan::entry(target.flow.as_deref()), &target.files, &roles);
-            (Arc::clone(&target.plan), pack()?)
+            (Arc::new(plan), pack()?)
         }
         None => former(journal, &stored)?,
     };

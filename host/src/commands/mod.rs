@@ -21,6 +21,7 @@ mod export;
 mod follow;
 mod format;
 pub(crate) mod gc;
+mod hook;
 pub(crate) mod list;
 mod lock;
 pub(crate) mod migrate;
@@ -64,6 +65,7 @@ pub(crate) fn dispatch(cli: &Cli) -> Result<Exit, Problem> {
         Command::Follow(args) => follow::run(output, &cli.global, args),
         Command::Deploy(args) => deploy::run(output, &cli.global, args),
         Command::Session(args) => sessions::run(output, &cli.global, args),
+        Command::Hook(args) => hook::run(output, &cli.global, args),
         Command::Resume(args) => resume::run(output, &cli.global, args),
         Command::Set(args) => change::set(output, &cli.global, args),
         Command::Supply(args) => change::supply(output, &cli.global, args),

@@ -23,8 +23,8 @@ use crate::commands::{documents, selection};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
-use crate::program;
 use crate::stored::{self, Line};
+use crate::{planner, program};
 
 /// Open regions that a state is shown with.
 const REGIONS: usize = 200;
@@ -256,6 +256,7 @@ impl Version {
             output.reports(&compilation.diagnostics, &compilation.sources);
             return Ok(None);
         };
+        let plan = planner::with_hooks(journal, &program, plan)?;
         if plan.digest() != expected {
             let message = format!("this version of `host` makes another plan of the flow of run `{}` than the run has", row.id);
             return Err(Problem::new(Exit::Store, message).help("replay it with the version that started it"));

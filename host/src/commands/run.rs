@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use bus::nats::HookRule;
 use catalog::{Digest, Value};
 use engine::event::RunId;
 use engine::permit::Permit;
@@ -12,6 +13,7 @@ use journal::SqliteJournal;
 use lang::plan::Plan;
 
 use crate::cli::{Durability, Global, RunArgs, StartArgs};
+use crate::cluster;
 use crate::commands::session::{self, Session};
 use crate::commands::{drive, plan};
 use crate::config::Config;
@@ -66,13 +68,14 @@ pub(crate) fn prepare(
     let world = DiskWorld::open(output, config, &args.flow_file)?;
     let root = args.flow_file.to_string_lossy();
     let entry = plan::entry(args.flow.as_deref());
-    let plan = match plan::compile(output, &world, &root, entry)? {
+    let mut plan = match plan::compile(output, &world, &root, entry)? {
         Ok(plan) => plan,
         Err(exit) => return Ok(Err(exit)),
     };
     let input = inputs::read(args, &plan.flows[plan.entry])?;
     let files = world.into_files();
-    let roles = RoleAgents::configured(config, &plan)?;
+    let roles = RoleAgents { hooks: cluster::hooks::rules(config)?, ..RoleAgents::configured(config, &plan)? };
+    HookRule::put_around(&roles.hooks, &mut plan);
     let journal = session::open_store(config, durability)?;
     let program = program::pack(&*journal, &root, entry, &files, &roles)?;
     Ok(Ok(Prepared { plan, input, labels, permitted, program, journal, bytes: files.bytes, roles }))

@@ -12,7 +12,9 @@ use journal::{Options, Reader, SqliteJournal};
 use sandbox::{Origin, Sandbox, SandboxConfig};
 
 use crate::cli::Durability;
-use crate::cluster::{self, There, dispatch::Dispatch};
+use crate::cluster::dispatch::Dispatch;
+use crate::cluster::messages::Deliveries;
+use crate::cluster::{self, There};
 use crate::config::{self, ClassConfig, Config, parse_duration, parse_size, positive};
 use crate::escalation::Courier;
 use crate::exit::{Exit, Problem};
@@ -30,6 +32,8 @@ pub(crate) struct Session {
     pub(crate) compiled: u32,
     /// Sends reports of escalations, where that is configured.
     courier: Option<Courier>,
+    /// Puts messages of a cluster into inboxes.
+    _delivery: Option<Deliveries>,
     /// Shows this process to the other hosts of a cluster.
     _there: Option<There>,
     /// Given up last: as long as it is held, nobody else takes the runs.
@@ -81,14 +85,16 @@ impl Session {
         let engine_config = EngineConfig { host: owner.name(), ..engine_config(config, parallel)? };
         let sandbox = open_sandbox()?;
         let agents = Agents::new(Arc::new(sandbox.clone()), agents);
-        let bus = Arc::new(LocalBus::new(Arc::clone(&journal) as Arc<dyn MailStore>).with_agents(agents));
+        let bus = LocalBus::new(Arc::clone(&journal) as Arc<dyn MailStore>).with_agents(agents);
+        // What is no message is a dead letter; a run that waits for others has no use for the news.
+        let (bus, delivery) = cluster::messages::connect(config, bus, |_, _| ())?;
         let courier = config.webhook()?.map(|target| Courier::start(Arc::clone(&journal), target));
         let planner = Arc::new(Planner::new(Arc::clone(&journal) as Arc<dyn Journal>));
         let (invoker, stored) = (Arc::new(sandbox.clone()), Arc::clone(&journal));
-        let engine = Engine::with_compiler(invoker, stored, Arc::new(SystemClock), bus, planner, engine_config);
+        let engine = Engine::with_compiler(invoker, stored, Arc::new(SystemClock), Arc::new(bus), planner, engine_config);
         let dispatch = Dispatch::open(config, &(Arc::clone(&journal) as Arc<dyn Journal>))?;
         let engine = dispatch.map_or(engine.clone(), |dispatch| dispatch.engine(&engine));
-        Ok(Self { sandbox, engine, journal, parallel, compiled: 0, courier, _there: there, _owner: owner })
+        Ok(Self { sandbox, engine, journal, parallel, compiled: 0, courier, _delivery: delivery, _there: there, _owner: owner })
     }
 
     /// Sends the reports that are due, and says which could not be delivered.

@@ -47,7 +47,9 @@ use journal::{Reader, SqliteJournal};
 use sandbox::Sandbox;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
-use crate::cluster::{self, dispatch::Dispatch};
+use crate::cluster;
+use crate::cluster::dispatch::Dispatch;
+use crate::cluster::messages::Deliveries;
 use crate::commands::session;
 use crate::config::Config;
 use crate::escalation::Courier;
@@ -89,6 +91,8 @@ struct Parts {
     /// The service's name in the journals of its runs.
     owner: Arc<str>,
     bus: LocalBus,
+    /// Puts messages of the cluster into inboxes.
+    _delivery: Option<Deliveries>,
     programs: Programs,
     /// For runs in memory.
     places: Arc<Semaphore>,
@@ -143,6 +147,7 @@ pub(crate) fn serve(output: Output, config: Config, settings: &Settings) -> Resu
     let _courier = config.webhook()?.map(|target| Courier::start(Arc::clone(&journal), target));
     let (events, inbox) = mpsc::unbounded_channel();
     let parts = Arc::new(parts(output, config, settings, journal, &owner, events)?);
+    let _answering = cluster::roles::answer(&parts.config, &parts.sandbox, settings.parallel, runtime.handle())?;
     let exit = runtime.block_on(service::run(Arc::clone(&parts), settings, inbox));
     // Attempts that were not waited for are not to hold the process up.
     runtime.shutdown_timeout(Duration::from_millis(500));
@@ -161,7 +166,10 @@ fn parts(
     let cleanup = cleanup::Plan::of(&config)?;
     let sandbox = session::open_sandbox()?;
     let published = Arc::new(Notify::new());
+    let log = Log::new(output);
     let bus = LocalBus::watched(Arc::clone(&journal) as Arc<dyn MailStore>, Arc::clone(&published));
+    let refused = move |subject: &str, why: &str| log.problem("message-refused", &[("subject", subject), ("why", why)]);
+    let (bus, delivery) = cluster::messages::connect(&config, bus, refused)?;
     let shared = Arc::clone(&journal);
     let planner = Arc::new(Planner::new(Arc::clone(&journal) as Arc<dyn Journal>));
     let (invoker, clock) = (Arc::new(sandbox.clone()), Arc::new(SystemClock));
@@ -177,6 +185,7 @@ fn parts(
         dispatch,
         owner: owner.name(),
         bus,
+        _delivery: delivery,
         programs: Programs::default(),
         places: Arc::new(Semaphore::new(usize::try_from(settings.keep).unwrap_or(Semaphore::MAX_PERMITS))),
         followers: Semaphore::new(socket::FOLLOWERS),
@@ -186,6 +195,6 @@ fn parts(
         deployed: Notify::new(),
         sessions: Notify::new(),
         stopping: watch::Sender::new(false),
-        log: Log::new(output),
+        log,
     })
 }

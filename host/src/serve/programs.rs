@@ -12,8 +12,8 @@ use tokio::sync::OnceCell;
 
 use super::Parts;
 use crate::exit::{Exit, Problem};
-use crate::program;
 use crate::roles::RoleAgents;
+use crate::{planner, program};
 
 /// So many programs are kept that no run uses.
 const KEPT: usize = 64;
@@ -79,6 +79,7 @@ fn load(parts: &Parts, digest: Digest) -> Result<Arc<Loaded>, Problem> {
         Problem::new(Exit::DoesNotCompile, "the program of this run does not compile with this version of `host`")
             .help("resume it with the version of `host` that started it")
     })?;
+    let plan = planner::with_hooks(journal, &program, plan)?;
     let roles = RoleAgents::resumed(&parts.config, &plan, program.roles, |digest| Ok(journal.blob(digest)?))?;
     for bytes in program.world.bytes.values().chain(roles.bytes.values()) {
         parts.sandbox.load(bytes).map_err(|error| Problem::new(Exit::Plugin, error.to_string()))?;

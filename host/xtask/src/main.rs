@@ -9,6 +9,7 @@ mod fuzz;
 mod nats;
 mod plugins;
 mod process;
+mod python;
 mod simulate;
 mod test;
 mod tidy;

@@ -11,7 +11,7 @@
 //! 6. [`DeadLetters`] keeps what could not be handled.
 //! 7. [`Presence`] says which hosts are there.
 //! 8. `envelope` is the form of what programs send and get that are no hosts; [`NatsAgents`] asks agents and [`RoleServer`] answers
-//!    for this host's; [`NatsMessages`] is what runs emit and wait for.
+//!    for this host's; [`NatsMessages`] is what runs emit and wait for; [`HookRule`] is what others handle around runs.
 //! 9. [`Replica`] has a store in a file follow the streams, which `feed` reads; `mail` is the one of all that are no events, `named`
 //!    fetches what events name.
 //!
@@ -29,6 +29,7 @@ mod dead;
 mod envelope;
 mod feed;
 mod fetch;
+mod hooks;
 mod journal;
 mod load;
 mod mail;
@@ -48,8 +49,9 @@ pub use answering::{RoleServer, Served};
 pub use connection::Connection;
 pub use dead::{DeadLetter, DeadLetters};
 pub use feed::Report;
+pub use hooks::{HookBook, HookCall, HookLog, HookRule, HookTries, NatsHooks};
 pub use journal::{JetStreamJournal, Options};
-pub use messages::{NatsMessages, NatsOutside, Refused};
+pub use messages::{Delivery, NatsMessages, NatsOutside, Refused};
 pub use presence::{Presence, TIME_TO_LIVE};
 pub use problem::ConnectError;
 pub use replica::Replica;

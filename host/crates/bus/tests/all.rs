@@ -13,6 +13,9 @@ mod cluster;
 #[path = "all/connection.rs"]
 mod connection;
 #[cfg(test)]
+#[path = "all/hooks.rs"]
+mod hooks;
+#[cfg(test)]
 #[path = "all/journal.rs"]
 mod journal;
 #[cfg(test)]

@@ -131,6 +131,10 @@ impl Writer {
                 self.tag(4);
                 self.text(flow);
             }
+            HookTarget::Step(step) => {
+                self.tag(5);
+                self.text(step);
+            }
         }
         let call = NodeKind::Call(Box::new(hook.call.clone()));
         self.kind(&call);

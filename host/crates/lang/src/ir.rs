@@ -11,7 +11,7 @@ use grammar::Span;
 
 use crate::plan::{
     Breaker, Class, ComponentId, ComponentRef, FlowId, FolderAccess, FunctionId, FunctionRef, HookEvent, HookInput, HookPhase,
-    HookTarget, HookVerdict, LibraryFunction, MockTarget, Operator, PlanId, PlanRef, Rate, RoleId, RoleRef,
+    HookTarget, HookVerdict, LibraryFunction, MockTarget, Operator, PlanId, PlanRef, Rate, RoleId, RoleRef, Target,
 };
 
 /// A name bound in a flow: a parameter, `let`, item, accumulator, pattern binding, … Unique in its flow.
@@ -53,8 +53,8 @@ pub struct Hook {
     pub event: HookEvent,
     /// Around which of them.
     pub target: HookTarget,
-    /// What is called.
-    pub function: FunctionId,
+    /// What is called: a function, or a role.
+    pub called: Target,
     /// What each of its parameters gets.
     pub inputs: Vec<HookInput>,
     /// How its result decides.

@@ -1,5 +1,6 @@
 //! Hosts that share their runs over NATS: real servers, real processes, and each host with a folder and a store of its own.
 
+mod contract;
 mod dispatch;
 mod failover;
 mod servers;

@@ -18,6 +18,7 @@ use super::assets::token;
 use super::connection::{Connection, Link};
 use super::envelope::wire::{About, Completion, Event, Progress, Refusal};
 use super::envelope::{Envelope, Kind, field, raw_field, rfc3339, short, source, trace, write_failure};
+use super::hooks::{Handler, asking};
 use super::problem::innermost;
 
 /// Room that headers need in a message.
@@ -34,6 +35,10 @@ impl NatsAgents {
     #[must_use]
     pub fn new(connection: &Connection) -> Self {
         Self { connection: connection.clone() }
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Asks one of those who listen for the role. Dropping the future tells them that nobody waits any more.
@@ -65,6 +70,15 @@ pub(super) fn cancel_subject(link: &Link, role: &str) -> String {
 
 async fn talk(link: Link, question: Question, mut sender: oneshot::Sender<Outcome>) {
     let begin = Instant::now();
+    if let Some(handler) = Handler::of(&question.role.name) {
+        let said = tokio::select! {
+            biased;
+            () = sender.closed() => return,
+            said = asking::call(&link, handler, &question) => said,
+        };
+        drop(sender.send(said.outcome(0, begin)));
+        return;
+    }
     let asked = Asked::new(link, question);
     let said = tokio::select! {
         biased;
@@ -83,7 +97,7 @@ async fn talk(link: Link, question: Question, mut sender: oneshot::Sender<Outcom
 }
 
 /// What came of a question.
-struct Said {
+pub(super) struct Said {
     result: Result<Value, Failure>,
     log: Vec<String>,
     bytes: usize,
@@ -92,11 +106,11 @@ struct Said {
 }
 
 impl Said {
-    fn of(result: Result<Value, Failure>) -> Self {
+    pub(super) fn of(result: Result<Value, Failure>) -> Self {
         Self { result, log: Vec::new(), bytes: 0, is_late: false }
     }
 
-    fn failed(kind: FailureKind, message: String) -> Self {
+    pub(super) fn failed(kind: FailureKind, message: String) -> Self {
         Self::of(Err(Failure { kind, message, details: None, retry_after: None }))
     }
 

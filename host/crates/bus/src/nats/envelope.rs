@@ -43,6 +43,14 @@ pub(super) enum Kind {
     Cancel,
     /// A message that a run emits.
     Message,
+    /// A question to a handler before an event.
+    HookBefore,
+    /// What it says.
+    HookVerdict,
+    /// What a handler is told after an event.
+    HookAfter,
+    /// It is done with it, or not.
+    HookDone,
 }
 
 impl Kind {
@@ -55,12 +63,17 @@ impl Kind {
             Self::Failure => "task.failure",
             Self::Cancel => "task.cancel",
             Self::Message => "message",
+            Self::HookBefore => "hook.before",
+            Self::HookVerdict => "hook.verdict",
+            Self::HookAfter => "hook.after",
+            Self::HookDone => "hook.done",
         }
     }
 
     const fn version(self) -> u32 {
         match self {
-            Self::Assignment | Self::Progress | Self::Completion | Self::Failure | Self::Cancel | Self::Message => 1,
+            Self::Assignment | Self::Progress | Self::Completion | Self::Failure | Self::Cancel => 1,
+            Self::Message | Self::HookBefore | Self::HookVerdict | Self::HookAfter | Self::HookDone => 1,
         }
     }
 }

@@ -14,12 +14,13 @@ use async_nats::jetstream::{self, AckKind};
 use catalog::Digest;
 use engine::core::mail::MAX_PAYLOAD;
 use engine::ports::{JournalError, Message, Outcome, Question};
-use futures::future::{BoxFuture, join_all};
+use futures::future::{AbortHandle, BoxFuture, abortable, join_all};
 use futures::{FutureExt, StreamExt};
 
 use super::agents::{HEADERS, NatsAgents};
 use super::assets::{Objects, find_or_make, token};
 use super::connection::{Connection, Link};
+use super::dead::{DeadLetter, DeadLetters};
 use super::envelope::wire::Event;
 use super::envelope::{Envelope, Kind, source, trace};
 use super::fetch::pause;
@@ -68,6 +69,12 @@ impl NatsOutside {
         Ok(Self { agents: NatsAgents::new(connection), messages: NatsMessages::open(connection)? })
     }
 
+    /// The connection.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        self.agents.connection()
+    }
+
     /// The messages.
     #[must_use]
     pub fn messages(&self) -> &NatsMessages {
@@ -85,6 +92,22 @@ impl Outside for NatsOutside {
     }
 }
 
+/// As long as it is held, messages are put into inboxes, or handlers of hooks are told.
+#[derive(Debug)]
+pub struct Delivery(AbortHandle);
+
+impl Delivery {
+    pub(super) fn of(stop: AbortHandle) -> Self {
+        Self(stop)
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// The stream of messages. Copies share the connection.
 #[derive(Clone)]
 pub struct NatsMessages {
@@ -93,6 +116,7 @@ pub struct NatsMessages {
 
 struct Shared {
     objects: Objects,
+    dead: DeadLetters,
     stream: String,
     /// What subjects begin with.
     prefix: String,
@@ -112,7 +136,8 @@ impl NatsMessages {
             let namespace = link.namespace().clone();
             let (stream, prefix) = (format!("FLOW_MESSAGES_{namespace}"), format!("flow.{namespace}.event."));
             find_or_make(&link, config(&link, &stream, &prefix), takes_subjects).await?;
-            Ok(Shared { objects: Objects::payloads(&link).await?, stream, prefix })
+            let (objects, dead) = (Objects::payloads(&link).await?, DeadLetters::find(link).await?);
+            Ok(Shared { objects, dead, stream, prefix })
         })?;
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -123,18 +148,24 @@ impl NatsMessages {
         async move { shared.publish(&message).await }.boxed()
     }
 
-    /// Puts messages into the inboxes of `bus` for as long as the future is polled, whenever no other host does. `refused` is told
-    /// the subject of a message that is none, and why.
-    pub async fn deliver(&self, bus: LocalBus, refused: Refused) {
-        let mut round = 0;
-        loop {
-            // Whatever is wrong, it may pass: servers come back.
-            if self.shared.deliver(&bus, &refused).await.is_ok() {
-                round = 0;
+    /// Puts messages into the inboxes of `bus` as long as what it gives is held, whenever no other host does. What is no message is
+    /// kept as a dead letter, and `refused` is told its subject, and why.
+    #[must_use]
+    pub fn deliver(&self, connection: &Connection, bus: LocalBus, refused: Refused) -> Delivery {
+        let shared = Arc::clone(&self.shared);
+        let (work, stop) = abortable(async move {
+            let mut round = 0;
+            loop {
+                // Whatever is wrong, it may pass: servers come back.
+                if shared.deliver(&bus, &refused).await.is_ok() {
+                    round = 0;
+                }
+                pause(round).await;
+                round += 1;
             }
-            pause(round).await;
-            round += 1;
-        }
+        });
+        connection.spawn(work.map(drop));
+        Delivery(stop)
     }
 }
 
@@ -238,6 +269,7 @@ impl Shared {
                 Ok(message) => writes.push(bus.deliver(message)),
                 Err(why) => {
                     refused(&message.subject, &why);
+                    self.dead.put(&DeadLetter::new("message", &message.subject, &why, 1, &message.payload)).await?;
                     writes.push(futures::future::ready(Ok(())).boxed());
                 }
             }

@@ -3,12 +3,20 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use bus::nats::{Auth, ConnectError, Connection, JetStreamJournal, Options, Settings, Tls};
-use engine::ports::Journal;
+use bus::nats::{
+    Auth, ConnectError, Connection, HookBook, HookLog, HookRule, HookTries, JetStreamJournal, NatsHooks, NatsOutside, Options,
+    Settings, Tls,
+};
+use bus::{LocalBus, MemoryMail};
+use catalog::{Type, Value};
+use engine::ports::{Bus, Journal, Limits, MailStore, Question};
+use futures::StreamExt;
+use lang::plan::RoleRef;
 use testkit::nats::Server;
 
-use crate::site::{events, run, settings, stored};
+use crate::site::{events, eventually, run, settings, stored};
 
 const JETSTREAM: &str = "jetstream { store_dir: STORE }";
 
@@ -161,4 +169,44 @@ async fn the_least_that_a_client_needs() {
     works(&with("default")).await;
     let error = refused(&with("other")).to_string();
     assert!(error.contains("JetStream does not answer") && error.contains("Permissions Violation"), "{error}");
+    take_part(&server, &with("default")).await;
+}
+
+/// With no more rights than that, messages and hooks pass between a host and a program of somebody else.
+async fn take_part(server: &Server, host: &Settings) {
+    let partner = async_nats::ConnectOptions::with_user_and_password("partner".to_owned(), "change-me-too".to_owned());
+    let partner = partner.connect(server.url()).await.unwrap();
+    let mut told = partner.subscribe("flow.default.event.orders.new").await.unwrap();
+    let mut asked = partner.subscribe("flow.default.agent.reviewer").await.unwrap();
+    partner.flush().await.unwrap();
+
+    let (connection, mail) = (Connection::open(host).unwrap(), Arc::new(MemoryMail::new()));
+    let outside = NatsOutside::open(&connection).unwrap();
+    let bus = LocalBus::new(Arc::clone(&mail) as Arc<dyn MailStore>).with_outside(Arc::new(outside.clone()));
+    let _delivery = outside.messages().deliver(&connection, bus.clone(), Arc::new(|_, _| ()));
+    let _telling = NatsHooks::open(&connection).unwrap().tell(&connection, HookTries::default());
+    let book = HookBook::new(&connection);
+    book.add(&HookRule::new("gate", ("before", "step"), None).unwrap()).unwrap();
+    assert_eq!(book.list().unwrap().len(), 1);
+    assert_eq!(HookLog::last(&connection, None, 10).unwrap(), []);
+    bus.subscribe(&run("r"), vec!["orders.new".into()]).await.unwrap();
+    let text = r#"{"specversion":"1.0","id":"1","source":"/partner","type":"order","data":1}"#;
+    partner.publish("flow.default.event.orders.new", text.into()).await.unwrap();
+    assert_eq!(told.next().await.unwrap().payload, text);
+    eventually("the message is in the inbox", async || !mail.letters(&run("r"), 0, 10).unwrap().is_empty()).await;
+
+    let role = RoleRef { name: "reviewer".into(), params: Vec::new(), result: Type::S64, output: Type::S64 };
+    let question = Question {
+        role: Arc::new(role),
+        args: Vec::new(),
+        limits: Limits::default(),
+        idempotency_key: "r/main/ask".into(),
+        number: 1,
+        previous_failure: None,
+    };
+    let answer = tokio::spawn(bus.ask(question));
+    let reply = asked.next().await.unwrap().reply.unwrap();
+    let text = r#"{"specversion":"1.0","id":"1","source":"/p","type":"flowhost.task.completion.v1","data":{"task_id":"r/main/ask","value":7}}"#;
+    partner.publish(reply, text.into()).await.unwrap();
+    assert_eq!(answer.await.unwrap().result.unwrap(), Value::S64(7));
 }

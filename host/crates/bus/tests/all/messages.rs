@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_nats::jetstream::{self, consumer::pull, stream};
-use bus::nats::{Connection, NatsOutside};
+use bus::nats::{Connection, DeadLetters, Delivery, NatsOutside};
 use bus::{LocalBus, MemoryMail};
 use engine::core::mail::MAX_PAYLOAD;
 use engine::event::RunId;
@@ -12,7 +12,6 @@ use engine::ports::{Bus, Letter, Mail, MailStore, MailWrite, Message};
 use futures::StreamExt;
 use serde_json::{Value as Json, json};
 use testkit::nats::Server;
-use tokio::task::JoinHandle;
 
 use crate::site::{eventually, run, settings};
 
@@ -23,8 +22,8 @@ struct Host {
     bus: LocalBus,
     mail: Arc<MemoryMail>,
     refused: Refusals,
-    delivery: JoinHandle<()>,
-    _connection: Connection,
+    _delivery: Delivery,
+    connection: Connection,
 }
 
 impl Host {
@@ -35,8 +34,8 @@ impl Host {
         let refused = Refusals::default();
         let (noted, to) = (Arc::clone(&refused), bus.clone());
         let note = move |subject: &str, why: &str| noted.lock().unwrap().push((subject.to_owned(), why.to_owned()));
-        let delivery = tokio::spawn(async move { outside.messages().deliver(to, Arc::new(note)).await });
-        Self { bus, mail: Arc::clone(mail), refused, delivery, _connection: connection }
+        let delivery = outside.messages().deliver(&connection, to, Arc::new(note));
+        Self { bus, mail: Arc::clone(mail), refused, _delivery: delivery, connection }
     }
 
     async fn listen(&self, run: &RunId, topic: &str) {
@@ -49,12 +48,6 @@ impl Host {
             other => panic!("{other:?}"),
         };
         self.mail.letters(run, 0, 100_000).unwrap().into_iter().map(message).collect()
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        self.delivery.abort();
     }
 }
 
@@ -171,6 +164,9 @@ async fn what_is_no_message() {
         assert_eq!(*subject, format!("flow.x.event.{topic}"));
         assert!(said.contains(why), "{said}, expected: {why}");
     }
+    let dead = DeadLetters::open(&host.connection).unwrap().list(&host.connection).unwrap();
+    let dead: Vec<_> = dead.into_iter().map(|letter| (letter.subject, letter.why)).collect();
+    assert_eq!(dead, refused);
 }
 
 /// A message that is too large for one of NATS is an object, which others read as the page says.

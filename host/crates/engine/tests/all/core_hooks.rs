@@ -2,7 +2,7 @@
 
 use catalog::{Name, Type, Value, VariantType};
 use engine::core::Input;
-use lang::plan::{FunctionId, HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict, NodeKind, Plan};
+use lang::plan::{FunctionId, HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict, NodeKind, OutsideHook, Plan};
 use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, count, number, slot};
 
 use crate::script::Script;
@@ -86,6 +86,49 @@ fn a_handler_that_fails_refuses() {
     let mut script = Script::start(plan, &[], &[]);
     script.fails("main/step.before[0]");
     assert_eq!(script.take_lines().last().unwrap(), "ended failed main/step permission: `step` refused it: no route");
+}
+
+#[test]
+fn a_lenient_hook_only_refuses_when_it_says_so() {
+    let plan = || {
+        let lenient = |ask| HookPlan { verdict: HookVerdict::Lenient, ..hook(HookPhase::Before, HookEvent::Step, ask, &ASKED) };
+        hooked(|ask, _| vec![lenient(ask)])
+    };
+    let mut script = Script::start(plan(), &[], &[]);
+    script.fails("main/step.before[0]");
+    script.gives("main/step", 1);
+    assert_eq!(script.take_lines().last().unwrap(), "ended succeeded 1");
+    let mut script = Script::start(plan(), &[], &[]);
+    script.gives_value("main/step.before[0]", said("veto", Some("not today")));
+    assert_eq!(script.take_lines().last().unwrap(), "ended failed main/step permission: `step` refused it: not today");
+}
+
+#[test]
+fn an_operators_hook_goes_by_how_steps_are_written_and_comes_first() {
+    let outside = |on: Option<&str>| OutsideHook {
+        role: "hook.before.step.gate".into(),
+        phase: HookPhase::Before,
+        event: HookEvent::Step,
+        on: on.map(Name::from),
+        timeout: 1_000_000_000,
+        lenient: false,
+    };
+    for (on, fits) in [(None, true), (Some("step"), true), (Some("*"), true), (Some("step.*"), false), (Some("other"), false)] {
+        let mut plan = hooked(|ask, _| vec![hook(HookPhase::Before, HookEvent::Step, ask, &ASKED)]);
+        let before = plan.digest();
+        plan.add_outside_hooks(&[]);
+        assert_eq!(plan.digest(), before);
+        plan.add_outside_hooks(&[outside(on)]);
+        assert_ne!(plan.digest(), before);
+        let script = Script::start(plan, &[], &[]);
+        let asked = if fits { "main/step.before[0]" } else { "main/step.before[1]" };
+        assert_eq!(script.in_flight.keys().collect::<Vec<_>>(), [asked], "{on:?}");
+        if fits {
+            let told = ["run", "main", "main/step", "step", "{\"n\":7}", "run/main/step"];
+            assert_eq!(script.in_flight[asked].args.len(), told.len());
+            assert_eq!(script.in_flight[asked].args[1..5], told.map(Value::string)[1..5]);
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `hook` items: around what, and whether the handler takes what there is to tell and gives what decides.
 
-use catalog::{Type, VariantType};
+use catalog::{Name, Type, VariantType};
 use grammar::ast::{Expr, Hook, HookTarget, Item};
 use grammar::{Ident, Span};
 
@@ -8,26 +8,21 @@ use super::Checker;
 use super::flow::FlowChecker;
 use super::names::Target;
 use super::owner::Owner;
-use super::signatures::Step;
 use crate::diagnostics::hooks as say;
 use crate::ir;
 use crate::plan::{self, HookEvent, HookInput, HookPhase, HookVerdict};
 use crate::sessions::{self, SessionEvent, is_of_session, path_of};
 
-/// What is told around an event, by the name of the parameter that gets it.
-const INPUTS: [(&str, HookInput); 11] = [
-    ("run", HookInput::Run),
-    ("flow", HookInput::Flow),
-    ("input", HookInput::Input),
-    ("path", HookInput::Path),
-    ("step", HookInput::Step),
-    ("args", HookInput::Args),
-    ("key", HookInput::Key),
-    ("number", HookInput::Number),
-    ("outcome", HookInput::Outcome),
-    ("topic", HookInput::Topic),
-    ("message", HookInput::Message),
-];
+/// What a hook calls.
+struct Handler {
+    called: plan::Target,
+    /// As written.
+    name: Name,
+    params: Vec<(Name, Type)>,
+    output: Type,
+    /// The policy of the `use` that it goes through.
+    through: ir::Policy,
+}
 
 impl<'a> Checker<'a> {
     /// Checks the hooks of all files and gives those of the root file: a library cannot hook into the runs of others.
@@ -51,19 +46,18 @@ impl<'a> Checker<'a> {
     fn check_hook(&mut self, file: usize, hook: &'a Hook) -> Option<ir::Hook> {
         let policy = FlowChecker::detached(self, file, |flow| flow.policy(hook.with.as_ref(), Owner::Hook));
         let when = self.when(hook);
-        let step = self.handler(file, &hook.handler);
+        let handler = self.handler(file, &hook.handler);
         let (phase, event) = when?;
         let target = match &hook.target {
             None => Some(plan::HookTarget::All),
             Some(target) => self.hook_target(file, event, target, hook.event.span),
         };
-        let (index, step) = step?;
-        let inputs = self.hook_inputs(&step, phase, event, hook.handler.span);
-        let verdict = self.hook_verdict(&step, phase, event, hook.handler.span);
-        let through = self.uses.get(index).map(|item| item.policy.clone()).unwrap_or_default();
+        let handler = handler?;
+        let inputs = self.hook_inputs(&handler, phase, event, hook.handler.span);
+        let verdict = self.hook_verdict(&handler, phase, event, hook.handler.span);
         let (target, inputs, verdict) = (target?, inputs?, verdict?);
-        let (function, name) = (step.id, step.name.clone());
-        Some(ir::Hook { phase, event, target, function, inputs, verdict, policy, through, name, span: hook.span })
+        let Handler { called, name, through, .. } = handler;
+        Some(ir::Hook { phase, event, target, called, inputs, verdict, policy, through, name, span: hook.span })
     }
 
     /// What is called when a session is opened or closed, and gives nothing back: what its flow gives. None when something is wrong.
@@ -78,16 +72,19 @@ impl<'a> Checker<'a> {
         if let Some(target) = &hook.target {
             self.report(say::session_target(target_span(target).unwrap_or(hook.event.span)));
         }
-        let (_, step) = self.handler(file, &hook.handler)?;
-        for (name, ty) in &step.signature.params {
+        let handler = self.handler(file, &hook.handler)?;
+        if !matches!(handler.called, plan::Target::Function(_)) {
+            self.report(say::session_role(&handler.name, hook.handler.span));
+        }
+        for (name, ty) in &handler.params {
             if !sessions::INPUTS.contains(&&**name) {
                 let when = format!("at the {} of a session", event.map_or("start", SessionEvent::name));
-                self.report(say::unknown_input(&step.name, name, &when, &sessions::INPUTS, hook.handler.span));
+                self.report(say::unknown_input(&handler.name, name, &when, &sessions::INPUTS, hook.handler.span));
             } else if *ty != Type::String {
-                self.report(say::input_type(&step.name, name, "string", &ty.to_string(), hook.handler.span));
+                self.report(say::input_type(&handler.name, name, "string", &ty.to_string(), hook.handler.span));
             }
         }
-        (self.errors == before).then(|| step.output.clone())
+        (self.errors == before).then(|| handler.output.clone())
     }
 
     fn when(&mut self, hook: &Hook) -> Option<(HookPhase, HookEvent)> {
@@ -113,10 +110,11 @@ impl<'a> Checker<'a> {
         Some((phase, event))
     }
 
-    /// The function that `component.function` or `component.interface.function` names, with its `use`.
-    fn handler(&mut self, file: usize, handler: &'a Expr) -> Option<(usize, std::rc::Rc<Step<'a>>)> {
+    /// The function that `component.function` or `component.interface.function` names, or a role.
+    fn handler(&mut self, file: usize, handler: &'a Expr) -> Option<Handler> {
         let path = path_of(handler);
         let (alias, interface, function) = match path.as_slice() {
+            [role] => return self.role_handler(file, role, handler.span),
             [alias, function] => (*alias, None, *function),
             [alias, interface, function] => (*alias, Some(*interface), *function),
             _ => {
@@ -125,7 +123,16 @@ impl<'a> Checker<'a> {
             }
         };
         match self.lookup(file, &alias.name).map(|found| found.target) {
-            Some(Target::Use(index)) => Some((index, self.step(index, interface, function)?)),
+            Some(Target::Use(index)) => {
+                let step = self.step(index, interface, function)?;
+                Some(Handler {
+                    called: plan::Target::Function(step.id),
+                    name: step.name.clone(),
+                    params: step.signature.params.clone(),
+                    output: step.output.clone(),
+                    through: self.uses.get(index).map(|item| item.policy.clone()).unwrap_or_default(),
+                })
+            }
             Some(Target::Broken) => None,
             Some(_) => {
                 self.report(say::not_a_handler(handler.span));
@@ -136,6 +143,27 @@ impl<'a> Checker<'a> {
                 None
             }
         }
+    }
+
+    /// Whoever has a role.
+    fn role_handler(&mut self, file: usize, role: &Ident, at: Span) -> Option<Handler> {
+        let index = match self.lookup(file, &role.name).map(|found| found.target) {
+            Some(Target::Role(index)) => index,
+            Some(Target::Broken) => return None,
+            _ => {
+                self.report(say::not_a_handler(at));
+                return None;
+            }
+        };
+        let (id, _) = self.role_id(index)?;
+        let role = self.plan_roles.get(id)?;
+        Some(Handler {
+            called: plan::Target::Role(id),
+            name: Name::clone(&role.name),
+            params: role.params.clone(),
+            output: role.output.clone(),
+            through: ir::Policy::default(),
+        })
     }
 
     fn hook_target(&mut self, file: usize, event: HookEvent, target: &HookTarget, at: Span) -> Option<plan::HookTarget> {
@@ -184,30 +212,33 @@ impl<'a> Checker<'a> {
     }
 
     /// What each parameter of the handler gets; parameters are told apart by their names.
-    fn hook_inputs(&mut self, step: &Step<'_>, phase: HookPhase, event: HookEvent, at: Span) -> Option<Vec<HookInput>> {
-        let known: Vec<&str> = INPUTS.iter().filter(|(_, input)| tells(phase, event, *input)).map(|(name, _)| *name).collect();
+    fn hook_inputs(&mut self, handler: &Handler, phase: HookPhase, event: HookEvent, at: Span) -> Option<Vec<HookInput>> {
+        let known: Vec<&str> =
+            HookInput::ALL.iter().filter(|(_, input)| input.is_told(phase, event)).map(|(name, _)| *name).collect();
         let mut inputs = Vec::new();
-        for (name, ty) in &step.signature.params {
-            let input =
-                INPUTS.iter().find(|(known, input)| **known == **name && tells(phase, event, *input)).map(|(_, input)| *input);
+        for (name, ty) in &handler.params {
+            let input = HookInput::ALL
+                .iter()
+                .find(|(known, input)| **known == **name && input.is_told(phase, event))
+                .map(|(_, input)| *input);
             let wanted = if input == Some(HookInput::Number) { Type::U32 } else { Type::String };
             match input {
                 Some(input) if *ty == wanted => inputs.push(input),
-                Some(_) => self.report(say::input_type(&step.name, name, &wanted.to_string(), &ty.to_string(), at)),
+                Some(_) => self.report(say::input_type(&handler.name, name, &wanted.to_string(), &ty.to_string(), at)),
                 None => {
                     let when = format!("{} {}", phase_name(phase), say::one(event_name(event)));
-                    self.report(say::unknown_input(&step.name, name, &when, &known, at));
+                    self.report(say::unknown_input(&handler.name, name, &when, &known, at));
                 }
             }
         }
-        (inputs.len() == step.signature.params.len()).then_some(inputs)
+        (inputs.len() == handler.params.len()).then_some(inputs)
     }
 
-    fn hook_verdict(&mut self, step: &Step<'_>, phase: HookPhase, event: HookEvent, at: Span) -> Option<HookVerdict> {
+    fn hook_verdict(&mut self, handler: &Handler, phase: HookPhase, event: HookEvent, at: Span) -> Option<HookVerdict> {
         if phase == HookPhase::After {
             return Some(HookVerdict::Nothing);
         }
-        let fits = match &step.output {
+        let fits = match &handler.output {
             Type::Unit => return Some(HookVerdict::Nothing),
             Type::Bool => return Some(HookVerdict::Bool),
             Type::Enum(cases) => cases.cases.iter().all(|case| matches!(&**case, "allow" | "veto")),
@@ -215,7 +246,7 @@ impl<'a> Checker<'a> {
             _ => false,
         };
         if !fits {
-            self.report(say::verdict(&step.name, &step.output.to_string(), event != HookEvent::Attempt, at));
+            self.report(say::verdict(&handler.name, &handler.output.to_string(), event != HookEvent::Attempt, at));
             return None;
         }
         Some(HookVerdict::Cases)
@@ -239,19 +270,6 @@ const fn phase_name(phase: HookPhase) -> &'static str {
     match phase {
         HookPhase::Before => "before",
         HookPhase::After => "after",
-    }
-}
-
-/// Whether something is known around an event.
-const fn tells(phase: HookPhase, event: HookEvent, input: HookInput) -> bool {
-    match input {
-        HookInput::Run | HookInput::Flow => true,
-        HookInput::Input => matches!(event, HookEvent::Run),
-        HookInput::Path => !matches!(event, HookEvent::Run),
-        HookInput::Step | HookInput::Args | HookInput::Key => matches!(event, HookEvent::Step | HookEvent::Attempt),
-        HookInput::Number => matches!(event, HookEvent::Attempt),
-        HookInput::Outcome => matches!(phase, HookPhase::After) && !matches!(event, HookEvent::Message),
-        HookInput::Topic | HookInput::Message => matches!(event, HookEvent::Message),
     }
 }
 

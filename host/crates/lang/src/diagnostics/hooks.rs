@@ -27,8 +27,13 @@ pub(crate) fn session_target(at: Span) -> Diagnostic {
 }
 
 pub(crate) fn not_a_handler(at: Span) -> Diagnostic {
-    Diagnostic::error(HOOK, "a hook calls a function of a component", at, "not that")
-        .help("name it: `-> component.function`, with `use \"plugin.wasm\" as component`")
+    Diagnostic::error(HOOK, "a hook calls a function of a component, or asks a role", at, "neither of them")
+        .help("name it: `-> component.function`, with `use \"plugin.wasm\" as component`, or `-> name` with `role name(…)`")
+}
+
+pub(crate) fn session_role(role: &str, at: Span) -> Diagnostic {
+    Diagnostic::error(HOOK, format!("the role `{role}` cannot be asked by a session"), at, "a role")
+        .help("call a function of a component: `hook session start -> component.function`")
 }
 
 pub(crate) fn wrong_target(event: &str, at: Span, named: Span) -> Diagnostic {

@@ -6,7 +6,7 @@ use grammar::Diagnostic;
 use crate::freeze::Tables;
 use crate::ir::{self, Program};
 use crate::lower::flow::FlowLowering;
-use crate::plan::{HookPlan, NodeKind, Target};
+use crate::plan::{HookPlan, NodeKind};
 
 /// The hooks of a program in order.
 pub(crate) fn hooks(program: &Program, report: &mut Vec<Diagnostic>) -> Vec<HookPlan> {
@@ -20,7 +20,7 @@ fn lowered(program: &Program, hook: &ir::Hook, report: &mut Vec<Diagnostic>) -> 
     let mut lowering = FlowLowering::new(program, &nowhere, &summaries, &mut tables, report);
     let own = lowering.layers.len();
     lowering.enter(&hook.policy);
-    let built = lowering.call(Target::Function(hook.function), Vec::new(), &hook.through, own, (&hook.name, hook.span));
+    let built = lowering.call(hook.called, Vec::new(), &hook.through, own, (&hook.name, hook.span));
     let NodeKind::Call(call) = built.kind else { return None };
     Some(HookPlan {
         phase: hook.phase,

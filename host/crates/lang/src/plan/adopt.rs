@@ -23,9 +23,12 @@ impl Plan {
             HookTarget::Function(function) => HookTarget::Function(self.same_function(*function, from)?),
             other => other.clone(),
         };
-        let Target::Function(handler) = hook.call.target else { return None };
         let mut call = hook.call.clone();
-        call.target = Target::Function(self.add_function(handler, from)?);
+        call.target = match hook.call.target {
+            Target::Function(handler) => Target::Function(self.add_function(handler, from)?),
+            Target::Role(role) => Target::Role(self.roles.push(from.roles.get(role)?.clone())),
+            Target::Plan(_) => return None,
+        };
         // Places are in files that this plan does not have.
         Some(HookPlan { target, call, span: Span::default(), ..hook.clone() })
     }

@@ -59,6 +59,8 @@ pub enum HookTarget {
     Topic(Name),
     /// Runs of a flow.
     Flow(Name),
+    /// Steps as they are written, such as `search.find`; with `*` and `>` as in topics.
+    Step(Name),
 }
 
 /// What a parameter of a handler gets. Documents are in JSON.
@@ -88,6 +90,37 @@ pub enum HookInput {
     Message,
 }
 
+impl HookInput {
+    /// All, with the names of the parameters that get them.
+    pub const ALL: [(&'static str, Self); 11] = [
+        ("run", Self::Run),
+        ("flow", Self::Flow),
+        ("input", Self::Input),
+        ("path", Self::Path),
+        ("step", Self::Step),
+        ("args", Self::Args),
+        ("key", Self::Key),
+        ("number", Self::Number),
+        ("outcome", Self::Outcome),
+        ("topic", Self::Topic),
+        ("message", Self::Message),
+    ];
+
+    /// Whether it is known around an event.
+    #[must_use]
+    pub const fn is_told(self, phase: HookPhase, event: HookEvent) -> bool {
+        match self {
+            Self::Run | Self::Flow => true,
+            Self::Input => matches!(event, HookEvent::Run),
+            Self::Path => !matches!(event, HookEvent::Run),
+            Self::Step | Self::Args | Self::Key => matches!(event, HookEvent::Step | HookEvent::Attempt),
+            Self::Number => matches!(event, HookEvent::Attempt),
+            Self::Outcome => matches!(phase, HookPhase::After) && !matches!(event, HookEvent::Message),
+            Self::Topic | Self::Message => matches!(event, HookEvent::Message),
+        }
+    }
+}
+
 /// How the result of a handler decides. One that fails refuses the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookVerdict {
@@ -97,4 +130,6 @@ pub enum HookVerdict {
     Bool,
     /// A variant or enum with the cases `allow`, `veto` (with a reason) and `rewrite` (with a document).
     Cases,
+    /// The same, but one that fails agrees.
+    Lenient,
 }

@@ -63,6 +63,7 @@ fn target(plan: &Plan, target: &HookTarget) -> Json {
         HookTarget::Function(id) => json!({ "function": id.to_string(), "name": plan.functions[*id].wit_name }),
         HookTarget::Topic(topic) => json!({ "topic": &**topic }),
         HookTarget::Flow(flow) => json!({ "flow": &**flow }),
+        HookTarget::Step(step) => json!({ "step": &**step }),
     }
 }
 

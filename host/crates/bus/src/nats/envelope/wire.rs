@@ -93,3 +93,23 @@ pub(in crate::nats) struct Failed {
     #[serde(default)]
     pub(super) retry_after: Option<String>,
 }
+
+/// What a handler before an event says.
+#[derive(Debug, Deserialize)]
+pub(in crate::nats) struct Verdict<'a> {
+    #[serde(borrow)]
+    pub(in crate::nats) verdict: Cow<'a, str>,
+    #[serde(default)]
+    pub(in crate::nats) reason: Option<String>,
+    /// What goes on instead.
+    #[serde(borrow, default)]
+    pub(in crate::nats) document: Option<&'a RawValue>,
+}
+
+/// What a handler after an event says.
+#[derive(Debug, Deserialize)]
+pub(in crate::nats) struct Done {
+    /// It is to be told again.
+    #[serde(default)]
+    pub(in crate::nats) failure: Option<Failed>,
+}

@@ -79,9 +79,9 @@ impl State {
             task.asked.number = task.number;
             task.asked.attempt = 0;
         }
-        let called = task.target;
+        let (called, name) = (task.target, Arc::clone(&task.name));
         let asked = &mut task.asked;
-        let fits = |target: &HookTarget| of_step(&plan, target, called);
+        let fits = |target: &HookTarget| of_step(&plan, target, called, &name);
         let hook = if let Some(hook) = next(&plan, HookPhase::Before, HookEvent::Step, asked.step, fits) {
             asked.step = hook + 1;
             hook
@@ -141,7 +141,7 @@ impl State {
             outcome: Some(&outcome),
             ..Told::default()
         };
-        let fits = |target: &HookTarget| of_step(&plan, target, called);
+        let fits = |target: &HookTarget| of_step(&plan, target, called, &name);
         self.tell(&plan, HookEvent::Attempt, fits, &told, |hook| format!("{path}.after[{hook}.{number}]"));
         if last {
             self.tell(&plan, HookEvent::Step, fits, &told, |hook| format!("{path}.after[{hook}]"));
@@ -347,7 +347,7 @@ fn next(plan: &Plan, phase: HookPhase, event: HookEvent, from: usize, fits: impl
     fitting.next().map(|(index, _)| index)
 }
 
-fn of_step(plan: &Plan, target: &HookTarget, called: Target) -> bool {
+fn of_step(plan: &Plan, target: &HookTarget, called: Target, name: &str) -> bool {
     match target {
         // What a test asks of itself is no step of the flow.
         _ if is_of_test(plan, called) => false,
@@ -357,6 +357,7 @@ fn of_step(plan: &Plan, target: &HookTarget, called: Target) -> bool {
             Target::Role(_) | Target::Plan(_) => false,
         },
         HookTarget::Function(wanted) => called == Target::Function(*wanted),
+        HookTarget::Step(pattern) => topic_fits(pattern, name),
         HookTarget::Topic(_) | HookTarget::Flow(_) => false,
     }
 }
@@ -451,23 +452,24 @@ fn outcome_of_run(outcome: &RunOutcome) -> Value {
     }
 }
 
-/// What a handler's result means; one that fails refuses.
+/// What a handler's result means; one that fails refuses, unless it is told otherwise.
 fn verdict(hook: &HookPlan, result: RegionResult) -> Verdict {
     let value = match result {
         Ok(value) => value,
+        Err(_) if hook.verdict == HookVerdict::Lenient => return Verdict::Allow,
         Err(failed) => return Verdict::Veto(failed.failure.message),
     };
     match (hook.verdict, value) {
         (HookVerdict::Nothing, _) | (HookVerdict::Bool, Value::Bool(true)) => Verdict::Allow,
         (HookVerdict::Bool, _) => Verdict::Veto("it said no".to_owned()),
-        (HookVerdict::Cases, Value::Enum(case)) if &*case == "allow" => Verdict::Allow,
-        (HookVerdict::Cases, Value::Variant(case, payload)) => match (&*case, payload.as_deref()) {
+        (HookVerdict::Cases | HookVerdict::Lenient, Value::Enum(case)) if &*case == "allow" => Verdict::Allow,
+        (HookVerdict::Cases | HookVerdict::Lenient, Value::Variant(case, payload)) => match (&*case, payload.as_deref()) {
             ("allow", _) => Verdict::Allow,
             ("rewrite", Some(Value::String(text))) => Verdict::Rewrite(Arc::clone(text)),
             (_, Some(Value::String(reason))) => Verdict::Veto(reason.to_string()),
             _ => Verdict::Veto("it said no".to_owned()),
         },
-        (HookVerdict::Cases, _) => Verdict::Veto("it said no".to_owned()),
+        (HookVerdict::Cases | HookVerdict::Lenient, _) => Verdict::Veto("it said no".to_owned()),
     }
 }
 
