@@ -11,6 +11,7 @@ mod floor;
 mod many;
 mod memory;
 mod nats;
+mod remote;
 mod start;
 mod steps;
 mod table;
@@ -43,6 +44,9 @@ fn main() {
     }
     if wanted("nats") {
         runtime.block_on(nats::measure(&mut table));
+    }
+    if wanted("remote") {
+        runtime.block_on(remote::measure(&bytes, &mut table));
     }
     if wanted("compile") {
         compile::measure(&mut table);

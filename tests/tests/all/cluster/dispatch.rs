@@ -106,7 +106,7 @@ fn a_step_ends_elsewhere_as_it_would_here() {
     let other = Site::new();
     let worker = Worker::start(&other, &server.url(), &["--label", "zone=a", "--parallel", "8"]);
     // The only place here is taken for a while.
-    let there = result(&site, &["--nats", &server.url(), "--parallel", "1"]);
+    let there = result(&site, &["--store", "shared.db", "--nats", &server.url(), "--parallel", "1"]);
     assert_eq!(there, here);
     let ran = worker.stop();
     assert!(ran >= 1, "it ran {ran} steps");
@@ -132,6 +132,44 @@ fn services_run_each_others_steps_and_say_how_busy_they_are() {
     assert_eq!(ended["result"], json!(vec![100; 40]));
     let text = first.host(["serve", "status"]).expect(0).out;
     assert!(text.contains("cluster  2 hosts with 10 places"), "{text}");
+}
+
+/// Two effects that take long: one finds a place here, the other one elsewhere.
+const EFFECTS: &str = r#"
+use "{plugins}/kit.wasm" as kit
+
+flow main() -> u64 {
+    let one = kit.slow(600000) with { allow: [http "example.com"], timeout: 20m }
+    let other = kit.slow(600000) with { allow: [http "example.com"], timeout: 20m }
+    one + other
+}
+"#;
+
+#[test]
+fn an_effect_whose_worker_is_killed_is_in_doubt_and_is_not_run_again() {
+    let server = Server::start();
+    let (site, other) = (Site::new(), Site::new());
+    site.flow("main.flow", EFFECTS);
+    site.write("flowhost.toml", "[limits]\nparallel = 1\n[policy]\nallow = [\"http example.com\"]\n");
+    let args = ["--parallel", "4", "--allow", "http example.com"];
+    let worker = Worker::start(&other, &server.url(), &args);
+    let service = serve(&site, &server.url());
+    let free = |free: u64| {
+        let scale = service.status()["cluster"]["scale"].clone();
+        (scale["places"] == 5 && scale["free"] == free).then_some(())
+    };
+    eventually("the worker is seen", || free(5));
+    let run = service.submit(&["main.flow"]);
+    eventually("one runs here and one there", || free(3));
+    drop(worker);
+    let events = || site.host(["events", &run, "--json"]).expect(0).json();
+    let kinds = |kind: &str| events().as_array().unwrap().iter().filter(|event| event["kind"] == kind).count();
+    eventually("how one ended is not known", || (kinds("outcome-unknown") == 1).then_some(()));
+    let _another = Worker::start(&other, &server.url(), &args);
+    eventually("the other worker is seen", || free(4));
+    let why = site.host(["why", &run]).expect(0).out;
+    assert!(why.contains("needs a decision") && why.contains("--retry"), "{why}");
+    assert_eq!((kinds("attempt-started"), kinds("attempt-succeeded")), (2, 0));
 }
 
 #[test]
