@@ -6,8 +6,10 @@
 //! 2. `guard` starts a process that ends all others if this one is killed.
 //! 3. `server` starts NATS servers and waits until they can keep streams, then hosts are started: each is a `part`, whose lines are
 //!    passed on.
-//! 4. When somebody asks it to stop, or one of them ends, all are ended: first the hosts, so that they can write what they have.
+//! 4. One that ends while the cluster runs is started again (`falls`), so that everybody can try what a death does.
+//! 5. When somebody asks it to stop, or one does not stay, all are ended: first the hosts, so that they can write what they have.
 
+mod falls;
 pub(crate) mod guard;
 mod part;
 mod pool;
@@ -40,7 +42,7 @@ pub(crate) struct Settings {
 /// Runs the cluster until somebody asks it to stop.
 ///
 /// # Errors
-/// It cannot be started, or one of its processes ended unexpectedly.
+/// It cannot be started, or one of its processes ends again and again.
 pub(crate) fn run(output: Output, settings: &Settings) -> Result<Exit, Problem> {
     let program = server::program(settings.nats_server.as_deref())?;
     let folder = folder(&settings.folder)?;

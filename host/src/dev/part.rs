@@ -48,6 +48,8 @@ impl Part {
     /// Starts a process whose lines are passed on with its name before them; all of them go to a file as well.
     pub(super) fn start(name: &str, command: &mut Command, lines: Lines, log: &Path, output: Output) -> Result<Self, Problem> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        // What the one before it said tells why it is gone.
+        let _ = std::fs::rename(log, log.with_extension("old"));
         let file = File::create(log)
             .map_err(|error| Problem::new(Exit::Store, format!("`{}` cannot be written: {error}", log.display())))?;
         let mut child = spawn(name, command)?;
@@ -92,8 +94,8 @@ impl Part {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Why this one, which has ended, is a problem: what it said last tells more than how it ended.
-    pub(super) fn complaint(&mut self, status: ExitStatus) -> Problem {
+    /// How this one ended: what it said last tells more than that.
+    pub(super) fn last_words(&mut self, status: ExitStatus) -> String {
         if let Some(reader) = self.reader.take() {
             // It ends with the process; one that panicked has told so.
             let _ = reader.join();
@@ -101,8 +103,7 @@ impl Part {
         let last = self.said.last.lock().unwrap_or_else(PoisonError::into_inner);
         let last: Vec<&str> = last.iter().map(String::as_str).collect();
         let said = if last.is_empty() { String::new() } else { format!("; it last said:\n    {}", last.join("\n    ")) };
-        let problem = Problem::new(Exit::Store, format!("{} ended unexpectedly ({status}){said}", self.name));
-        problem.help("all others are ended as well; what they have is kept for the next time")
+        format!("{} ended unexpectedly ({status}){said}", self.name)
     }
 
     /// Asks it to end.

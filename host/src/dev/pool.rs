@@ -1,5 +1,6 @@
 //! All processes of the cluster: started in order, watched, ended in order.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::Settings;
+use super::falls::{Falls, Next, PAUSE};
 use super::guard::Guard;
 use super::part::{Lines, Part};
 use super::process::{List, Process};
@@ -38,6 +40,7 @@ pub(super) struct Pool {
     guard: Guard,
     servers: Vec<Server>,
     hosts: Vec<Part>,
+    falls: Falls,
 }
 
 impl Pool {
@@ -53,7 +56,7 @@ impl Pool {
         if let Some(process) = Process::of(guard.part.id(), guard.part.name()) {
             list.add(&process)?;
         }
-        Ok(Self { output, folder, list, guard, servers: Vec::new(), hosts: Vec::new() })
+        Ok(Self { output, folder, list, guard, servers: Vec::new(), hosts: Vec::new(), falls: Falls::default() })
     }
 
     /// Starts the cluster and watches it. It only ends with a problem.
@@ -80,7 +83,7 @@ impl Pool {
         self.tell(&about)?;
         self.output.document(&about, || text(&about));
         loop {
-            self.check()?;
+            self.mend(settings, program)?;
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -126,15 +129,62 @@ impl Pool {
         Ok(())
     }
 
-    /// Fails when one has ended that nobody asked to.
+    /// Fails when one has ended before all run.
     fn check(&mut self) -> Result<(), Problem> {
         let servers = self.servers.iter_mut().map(|server| &mut server.part);
         for part in std::iter::once(&mut self.guard.part).chain(servers).chain(&mut self.hosts) {
             if let Some(status) = part.ended() {
-                return Err(part.complaint(status));
+                return Err(given_up(&part.last_words(status)));
             }
         }
         Ok(())
+    }
+
+    /// Starts again what has ended and nobody asked to.
+    fn mend(&mut self, settings: &Settings, program: &Path) -> Result<(), Problem> {
+        let again = self.fallen()?;
+        if again.is_empty() {
+            return Ok(());
+        }
+        let mut started = Vec::new();
+        for (server, number) in self.servers.iter_mut().zip(1..).filter(|(server, _)| again.contains(server.part.name())) {
+            server.part = server::spawn(program, &self.folder, number, self.output)?;
+            server.part.hear();
+            started.push((server.part.id(), server.part.name().to_owned()));
+        }
+        for at in 0..self.hosts.len() {
+            if self.hosts.get(at).is_some_and(|host| again.contains(host.name())) {
+                let host = self.start_host(at + 1, settings)?;
+                started.push((host.id(), host.name().to_owned()));
+                self.hosts.splice(at..=at, [host]);
+            }
+        }
+        for (id, name) in started {
+            self.note(id, &name)?;
+        }
+        self.tell(&self.document())
+    }
+
+    /// Those that are to be started again now.
+    fn fallen(&mut self) -> Result<BTreeSet<String>, Problem> {
+        if let Some(status) = self.guard.part.ended() {
+            return Err(given_up(&self.guard.part.last_words(status)));
+        }
+        let servers = self.servers.iter_mut().map(|server| &mut server.part);
+        let mut again = BTreeSet::new();
+        for part in servers.chain(&mut self.hosts) {
+            let Some(status) = part.ended() else { continue };
+            match self.falls.seen(part.name(), Instant::now()) {
+                Next::Tell => {
+                    let (words, seconds) = (part.last_words(status), PAUSE.as_secs());
+                    self.output.note(&format!("{words}\nit is started again in {seconds} s; all others go on"));
+                }
+                Next::Wait => {}
+                Next::Start => drop(again.insert(part.name().to_owned())),
+                Next::GiveUp => return Err(given_up(&part.last_words(status))),
+            }
+        }
+        Ok(again)
     }
 
     fn start_host(&self, number: usize, settings: &Settings) -> Result<Part, Problem> {
@@ -201,6 +251,11 @@ impl Pool {
         self.list.end();
         self.output.note("all have ended");
     }
+}
+
+/// All are ended because of what became of one.
+fn given_up(words: &str) -> Problem {
+    Problem::new(Exit::Store, words).help("all others are ended as well; what they have is kept for the next time")
 }
 
 /// Asks these to end and waits; kills those that take longer. False when somebody did not want to wait.

@@ -142,15 +142,20 @@ pub(super) fn start(program: &Path, folder: &Path, count: usize, output: Output)
             |error: std::io::Error| Problem::new(Exit::Store, format!("`{}` cannot be written: {error}", file.display()));
         std::fs::create_dir_all(&place).map_err(unwritable)?;
         std::fs::write(&file, configuration(number, &place, *own, &ports)).map_err(unwritable)?;
-        let mut command = Command::new(program);
-        command.arg("-c").arg(&file);
-        let part = Part::start(&format!("server {number}"), &mut command, Lines::Warnings, &place.join("log"), output)?;
-        servers.push(Server { part, ports: *own });
+        servers.push(Server { part: spawn(program, folder, number, output)?, ports: *own });
     }
     Ok(servers)
 }
 
-fn configuration(number: u32, place: &Path, own: Ports, all: &[Ports]) -> String {
+/// Starts the server with this number, counted from 1, as it is configured.
+pub(super) fn spawn(program: &Path, folder: &Path, number: usize, output: Output) -> Result<Part, Problem> {
+    let place = folder.join(format!("server-{number}"));
+    let mut command = Command::new(program);
+    command.arg("-c").arg(place.join("nats.conf"));
+    Part::start(&format!("server {number}"), &mut command, Lines::Warnings, &place.join("log"), output)
+}
+
+fn configuration(number: usize, place: &Path, own: Ports, all: &[Ports]) -> String {
     let Ports { clients, monitor, routes } = own;
     let store = place.join("store");
     let mut text = format!(

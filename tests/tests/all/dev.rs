@@ -112,19 +112,33 @@ fn servers_and_hosts_start_together_and_end_in_order() {
 }
 
 #[test]
-fn when_a_server_dies_it_says_which_and_ends_the_others() {
+fn a_server_or_host_that_dies_is_started_again() {
     let site = Site::new();
-    let mut dev = Dev::start(&site, &["--hosts", "0"]);
-    let processes = dev.processes();
-    assert_eq!(processes.len(), 3, "{}", dev.about);
+    let mut dev = Dev::start(&site, &["--hosts", "1"]);
+    let before = dev.processes();
+    assert_eq!(before.len(), 4, "{}", dev.about);
     let second = site.host(
         ["dev", "--hosts", "0", "--nats-server"].map(Into::into).iter().chain(&[testkit::nats::program().into_os_string()]),
     );
     assert!(second.expect(5).err.contains("another `host dev` uses the folder"));
-    signal("-KILL", processes[1]);
-    assert_eq!(dev.ended(), 5, "{}", said(&site));
-    all_are_gone(&processes);
+    let (server, host) = (before[1], before[3]);
+    signal("-KILL", server);
+    signal("-KILL", host);
+    let again = eventually("both are there again", || {
+        dev.about = site.host(["dev", "status", "--json"]).expect(0).json();
+        let now = dev.processes();
+        (now[1] != server && now[3] != host).then_some(now)
+    });
+    assert!((again[0], again[2]) == (before[0], before[2]) && again.iter().all(|process| runs(*process)), "{again:?}");
+    let store = dev.about["hosts"][0]["store"].as_str().unwrap().to_owned();
+    eventually("the host serves", || {
+        let status = site.host(["serve", "status", "--json", "--store", &store]);
+        (status.code == 0).then(|| status.json()["state"] == "serving").filter(|serves| *serves)
+    });
     assert!(said(&site).contains("server 2 ended unexpectedly (signal: 9 (SIGKILL))"), "{}", said(&site));
+    dev.signal("-TERM");
+    assert_eq!(dev.ended(), 0, "{}", said(&site));
+    all_are_gone(&again);
 }
 
 #[test]
