@@ -40,6 +40,11 @@ pub(super) async fn last(link: &Link, stream: &Stream<()>, subject: &str) -> Res
     }
 }
 
+/// The same where the stream may have been made a moment ago, or is about to get another leader.
+pub(super) async fn last_in_time(link: &Link, stream: &Stream<()>, subject: &str) -> Result<Option<StreamMessage>, JournalError> {
+    patiently(link.settings.timeout * 3, || last(link, stream, subject)).await
+}
+
 /// Messages of a subject from a position of the stream on, in order: some of them, none where there are none. Any server that
 /// keeps the stream may answer, also one that lags behind.
 pub(super) async fn batch(link: &Link, stream: &str, subject: &str, from: u64) -> Result<Vec<Stored>, JournalError> {

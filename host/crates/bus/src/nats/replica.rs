@@ -15,7 +15,7 @@ use tokio::sync::{oneshot, watch};
 use super::assets::{Assets, check, find_or_make, handle};
 use super::connection::Connection;
 use super::feed::{Reading, Report};
-use super::fetch::last;
+use super::fetch::last_in_time;
 use super::journal::{JetStreamJournal, Options};
 use super::mail;
 use super::problem::{innermost, unavailable};
@@ -77,8 +77,8 @@ impl Replica {
         let (assets, mut events, mut changes) = (Arc::clone(&self.assets), self.events.clone(), self.changes.clone());
         self.connection.block(async move {
             let namespace = assets.link.namespace();
-            let last_event = last(&assets.link, &assets.events, &format!("flow.{namespace}.ev.*")).await?;
-            let last_change = last(&assets.link, &mail_stream, &format!("flow.{namespace}.mail.>")).await?;
+            let last_event = last_in_time(&assets.link, &assets.events, &format!("flow.{namespace}.ev.*")).await?;
+            let last_change = last_in_time(&assets.link, &mail_stream, &format!("flow.{namespace}.mail.>")).await?;
             reach(&mut events, last_event.map_or(0, |message| message.sequence)).await?;
             reach(&mut changes, last_change.map_or(0, |message| message.sequence)).await
         })
@@ -98,7 +98,7 @@ impl Replica {
     fn settle(&self, run: &RunId) -> impl Future<Output = Result<(), JournalError>> + Send + 'static {
         let (assets, mut events, subject) = (Arc::clone(&self.assets), self.events.clone(), self.assets.subject(run));
         async move {
-            let end = last(&assets.link, &assets.events, &subject).await?;
+            let end = last_in_time(&assets.link, &assets.events, &subject).await?;
             reach(&mut events, end.map_or(0, |message| message.sequence)).await
         }
     }
