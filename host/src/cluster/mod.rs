@@ -7,8 +7,9 @@
 //! 3. `replica` has the store follow the cluster's streams; `forward` has commands write through the service of a replica.
 //! 4. `failover` says who takes over a run.
 //! 5. `dispatch` lets other hosts run attempts, and runs theirs; `worker` does only the latter.
-//! 6. `alive` keeps a lock beside the store for each of the others, so that whoever asks there whether an owner lives is answered.
-//! 7. `messages` sends beyond the store and takes what comes from there, `roles` answers for this host's agents, `hooks` are those
+//! 6. `leader` says which host starts runs by itself.
+//! 7. `alive` keeps a lock beside the store for each of the others, so that whoever asks there whether an owner lives is answered.
+//! 8. `messages` sends beyond the store and takes what comes from there, `roles` answers for this host's agents, `hooks` are those
 //!    that the operator puts around runs.
 
 mod alive;
@@ -16,6 +17,7 @@ pub(crate) mod dispatch;
 pub(crate) mod failover;
 mod forward;
 pub(crate) mod hooks;
+mod leader;
 pub(crate) mod messages;
 mod replica;
 pub(crate) mod roles;
@@ -24,17 +26,15 @@ pub(crate) mod worker;
 
 use std::sync::{Arc, OnceLock};
 
-use bus::nats::{Connection, Presence};
+use bus::nats::{Connection, Presence, RunQueue};
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::owner::{self, Owner};
+use leader::Leadership;
 pub(crate) use replica::attach;
 pub(crate) use troubles::Troubles;
-
-/// The field of a host's presence that says whether it drives runs; without it, it does.
-const DRIVES: &str = "drives";
 
 /// A connection to the cluster, with all that this process is there.
 #[derive(Debug)]
@@ -47,9 +47,21 @@ pub(crate) struct Cluster {
     pub(crate) presence: Presence,
     /// What goes wrong beside the runs.
     pub(crate) troubles: Arc<Troubles>,
+    /// What only services have.
+    service: OnceLock<Service>,
     /// The other hosts' locks.
     _alive: alive::Mirror,
 }
+
+/// What a service is in a cluster.
+#[derive(Debug)]
+struct Service {
+    queue: RunQueue,
+    leadership: Leadership,
+}
+
+/// The field of presence that says whether a process is a service, which takes runs over.
+const SERVES: &str = "serves";
 
 /// The place of the cluster in the configuration of a process that has joined one.
 #[derive(Debug, Default)]
@@ -73,6 +85,7 @@ impl Cluster {
             connection,
             presence,
             troubles: Arc::default(),
+            service: OnceLock::new(),
             _alive: alive,
         });
         Ok(Some(Arc::clone(config.joined.0.get_or_init(|| cluster))))
@@ -93,22 +106,42 @@ impl There {
         let mut fields = Map::new();
         fields.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
         fields.insert("process".to_owned(), Value::from(std::process::id()));
+        fields.insert(SERVES.to_owned(), config.service.into());
         cluster.presence.announce(&owner.name(), fields)?;
+        if config.service {
+            let (queue, leadership) =
+                (RunQueue::open(&cluster.connection)?, Leadership::seek(&cluster.connection, &owner.name())?);
+            // There is one service in a process.
+            let _ = cluster.service.set(Service { queue, leadership });
+        }
         Ok(Some(Self(cluster)))
     }
 }
 
 impl Drop for There {
     fn drop(&mut self) {
+        if let Some(service) = self.0.service.get() {
+            service.leadership.give_up();
+        }
         self.0.presence.leave();
     }
 }
 
 impl Cluster {
-    /// The names of the other hosts that are there and drive runs.
+    /// The names of the other services that are there.
     pub(crate) fn others(&self) -> Vec<String> {
-        let drives = |said: &Value| said.get(DRIVES).and_then(Value::as_bool) != Some(false);
-        self.presence.others().into_iter().filter(|(_, said)| drives(said)).map(|(name, _)| name).collect()
+        let serves = |document: &Value| document.get(SERVES) == Some(&Value::Bool(true));
+        self.presence.others().into_iter().filter(|(_, document)| serves(document)).map(|(name, _)| name).collect()
+    }
+
+    /// Runs that wait for a host; none where this process is no service.
+    pub(crate) fn queue(&self) -> Option<&RunQueue> {
+        self.service.get().map(|service| &service.queue)
+    }
+
+    /// Whether this is the service that starts runs by itself.
+    pub(crate) fn leads(&self) -> bool {
+        self.service.get().is_some_and(|service| service.leadership.is_held())
     }
 
     /// Whether this host is the first that takes over a run, should its owner be gone.
@@ -122,6 +155,17 @@ impl Config {
     /// the store, which follow the cluster a little later.
     pub(crate) fn is_alive(&self, owner: &str) -> bool {
         self.cluster().map_or_else(|| owner::is_alive(&self.store.path, owner), |cluster| cluster.presence.has(owner))
+    }
+
+    /// The same, asked of the cluster itself: before a run is taken away from somebody.
+    ///
+    /// # Errors
+    /// The servers do not answer.
+    pub(crate) async fn is_alive_now(&self, owner: &str) -> Result<bool, Problem> {
+        match self.cluster() {
+            Some(cluster) => Ok(cluster.presence.is_there_now(owner).await?),
+            None => Ok(self.is_alive(owner)),
+        }
     }
 
     /// The cluster that this process has joined, if it has.

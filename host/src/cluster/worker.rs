@@ -66,7 +66,6 @@ pub(crate) fn run(log: Log, config: &Config, settings: Settings) -> Result<Exit,
     fields.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
     fields.insert("process".to_owned(), Value::from(std::process::id()));
     // It drives no runs, so that none waits for it.
-    fields.insert(super::DRIVES.to_owned(), false.into());
     presence.announce(&name, fields)?;
     let engine_config = EngineConfig { host: name.as_str().into(), ..session::engine_config(config, settings.parallel)? };
     let sandbox = session::open_sandbox()?;

@@ -1,11 +1,13 @@
 //! Follows a run to its end: progress, signals, and what is printed at last.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::core::Lineage;
 use engine::event::{Decision, Failure, RunId, RunOutcome, TaskId};
 use engine::ports::Signal;
 use engine::shell::{Awaited, Blocked, BlockedBy, EngineError, NewRun, RunEnd, RunHandle, RunReport, TakeOver, Update, Waiting};
+use journal::RunRow;
 use serde_json::{Value, json};
 
 use crate::commands::session::{self, Session};
@@ -16,6 +18,9 @@ use crate::exit::{Exit, Problem};
 use crate::output::{self, Output};
 use crate::progress::{Mode, Progress};
 use crate::signals::Stops;
+
+/// How often it is looked whether the run is still this process's.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How a run begins here.
 pub(crate) enum Begin {
@@ -75,8 +80,13 @@ async fn follow(output: Output, session: &Session, begin: Begin) -> Result<(RunR
     let mut progress = Progress::new(Mode::choose(output));
     let mut stopping = false;
     let mut explained = false;
+    let mut looks = tokio::time::interval(LOOK);
     loop {
         let signalled = tokio::select! {
+            _ = looks.tick(), if session.cluster => {
+                lost(session, handle.id())?;
+                continue;
+            }
             update = handle.next_update() => match update {
                 Some(update) => {
                     progress.on(&update);
@@ -100,6 +110,19 @@ async fn follow(output: Output, session: &Session, begin: Begin) -> Result<(RunR
     }
     progress.finish();
     Ok((handle.wait().await, stopping))
+}
+
+/// In a cluster a host that was stopped or cut off for a while may find that another one drives its run.
+fn lost(session: &Session, id: &RunId) -> Result<(), Problem> {
+    let is_other = |row: &RunRow| *row.owner != *session.name;
+    let find = || session.journal.reader().find(&id.0).ok().filter(is_other);
+    if find().is_none() || session.journal.settled(id).is_err() {
+        return Ok(());
+    }
+    // What this process did last may not have been there yet.
+    let Some(row) = find() else { return Ok(()) };
+    let message = format!("run `{id}` is driven by `{}` now: this process was given up by the others", row.owner);
+    Err(Problem::new(Exit::Store, message).help(format!("`host wait {id}` waits for its end")))
 }
 
 async fn start(session: &Session, begin: Begin) -> Result<RunHandle, Problem> {

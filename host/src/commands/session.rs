@@ -26,6 +26,10 @@ pub(crate) struct Session {
     pub(crate) sandbox: Sandbox,
     pub(crate) engine: Engine,
     pub(crate) journal: Arc<SqliteJournal>,
+    /// This process's name in the journals of its runs.
+    pub(crate) name: Arc<str>,
+    /// Whether other hosts may take its runs away.
+    pub(crate) cluster: bool,
     /// Attempts that run at the same time, as the command line says.
     pub(crate) parallel: Option<u32>,
     /// Components that had to be compiled because the cache did not have them.
@@ -81,6 +85,7 @@ impl Session {
         agents: BTreeMap<Name, Agent>,
     ) -> Result<Self, Problem> {
         let owner = Owner::take(&config.store.path)?;
+        journal.own_as(owner.name());
         let there = There::announce(config, &owner)?;
         let engine_config = EngineConfig { host: owner.name(), ..engine_config(config, parallel)? };
         let sandbox = open_sandbox()?;
@@ -94,7 +99,20 @@ impl Session {
         let engine = Engine::with_compiler(invoker, stored, Arc::new(SystemClock), Arc::new(bus), planner, engine_config);
         let dispatch = Dispatch::open(config, &(Arc::clone(&journal) as Arc<dyn Journal>))?;
         let engine = dispatch.map_or(engine.clone(), |dispatch| dispatch.engine(&engine));
-        Ok(Self { sandbox, engine, journal, parallel, compiled: 0, courier, _delivery: delivery, _there: there, _owner: owner })
+        let (name, cluster) = (owner.name(), there.is_some());
+        Ok(Self {
+            sandbox,
+            engine,
+            journal,
+            name,
+            cluster,
+            parallel,
+            compiled: 0,
+            courier,
+            _delivery: delivery,
+            _there: there,
+            _owner: owner,
+        })
     }
 
     /// Sends the reports that are due, and says which could not be delivered.

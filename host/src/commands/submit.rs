@@ -29,7 +29,12 @@ pub(crate) fn run(output: Output, global: &Global, args: &SubmitArgs) -> Result<
     let answer = client.ask(&Request::Submit(Box::new(submission)))?;
     let run = answer.get("run").and_then(Value::as_str).unwrap_or_default().to_owned();
     output.document(&answer, || run.clone());
-    let again = if answer.get("known") == Some(&Value::Bool(true)) { "was submitted before" } else { "is in the store" };
+    let is = |field: &str| answer.get(field) == Some(&Value::Bool(true));
+    let again = match (is("known"), is("queued")) {
+        (true, _) => "was submitted before",
+        (_, true) => "waits for a host with room",
+        _ => "is in the store",
+    };
     output.note(&format!("run {run} {again}; `host wait {run}` waits for its end, `host follow {run}` shows it"));
     Ok(Exit::Done)
 }

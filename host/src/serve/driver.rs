@@ -87,7 +87,7 @@ async fn take_up(parts: &Arc<Parts>, id: &RunId) -> Result<RunHandle, Problem> {
     // What another host did with it meanwhile counts.
     submit::settle(parts, id).await?;
     let row = parts.reader.find(&id.0)?;
-    if *row.owner != *parts.owner && parts.config.is_alive(&row.owner) {
+    if *row.owner != *parts.owner && parts.config.is_alive_now(&row.owner).await? {
         // Somebody took it while it was parked.
         return Err(Problem::new(Exit::Store, format!("it is driven by `{}`", row.owner)));
     }

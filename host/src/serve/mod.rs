@@ -13,7 +13,8 @@
 //! 8. `cleanup` deletes what is not kept any more.
 //! 9. `sessions` starts what is called when a session is opened or closed.
 //! 10. `abandoned` takes over the runs of hosts of a cluster that are gone.
-//! 11. `client` is the other end of the socket, for the commands.
+//! 11. `pulled` starts runs that other hosts of a cluster have no room for.
+//! 12. `client` is the other end of the socket, for the commands.
 
 mod abandoned;
 mod accept;
@@ -26,6 +27,7 @@ pub(crate) mod log;
 mod mail;
 mod programs;
 pub(crate) mod protocol;
+mod pulled;
 mod runs;
 pub(crate) mod schedule;
 mod service;
@@ -122,6 +124,11 @@ impl Parts {
         *self.stopping.borrow()
     }
 
+    /// Whether this service starts runs by itself: of a cluster one does.
+    fn leads(&self) -> bool {
+        self.config.cluster().is_none_or(|cluster| cluster.leads())
+    }
+
     /// Ends when the service stops.
     async fn stopped(&self) {
         let mut stopping = self.stopping.subscribe();
@@ -143,6 +150,7 @@ pub(crate) fn serve(output: Output, config: Config, settings: &Settings) -> Resu
     }
     let _only = lock::Lock::take(&config.store.path)?;
     let owner = Owner::take(&config.store.path)?;
+    journal.own_as(owner.name());
     let _there = cluster::There::announce(&config, &owner)?;
     let _courier = config.webhook()?.map(|target| Courier::start(Arc::clone(&journal), target));
     let (events, inbox) = mpsc::unbounded_channel();

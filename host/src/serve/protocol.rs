@@ -70,6 +70,26 @@ pub(crate) struct Submission {
     pub(crate) id: Option<String>,
 }
 
+/// A run that waits in the queue of a cluster for a host with room.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Waiting {
+    v: u64,
+    pub(super) run: String,
+    pub(super) submission: Submission,
+}
+
+impl Waiting {
+    pub(super) const fn new(run: String, submission: Submission) -> Self {
+        Self { v: VERSION, run, submission }
+    }
+
+    /// Its document back.
+    pub(super) fn read(document: &[u8]) -> Result<Self, Problem> {
+        let read: Self = serde_json::from_slice(document).map_err(|error| Problem::usage(error.to_string()))?;
+        if read.v == VERSION { Ok(read) } else { Err(Problem::usage(format!("it has the unknown version {}", read.v))) }
+    }
+}
+
 /// A session that is to be opened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SessionOpening {

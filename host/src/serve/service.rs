@@ -15,7 +15,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::driver::{self, Ask, Begin, Over};
 use super::runs::Runs;
-use super::{Parts, Settings, abandoned, cleanup, mail, sessions, socket, triggers, webhook};
+use super::{Parts, Settings, abandoned, cleanup, mail, pulled, sessions, socket, triggers, webhook};
 use crate::cluster::Cluster;
 use crate::commands::list;
 use crate::exit::{Exit, Problem};
@@ -75,6 +75,7 @@ pub(super) async fn run(parts: Arc<Parts>, settings: &Settings, inbox: mpsc::Unb
     background.spawn(cleanup::watch(Arc::clone(&parts)));
     background.spawn(sessions::watch(Arc::clone(&parts)));
     background.spawn(abandoned::watch(Arc::clone(&parts)));
+    background.spawn(pulled::watch(Arc::clone(&parts)));
     background.spawn(socket::listen(Arc::clone(&parts), listener));
     if let Some((listener, address)) = webhooks {
         parts.log.note("listening", &[("http", &address.to_string())]);
@@ -355,7 +356,13 @@ impl Service {
 
     fn cluster(&self, cluster: &Cluster) -> Value {
         let scale = self.parts.dispatch.as_ref().map(|dispatch| dispatch.scale());
-        json!({ "host": &*self.parts.owner, "namespace": cluster.namespace, "others": cluster.others(), "scale": scale })
+        json!({
+            "host": &*self.parts.owner,
+            "namespace": cluster.namespace,
+            "others": cluster.others(),
+            "leads": cluster.leads(),
+            "scale": scale,
+        })
     }
 
     fn status(&self) -> Value {

@@ -63,7 +63,7 @@ pub(super) async fn close(parts: &Arc<Parts>, session: &str) -> Result<Value, Pr
 /// Starts until the service stops.
 pub(super) async fn watch(parts: Arc<Parts>) {
     loop {
-        let pause = if look(&parts).await { LOOK } else { PATIENCE };
+        let pause = if !parts.leads() || look(&parts).await { LOOK } else { PATIENCE };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = parts.sessions.notified() => {}

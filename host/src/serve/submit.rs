@@ -1,6 +1,7 @@
 //! Starts runs, durably and once.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use catalog::Value;
 use engine::event::{EventBody, RunId};
@@ -11,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Parts;
 use super::programs::Loaded;
-use super::protocol::Submission;
+use super::protocol::{Submission, Waiting};
 use super::service::Event;
 use crate::commands::{documents, run};
 use crate::exit::{Exit, Problem};
@@ -19,6 +20,12 @@ use crate::{inputs, program};
 
 /// The longest id of a submission in bytes.
 const MAX_ID: usize = 512;
+
+/// How long a submission that is queued waits to see it begin.
+const QUEUED: Duration = Duration::from_secs(3);
+
+/// Between two looks whether it has.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The label that a run has of its submission.
 const LABEL: &str = "submission";
@@ -31,28 +38,24 @@ pub(super) enum Begun {
     Known,
 }
 
-/// Starts the run of a submission. When it says so, the run is in the store, and goes on whatever happens here.
+/// Starts the run of a submission. When it says so, the run is in the store, and goes on whatever happens here; or it is in
+/// the queue of the cluster, and starts where there is room.
 pub(super) async fn submit(parts: &Arc<Parts>, submission: Submission) -> Result<serde_json::Value, Problem> {
-    let wrong = |what: String| Problem::usage(format!("the submission cannot be used: {what}"));
-    let digest = program::parse_digest(&submission.program)
-        .ok_or_else(|| wrong(format!("`{}` is not the digest of a program", submission.program)))?;
     if submission.id.as_ref().is_some_and(|id| id.is_empty() || id.len() > MAX_ID) {
         return Err(wrong(format!("its id must have between 1 and {MAX_ID} bytes")));
     }
-    let loaded = parts.programs.get(parts, digest).await?;
-    let input = loaded.plan.flows.get(loaded.plan.entry).map(|flow| inputs::of_fields(&submission.input, flow));
-    let input = input.ok_or_else(|| wrong("its program has no flow".to_owned()))??;
-    let mut labels: Vec<(String, String)> = submission.labels.into_iter().collect();
-    let id = match &submission.id {
-        Some(id) => {
-            labels.push((LABEL.to_owned(), id.clone()));
-            derived_id(id)
+    let id = submission.id.as_deref().map_or_else(run::new_id, derived_id);
+    let (loaded, new) = prepare(parts, id.clone(), &submission).await?;
+    let input = new.input.clone();
+    if let Some(queue) = parts.config.cluster().and_then(|cluster| cluster.queue()).filter(|_| is_full(parts)) {
+        settle(parts, &id).await?;
+        if parts.reader.find(&id.0).is_err() {
+            let waiting = Waiting::new(id.0.to_string(), submission);
+            let document = serde_json::to_vec(&waiting).map_err(|error| wrong(error.to_string()))?;
+            queue.put(&id, document).await?;
+            return Ok(json!({ "run": &*id.0, "known": false, "queued": !started(parts, &id).await }));
         }
-        None => run::new_id(),
-    };
-    let plan = Arc::clone(&loaded.plan);
-    let new =
-        NewRun { id: id.clone(), plan, program: digest, input: input.clone(), labels, permitted: submission.allow, origin: None };
+    }
     let begun = begin(parts, &loaded, new).await?;
     if begun == Begun::Known {
         settle(parts, &id).await?;
@@ -60,6 +63,48 @@ pub(super) async fn submit(parts: &Arc<Parts>, submission: Submission) -> Result
         compare(parts, &id, asked, &submission.program, &input)?;
     }
     Ok(json!({ "run": &*id.0, "known": begun == Begun::Known }))
+}
+
+/// Starts a run out of the queue of the cluster, unless another host has started it.
+pub(super) async fn pulled(parts: &Arc<Parts>, waiting: Waiting) -> Result<RunId, Problem> {
+    let id = RunId(waiting.run.into());
+    let (loaded, new) = prepare(parts, id.clone(), &waiting.submission).await?;
+    begin(parts, &loaded, new).await?;
+    Ok(id)
+}
+
+fn wrong(what: String) -> Problem {
+    Problem::usage(format!("the submission cannot be used: {what}"))
+}
+
+/// Makes a submission ready to be started.
+async fn prepare(parts: &Arc<Parts>, id: RunId, submission: &Submission) -> Result<(Arc<Loaded>, NewRun), Problem> {
+    let digest = program::parse_digest(&submission.program)
+        .ok_or_else(|| wrong(format!("`{}` is not the digest of a program", submission.program)))?;
+    let loaded = parts.programs.get(parts, digest).await?;
+    let input = loaded.plan.flows.get(loaded.plan.entry).map(|flow| inputs::of_fields(&submission.input, flow));
+    let input = input.ok_or_else(|| wrong("its program has no flow".to_owned()))??;
+    let labels = submission.labels.iter().map(|(key, value)| (key.clone(), value.clone()));
+    let labels = labels.chain(submission.id.iter().map(|id| (LABEL.to_owned(), id.clone()))).collect();
+    let (plan, permitted) = (Arc::clone(&loaded.plan), submission.allow.clone());
+    let new = NewRun { id, plan, program: digest, input, labels, permitted, origin: None };
+    Ok((loaded, new))
+}
+
+fn is_full(parts: &Parts) -> bool {
+    parts.places.available_permits() == 0
+}
+
+/// Waits a moment for a queued run to begin somewhere.
+async fn started(parts: &Parts, id: &RunId) -> bool {
+    let begin = Instant::now();
+    while begin.elapsed() < QUEUED {
+        if parts.reader.find(&id.0).is_ok() {
+            return true;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    false
 }
 
 /// Waits until the store has what another host wrote of a run.

@@ -92,7 +92,10 @@ pub(super) async fn start(parts: &Arc<Parts>, firing: Firing<'_>) -> Result<RunI
 pub(super) async fn watch(parts: Arc<Parts>) {
     let mut watcher = Watcher { parts: Arc::clone(&parts), known: BTreeMap::new() };
     loop {
-        if let Err(error) = watcher.look().await {
+        if !parts.leads() {
+            // What the host that leads has fired is read again when this one leads.
+            watcher.known.clear();
+        } else if let Err(error) = watcher.look().await {
             parts.log.problem("triggers-failed", &[("why", &error.message)]);
             tokio::time::sleep(PATIENCE).await;
         }

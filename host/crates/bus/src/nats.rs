@@ -14,6 +14,7 @@
 //!    for this host's; [`NatsMessages`] is what runs emit and wait for; [`HookRule`] is what others handle around runs.
 //! 9. [`Replica`] has a store in a file follow the streams, which `feed` reads; `mail` is the one of all that are no events, `named`
 //!    fetches what events name.
+//! 10. [`RunQueue`] has runs wait for a host with room, [`Lease`] says who does what only one host is to do.
 //!
 //! The form of what is stored is described in `host/docs/cluster.md`, that of what leaves in `host/docs/contract.md`.
 
@@ -31,12 +32,14 @@ mod feed;
 mod fetch;
 mod hooks;
 mod journal;
+mod lease;
 mod load;
 mod mail;
 mod messages;
 mod named;
 mod presence;
 mod problem;
+mod queue;
 mod replica;
 mod settings;
 mod tasks;
@@ -51,9 +54,11 @@ pub use dead::{DeadLetter, DeadLetters};
 pub use feed::Report;
 pub use hooks::{HookBook, HookCall, HookLog, HookRule, HookTries, NatsHooks};
 pub use journal::{JetStreamJournal, Options};
+pub use lease::Lease;
 pub use messages::{Delivery, NatsMessages, NatsOutside, Refused};
 pub use presence::{Presence, TIME_TO_LIVE};
 pub use problem::ConnectError;
+pub use queue::{Queued, RunQueue};
 pub use replica::Replica;
 pub use settings::{Auth, Namespace, Settings, Tls};
 pub use tasks::{ACK_WAIT, Dispatcher, Loader, Scale, Source, WORK, Worker, WorkerOptions};

@@ -199,7 +199,7 @@ impl Queue {
     /// Queues what a stream has.
     pub(crate) fn replica(&self, work: replica::Work, bytes: usize, reply: Reply) {
         let events = match &work {
-            replica::Work::Apply(_, entries) => entries.len(),
+            replica::Work::Apply(_, entries, _) => entries.len(),
             replica::Work::Claim(_) => 1,
         };
         self.push(Job { work: Work::Replica(work), reply, idle: false, events, bytes });

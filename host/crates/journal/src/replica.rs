@@ -7,8 +7,8 @@
 //!    transaction, so that nothing is written twice, whatever dies when and however many processes read.
 //! 3. Readers ask the store as ever. Whoever goes on with a run asks [`Upstream::settled`] first.
 
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, OnceLock};
 
 use catalog::Digest;
 use engine::event::{Event, RunId, Seq, Timestamp};
@@ -143,8 +143,8 @@ pub enum Entry {
 pub(crate) enum Work {
     /// Says whose replica it is.
     Claim(String),
-    /// Writes what a stream has, with the positions there.
-    Apply(Feed, Vec<(u64, Ready)>),
+    /// Writes what a stream has, with the positions there, for a process that owns runs under this name.
+    Apply(Feed, Vec<(u64, Ready)>, Option<Arc<str>>),
 }
 
 /// An entry in the form in which it is written.
@@ -159,6 +159,7 @@ pub(crate) enum Ready {
 pub struct Follower {
     queue: Arc<Queue>,
     readers: Arc<Pool>,
+    own: Arc<OnceLock<Arc<str>>>,
 }
 
 impl std::fmt::Debug for Follower {
@@ -201,7 +202,8 @@ impl Follower {
             ready.push((position, entry));
         }
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        self.queue.replica(Work::Apply(feed, ready), bytes, crate::queue::Reply::Future(sender));
+        let own = self.own.get().cloned();
+        self.queue.replica(Work::Apply(feed, ready, own), bytes, crate::queue::Reply::Future(sender));
         let gone = self.gone();
         async move {
             receiver.await.unwrap_or(Err(gone))?;
@@ -350,7 +352,13 @@ impl SqliteJournal {
     /// It was opened for reading only.
     pub fn follower(&self) -> Result<Follower, JournalError> {
         let queue = Arc::clone(&self.queue()?.queue);
-        Ok(Follower { queue, readers: Arc::clone(&self.readers) })
+        Ok(Follower { queue, readers: Arc::clone(&self.readers), own: Arc::clone(&self.own) })
+    }
+
+    /// Says under which name this process owns runs: of a replica only the owner of a run sends reports about it.
+    pub fn own_as(&self, name: Arc<str>) {
+        // A process has one name.
+        let _ = self.own.set(name);
     }
 
     /// From now on what is written goes there.

@@ -36,6 +36,8 @@ pub struct SqliteJournal {
     writer: Option<Writer>,
     /// Where writes go, when the store is a replica.
     pub(crate) upstream: OnceLock<Arc<dyn Upstream>>,
+    /// The name under which this process owns runs.
+    pub(crate) own: Arc<OnceLock<Arc<str>>>,
     replica: bool,
 }
 
@@ -68,8 +70,8 @@ impl SqliteJournal {
         let segments = Arc::new(Segments::beside(path));
         if options.read_only {
             drop(open_reader(path, options.lock_timeout)?);
-            let (path, upstream) = (path.to_owned(), OnceLock::new());
-            return Ok(Self { path, readers, segments, writer: None, upstream, replica: false });
+            let (path, upstream, own) = (path.to_owned(), OnceLock::new(), Arc::default());
+            return Ok(Self { path, readers, segments, writer: None, upstream, own, replica: false });
         }
         let connection = open_writer(path, options)?;
         let replica = replica::name(&connection).map_err(|error| from_sqlite(path, &error))?.is_some();
@@ -81,7 +83,8 @@ impl SqliteJournal {
             .spawn(move || writer::run(connection, file, &place, &served, outbox))
             .map_err(|error| unavailable(path, format_args!("cannot be used: its thread does not start: {error}")))?;
         let writer = Some(Writer { queue, home, thread: Some(thread) });
-        Ok(Self { path: path.to_owned(), readers, segments, writer, upstream: OnceLock::new(), replica })
+        let (path, upstream, own) = (path.to_owned(), OnceLock::new(), Arc::default());
+        Ok(Self { path, readers, segments, writer, upstream, own, replica })
     }
 
     /// The read side of the same store.

@@ -245,12 +245,16 @@ impl<'c> Writer<'c> {
 
     /// Writes what a stream has that was not written before.
     fn replica(&mut self, work: &replica::Work) -> rusqlite::Result<Answer> {
+        let own_name;
         let (feed, entries) = match work {
             replica::Work::Claim(name) => {
                 let claimed = replica::claim(self.connection, name)?;
                 return Ok(claimed.map_err(|why| unavailable(&self.path, why)));
             }
-            replica::Work::Apply(feed, entries) => (*feed, entries),
+            replica::Work::Apply(feed, entries, own) => {
+                own_name = own.as_deref();
+                (*feed, entries)
+            }
         };
         let before = replica::position(self.connection, feed)?;
         let mut answer = Ok(());
@@ -260,7 +264,7 @@ impl<'c> Writer<'c> {
                     for (digest, bytes) in blobs {
                         self.blob(*digest, bytes)?.ok();
                     }
-                    answer = answer.and(self.follow(run, *hash, events)?);
+                    answer = answer.and(self.follow(run, *hash, events, own_name)?);
                 }
                 replica::Ready::Change(change, at) => self.change_of(change, *at, replica::first_letter(*position))?,
                 replica::Ready::Nothing => {}
@@ -273,8 +277,13 @@ impl<'c> Writer<'c> {
     }
 
     /// Appends a commit as another host made it. One that is there is left out: around an election it may be stored twice.
-    fn follow(&mut self, run: &RunId, hash: Hash, events: &[Encoded]) -> rusqlite::Result<Answer> {
-        match self.append(run, events)? {
+    fn follow(&mut self, run: &RunId, hash: Hash, events: &[Encoded], own: Option<&str>) -> rusqlite::Result<Answer> {
+        // Of all who follow only the run's owner sends reports.
+        let outbox = self.outbox;
+        self.outbox = outbox && self.is_owner(run, own)?;
+        let appended = self.append(run, events);
+        self.outbox = outbox;
+        match appended? {
             Err(JournalError::Fenced { .. }) => return Ok(Ok(())),
             Err(error) => return Ok(Err(error)),
             Ok(()) => {}
@@ -283,6 +292,11 @@ impl<'c> Writer<'c> {
         let holds = self.runs.get(&run.0).is_none_or(|state| state.hash == hash);
         let what = || "the hash chain of a commit in the stream does not hold".to_owned();
         Ok(if holds { Ok(()) } else { Err(JournalError::Damaged { run: run.clone(), what: what() }) })
+    }
+
+    fn is_owner(&self, run: &RunId, own: Option<&str>) -> rusqlite::Result<bool> {
+        let sql = "SELECT 1 FROM runs WHERE id = ?1 AND owner = ?2";
+        self.connection.prepare_cached(sql)?.exists((&*run.0, own))
     }
 
     fn change_of(&self, change: &replica::Change, at: i64, first: i64) -> rusqlite::Result<()> {

@@ -5,6 +5,7 @@ mod dispatch;
 mod failover;
 mod servers;
 mod shared;
+mod work;
 
 use e2e::{Printed, Site};
 use serde_json::Value;

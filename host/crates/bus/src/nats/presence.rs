@@ -13,9 +13,9 @@ use engine::ports::JournalError;
 use serde_json::{Map, Value};
 use tokio::sync::{Notify, watch};
 
-use super::assets::{not_made, token};
+use super::assets::{handle, not_made, token};
 use super::connection::{Connection, Link};
-use super::fetch::{batch, patiently};
+use super::fetch::{batch, last, patiently};
 use super::problem::{innermost, unavailable};
 
 /// So long after its last sign a host counts as gone.
@@ -147,6 +147,21 @@ impl Presence {
         state.own.as_ref().is_some_and(|own| own.name == name) || state.others.contains_key(name)
     }
 
+    /// Whether a host of this name is there now, as the leader of the bucket knows it: what was seen last may be a second old, and a
+    /// host that has just come is in nobody's view yet.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`]: the servers do not answer.
+    pub async fn is_there_now(&self, name: &str) -> Result<bool, JournalError> {
+        if self.has(name) {
+            return Ok(true);
+        }
+        let (shared, link, key) = (Arc::clone(&self.shared), self.connection.link().clone(), token(name));
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        self.connection.spawn(async move { drop(sender.send(shared.has_key(&link, &key).await)) });
+        receiver.await.unwrap_or_else(|_| Err(unavailable("is closed")))
+    }
+
     /// Counts how often other hosts came, went, or said something else of themselves.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
@@ -178,6 +193,12 @@ impl Shared {
         }
         self.see(found);
         Ok(())
+    }
+
+    async fn has_key(&self, link: &Link, key: &str) -> Result<bool, JournalError> {
+        let stream = handle(link, &format!("KV_{}", self.bucket)).await?;
+        let found = last(link, &stream, &format!("$KV.{}.{key}", self.bucket)).await?;
+        Ok(found.is_some_and(|message| host(&message.payload).is_some()))
     }
 
     fn see(&self, mut found: BTreeMap<String, Value>) {
