@@ -217,6 +217,16 @@ impl Errand for Trip {
     fn take_back(&mut self) -> bool {
         self.owner.table.take_back(self.id)
     }
+
+    fn stop(&mut self) -> BoxFuture<'_, ()> {
+        async {
+            let Some(stop) = self.owner.table.stop(self.id) else { return };
+            self.owner.halt(stop).await;
+            // A worker that does not hear it hears it with its next beat, and one that says nothing is lost some time.
+            drop((&mut self.fate).await);
+        }
+        .boxed()
+    }
 }
 
 impl Drop for Trip {
@@ -283,6 +293,7 @@ impl Owner {
         let go = match word.says {
             Says::Claim => self.table.claim(word.task, &word.claim, &word.worker),
             Says::Beat => self.table.beat(word.task, &word.claim),
+            Says::Stopped => self.table.end(word.task, &word.claim, Fate::Unknown),
             Says::Refuse => {
                 self.table.refuse(word.task, word.why.as_deref().unwrap_or("no host can run it"));
                 false

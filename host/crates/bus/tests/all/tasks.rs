@@ -356,6 +356,13 @@ async fn what_is_taken_back_or_not_wanted_any_more_does_not_run() {
     assert!(!runs.take_back());
     drop(runs);
     eventually("it was stopped", async || hand.worker.running() == 0).await;
+    // Whoever waits for that is told when it has stopped.
+    let mut runs = desk.offer("echo", Value::string("runs"), |_| {});
+    let begun = async { eventually("it runs", async || hand.worker.running() == 1).await };
+    tokio::select! { biased; _ = runs.fate() => panic!("it does not end"), () = begun => {} }
+    tokio::time::timeout(Duration::from_secs(60), runs.stop()).await.expect("it stops");
+    drop(runs);
+    eventually("it was stopped", async || hand.worker.running() == 0).await;
     // An owner that is gone wants nothing.
     let mut runs = desk.offer("echo", Value::string("runs"), |_| {});
     let begun = async { eventually("it runs", async || hand.worker.running() == 1).await };

@@ -47,13 +47,16 @@ pub struct Offer {
     pub lost: u32,
 }
 
-/// An attempt that was offered. Dropping it stops the attempt, wherever it runs.
+/// An attempt that was offered. Dropping it stops the attempt as well, and does not wait for that.
 pub trait Errand: Send {
     /// What comes of it. Waiting may be given up and taken up again.
     fn fate(&mut self) -> BoxFuture<'_, Fate>;
 
     /// Takes it back, to run it here. False when another host has begun it.
     fn take_back(&mut self) -> bool;
+
+    /// Stops it, and ends when it runs no more, or its host is lost.
+    fn stop(&mut self) -> BoxFuture<'_, ()>;
 }
 
 /// What came of an attempt that was offered.

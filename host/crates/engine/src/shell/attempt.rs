@@ -125,6 +125,7 @@ impl Work {
 
     /// Does it here, or where its place is.
     async fn run(self, parts: &Parts, valve: &Valve, mut permit: Permit) -> Result<(Outcome, Permit), Done> {
+        let stage = permit.stage();
         if let (Self::Step(invocation), Some(away)) = (&self, permit.away.take()) {
             let invocation = Invocation { limits: permit.limits.clone(), ..(**invocation).clone() };
             match away.run(parts, valve, invocation).await {
@@ -134,6 +135,13 @@ impl Work {
                 Some(Went::Nowhere) | None => return Err(Done::NotBegun),
                 Some(Went::Here(held)) => permit.hold(held),
             }
+            let here = self.here(parts, permit.limits.clone());
+            return tokio::select! {
+                biased;
+                // Where it was asked to stop while it might run elsewhere, it still is.
+                () = stage.braked() => Err(Done::NotBegun),
+                outcome = here => Ok((outcome, permit)),
+            };
         }
         Ok((self.here(parts, permit.limits.clone()).await, permit))
     }

@@ -232,7 +232,9 @@ impl RunTask {
             // The run of a plan takes back what it did before it ends.
             Action::Stop { task, number } if self.children.cancel(task, number) => {}
             Action::Stop { task, number } => {
-                if let Some((_, abort, ..)) = self.running.get(&task).filter(|(running, ..)| *running == number) {
+                if let Some((_, abort, _, stage)) = self.running.get(&task).filter(|(running, ..)| *running == number)
+                    && !stage.brake()
+                {
                     abort.abort();
                 }
             }
@@ -293,7 +295,10 @@ impl RunTask {
         };
         let used = start.cache.take();
         let (entry, stage) = match self.admitted.remove(&(task, number)) {
-            Some(permit) => (Entry::Permit(permit), Stage::default()),
+            Some(permit) => {
+                let stage = permit.stage();
+                (Entry::Permit(permit), stage)
+            }
             None => {
                 let line = self.line(&start);
                 let stage = line.stage();

@@ -106,6 +106,11 @@ impl Errand for Trip {
     fn take_back(&mut self) -> bool {
         !self.begun
     }
+
+    fn stop(&mut self) -> BoxFuture<'_, ()> {
+        // It takes as long as it takes until the other host has heard it.
+        async { sleep(SECOND * 3).await }.boxed()
+    }
 }
 
 /// `main()` maps this many items over a step, which the test may change.
@@ -236,6 +241,33 @@ async fn a_pause_takes_back_what_nobody_has_begun() {
     let report = within(handle.wait()).await;
     assert!(matches!(&report.outcome, RunEnd::Paused { blocked, .. } if blocked.is_empty()), "{report:?}");
     assert_eq!(report.steps, 1, "what ran here came to its end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_cancelled_has_stopped_before_the_run_ends() {
+    let hosts = Hosts::new(4, |_| Does::Answer);
+    let config = EngineConfig { parallel: 1, ..EngineConfig::default() };
+    let engine = engine_with(config, SECOND * 10, &Arc::default(), &hosts);
+    let handle = engine.start(new_run("r", &fan(3, effect), &["http *"])).await.unwrap();
+    let began = tokio::time::Instant::now();
+    let cancels = async {
+        sleep(SECOND / 2).await;
+        handle.cancel("enough");
+    };
+    cancels.await;
+    let report = within(handle.wait()).await;
+    assert_eq!(report.outcome, RunEnd::Finished(RunOutcome::Cancelled));
+    assert_eq!((hosts.offers().len(), began.elapsed().as_millis()), (2, 3500), "both were waited for, at once");
+    // What was taken back and runs here is stopped at once.
+    let hosts = Hosts::new(4, |_| Does::Refuse);
+    let config = EngineConfig { parallel: 1, ..EngineConfig::default() };
+    let engine = engine_with(config, SECOND * 10, &Arc::default(), &hosts);
+    let handle = engine.start(new_run("q", &fan(2, effect), &["http *"])).await.unwrap();
+    let began = tokio::time::Instant::now();
+    sleep(SECOND * 15).await;
+    handle.cancel("enough");
+    assert_eq!(within(handle.wait()).await.outcome, RunEnd::Finished(RunOutcome::Cancelled));
+    assert_eq!((hosts.offers().len(), began.elapsed().as_secs()), (1, 15));
 }
 
 #[tokio::test(start_paused = true)]

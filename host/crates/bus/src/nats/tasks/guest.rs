@@ -105,10 +105,14 @@ impl Host {
             self.deliver(&task, &claim, &outcome).await;
         };
         // It shows itself until the owner has the outcome, which may be long.
-        tokio::select! {
-            () = work => {}
-            () = self.shown(&task, &claim) => {}
-            () = stop.notified() => {}
+        let ended = tokio::select! {
+            () = work => true,
+            () = self.shown(&task, &claim) => false,
+            () = stop.notified() => false,
+        };
+        if !ended {
+            // Where nobody hears it, the owner finds out by itself.
+            self.say(&task, &Word::new(Says::Stopped, task.id, &claim, &self.name)).await;
         }
         self.end(&task.owner, task.id);
         Verdict::Done

@@ -38,6 +38,8 @@ enum Phase {
         worker: String,
         /// So many beats did not come.
         missed: u32,
+        /// Nobody wants its outcome any more.
+        stops: bool,
     },
 }
 
@@ -73,7 +75,7 @@ impl Table {
             Phase::Begun { claim, .. } => claim == by,
             Phase::Taken => false,
             Phase::Offered => {
-                entry.phase = Phase::Begun { claim: by.to_owned(), worker: at.to_owned(), missed: 0 };
+                entry.phase = Phase::Begun { claim: by.to_owned(), worker: at.to_owned(), missed: 0, stops: false };
                 true
             }
         }
@@ -82,9 +84,9 @@ impl Table {
     /// Whether a worker is to go on; it has shown that it is there.
     pub(super) fn beat(&self, id: u64, by: &str) -> bool {
         match self.state().tasks.get_mut(&id).map(|entry| &mut entry.phase) {
-            Some(Phase::Begun { claim, missed, .. }) if claim == by => {
+            Some(Phase::Begun { claim, missed, stops, .. }) if claim == by => {
                 *missed = 0;
-                true
+                !*stops
             }
             _ => false,
         }
@@ -127,6 +129,17 @@ impl Table {
             entry.phase = Phase::Taken;
         }
         free
+    }
+
+    /// Nobody wants its outcome any more, but to know when it runs no more. None when no worker runs it.
+    pub(super) fn stop(&self, id: u64) -> Option<Stop> {
+        match &mut self.state().tasks.get_mut(&id)?.phase {
+            Phase::Begun { worker, stops, .. } => {
+                *stops = true;
+                Some(Stop { worker: worker.clone(), task: id })
+            }
+            Phase::Offered | Phase::Taken => None,
+        }
     }
 
     /// Nobody waits for it any more.
@@ -180,6 +193,16 @@ mod tests {
         let (id, mut fate) = table.offer(true, Type::Unit, 0);
         assert!(table.claim(id, "a", "w") && !table.miss(0).is_empty());
         assert!(matches!(fate.try_recv(), Ok(Fate::Lost)), "it may run again");
+    }
+
+    #[test]
+    fn one_that_stops_is_waited_for() {
+        let table = Table::default();
+        let (id, mut fate) = table.offer(false, Type::Unit, 0);
+        assert!(table.stop(id).is_none() && table.claim(id, "a", "w"));
+        assert_eq!(table.stop(id), Some(Stop { worker: "w".to_owned(), task: id }));
+        assert!(!table.beat(id, "a") && fate.try_recv().is_err(), "it hears that it is to stop, and has not yet");
+        assert!(table.end(id, "a", Fate::Unknown) && fate.try_recv().is_ok());
     }
 
     #[test]

@@ -117,6 +117,8 @@ pub(super) enum Says {
     Beat,
     /// It has ended.
     Outcome,
+    /// It was stopped, and runs no more.
+    Stopped,
     /// Nobody was found who can run it.
     Refuse,
 }

@@ -127,8 +127,10 @@ impl Away {
     }
 
     async fn offered(&mut self, parts: &Parts, valve: &Valve, mut errand: Box<dyn Errand>) -> Option<Next> {
+        let stage = self.stage.clone();
         let fate = tokio::select! {
             biased;
+            () = stage.braked() => return Some(stop(errand).await),
             fate = errand.fate() => Some(fate),
             here = self.queue.wait(parts, &self.stage, &self.who) => {
                 here?;
@@ -143,7 +145,11 @@ impl Away {
             None => {
                 // It runs elsewhere: what it waited for here is for others.
                 self.queue.give_up();
-                errand.fate().await
+                tokio::select! {
+                    biased;
+                    () = stage.braked() => return Some(stop(errand).await),
+                    fate = errand.fate() => fate,
+                }
             }
         };
         Some(match fate {
@@ -161,6 +167,7 @@ impl Away {
             Err(failure) => return Some(Some(Went::Full(failure))),
         }
         self.place = None;
+        let stage = self.stage.clone();
         tokio::select! {
             biased;
             here = self.queue.wait(parts, &self.stage, &self.who) => {
@@ -172,6 +179,7 @@ impl Away {
                 Some(None)
             }
             () = valve.closes() => Some(Some(Went::Nowhere)),
+            () = stage.braked() => Some(Some(Went::Nowhere)),
         }
     }
 
@@ -181,10 +189,22 @@ impl Away {
         if valve.is_shut() {
             return Some(Went::Nowhere);
         }
-        tokio::select! {
+        let stage = self.stage.clone();
+        let went = tokio::select! {
             biased;
+            () = stage.braked() => Some(Went::Nowhere),
             here = self.queue.wait(parts, &self.stage, &self.who) => here.map(|()| Went::Here(self.queue.take())),
             () = valve.closes() => Some(Went::Nowhere),
-        }
+        };
+        stage.clear();
+        went
     }
+}
+
+/// Nobody wants its result any more. What follows may undo what it did, so that it must have stopped before.
+async fn stop(mut errand: Box<dyn Errand>) -> Next {
+    if !errand.take_back() {
+        errand.stop().await;
+    }
+    Next::Went(Went::Nowhere)
 }

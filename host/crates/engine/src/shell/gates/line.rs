@@ -1,6 +1,8 @@
 //! The way of an attempt through the gates.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use tokio::sync::Notify;
 
 use super::away::{Away, Terms};
 use super::fuse::{Fuse, Trial};
@@ -51,7 +53,11 @@ pub(in crate::shell) struct Permit {
 
 /// What an attempt waits for by now; nothing when it runs.
 #[derive(Clone, Default)]
-pub(in crate::shell) struct Stage(Arc<Mutex<Option<Waits>>>);
+pub(in crate::shell) struct Stage {
+    waits: Arc<Mutex<Option<Waits>>>,
+    /// There once it may run on another host.
+    brake: Arc<OnceLock<Notify>>,
+}
 
 #[derive(Clone)]
 enum Waits {
@@ -73,16 +79,26 @@ impl Waits {
 
 impl Stage {
     fn set(&self, waits: Option<Waits>) {
-        *lock(&self.0) = waits;
+        *lock(&self.waits) = waits;
     }
 
     pub(super) fn clear(&self) {
         self.set(None);
     }
 
+    /// Asks an attempt that may run on another host to stop. False where it runs here.
+    pub(in crate::shell) fn brake(&self) -> bool {
+        self.brake.get().map(Notify::notify_one).is_some()
+    }
+
+    /// Ends when the attempt is to stop, which from now on is asked for so.
+    pub(in crate::shell) async fn braked(&self) {
+        self.brake.get_or_init(Notify::new).notified().await;
+    }
+
     /// What it waits for, for people; `now` is what the clock says.
     pub(in crate::shell) fn waits_for(&self, path: &Arc<str>, now: Timestamp) -> Option<Live> {
-        let waits = lock(&self.0).clone()?;
+        let waits = lock(&self.waits).clone()?;
         let (what, left) = match waits {
             Waits::Pool(pool, units) => (pool.describe(units), None),
             Waits::Rate(pace) => pace.describe(),
@@ -189,6 +205,11 @@ async fn spends<T>(parts: &Parts, stage: &Stage, what: Waits, waiting: impl Futu
 }
 
 impl Permit {
+    /// Tells what the attempt waits for, where it may run on another host.
+    pub(in crate::shell) fn stage(&self) -> Stage {
+        self.away.as_ref().map(|away| away.stage.clone()).unwrap_or_default()
+    }
+
     /// It has these too.
     pub(in crate::shell) fn hold(&mut self, held: Vec<Held>) {
         self.held.extend(held);
