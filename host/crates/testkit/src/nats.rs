@@ -207,13 +207,23 @@ impl Cluster {
     #[must_use]
     #[track_caller]
     pub fn start() -> Self {
+        Self::with("")
+    }
+
+    /// The same with more in the block that makes them a cluster.
+    ///
+    /// # Panics
+    /// When there is no nats-server, or they do not find together.
+    #[must_use]
+    #[track_caller]
+    pub fn with(extra: &str) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let routes = free_ports(3);
         let list: Vec<_> = routes.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
         let server = |(index, port): (usize, &u16)| {
             let extra = format!(
                 "jetstream {{ store_dir: STORE, max_file_store: 4GB }}\n\
-                 cluster {{ name: tests, listen: \"127.0.0.1:{port}\", routes: [{}] }}",
+                 cluster {{ name: tests, listen: \"127.0.0.1:{port}\", routes: [{}]\n{extra} }}",
                 list.join(", ")
             );
             Server::new(Arc::clone(&folder), &format!("s{index}"), &extra)
