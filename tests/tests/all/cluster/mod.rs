@@ -2,6 +2,7 @@
 
 mod contract;
 mod dispatch;
+mod chaos;
 mod failover;
 mod servers;
 mod shared;

@@ -14,7 +14,6 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
@@ -28,6 +27,10 @@ use super::fetch::{batch, last, pause};
 use super::problem::{innermost, of_the_server, unavailable};
 use super::wire::{self, Outline};
 use super::writer::{Job, Shared};
+
+/// The header with the id of a commit. Not the one that the server itself compares, which would have it remember each id for minutes:
+/// the position keeps a commit from being stored twice.
+const COMMIT: &str = "Flow-Commit";
 
 /// Where a run's journal ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -299,7 +302,7 @@ impl Shared {
             return Ok(if before.sequence == 0 { Found::Before(0) } else { Found::Older });
         };
         let sequence = found.sequence;
-        if found.headers.get(NATS_MESSAGE_ID).is_some_and(|found| found.as_str() == id) {
+        if found.headers.get(COMMIT).is_some_and(|found| found.as_str() == id) {
             return Ok(Found::This(sequence));
         }
         Ok(match sequence.cmp(&before.sequence) {
@@ -322,7 +325,7 @@ impl Shared {
     async fn try_publish(&self, message: &Message) -> Answer {
         let publish = PublishMessage::build()
             .payload(message.text.clone().into())
-            .message_id(&message.id)
+            .header(COMMIT, message.id.as_str())
             .expected_last_subject_sequence(message.before.sequence);
         let sent = self.assets.link.context.send_publish(message.subject.clone(), publish).await;
         let acknowledged = match sent {

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::jetstream::ErrorCode;
@@ -21,6 +22,10 @@ const OLDEST: (i64, i64, i64) = (2, 12, 0);
 
 /// Threads of a connection: one reads and writes, the other does what its streams need.
 const THREADS: usize = 2;
+
+/// How often a server is asked whether it is there. One that has not answered three times in a row is left for another: sooner than
+/// the other hosts take this one for dead.
+const PING: Duration = Duration::from_secs(2);
 
 /// Publishes that may wait for their acknowledgement at a time.
 const IN_FLIGHT: usize = 8192;
@@ -231,6 +236,7 @@ async fn options(
         .custom_inbox_prefix(format!("_INBOX_{}", settings.namespace))
         .require_tls(tls.required)
         .connection_timeout(settings.timeout)
+        .ping_interval(PING)
         .request_timeout(Some(settings.timeout))
         .event_callback(note))
 }

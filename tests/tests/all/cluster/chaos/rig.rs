@@ -198,9 +198,7 @@ impl<'a> Rig<'a> {
     /// Waits until the other hosts do not count on this one any more.
     fn is_missed(&self, host: usize) {
         let others = || (0..self.hosts.len()).filter(|other| *other != host);
-        eventually("the host is missed", || {
-            others().all(|other| self.others_of(other) == self.hosts.len() - 2).then_some(())
-        });
+        eventually("the host is missed", || others().all(|other| self.others_of(other) == self.hosts.len() - 2).then_some(()));
     }
 
     fn all_see_each_other(&self) {
@@ -223,8 +221,20 @@ impl<'a> Rig<'a> {
     pub(super) fn result(&self, host: usize, run: &str) -> Value {
         let site = &self.sites[host];
         let printed = super::super::wait(site, run);
-        assert_eq!(printed.code, 0, "{run}: {}\n{}\n{}", printed.out, printed.err, logs(site));
+        assert_eq!(printed.code, 0, "{run}: {}\n{}\n{}", printed.out, printed.err, self.told(run));
         printed.json()["result"].clone()
+    }
+
+    /// What each host says of a run: for whoever looks why it does not end.
+    fn told(&self, run: &str) -> String {
+        let of = |(number, site): (usize, &Site)| {
+            let log = logs(site);
+            let about = log.lines().filter(|line| line.contains(run) || !line.contains("\"run\""));
+            let last = site.host(["events", run]).out.lines().rev().take(6).collect::<Vec<_>>().join("\n");
+            let log = about.collect::<Vec<_>>().join("\n");
+            format!("host {number}:\n{log}\nlast events, newest first:\n{last}\nstatus: {}\n", self.host(number).status())
+        };
+        self.sites.iter().enumerate().map(of).collect()
     }
 }
 
