@@ -120,6 +120,12 @@ impl Server {
         serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
     }
 
+    /// What it has logged since it was last started.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.file("log")).unwrap_or_default()
+    }
+
     fn file(&self, kind: &str) -> PathBuf {
         self.folder.path().join(format!("{}.{kind}", self.name))
     }

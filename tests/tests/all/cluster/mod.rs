@@ -1,9 +1,10 @@
 //! Hosts that share their runs over NATS: real servers, real processes, and each host with a folder and a store of its own.
 
+mod chaos;
 mod contract;
 mod dispatch;
-mod chaos;
 mod failover;
+mod security;
 mod servers;
 mod shared;
 mod work;
