@@ -58,6 +58,7 @@ fn a_cluster_whose_servers_fail_loses_and_repeats_nothing() {
     }
 }
 
+#[allow(clippy::print_stdout, reason = "told when the test fails, or when somebody wants to see it")]
 fn suffer(faults: impl Iterator<Item = Fault>) {
     let sites = [Site::new(), Site::new(), Site::new()];
     let reference = check::undisturbed(&Site::new());
