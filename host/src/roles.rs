@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bus::Agent;
-use bus::nats::HookRule;
+use bus::nats::{HookRule, Served};
 use catalog::{Component, Digest, Function, Name, Type};
 use engine::permit::Permit;
 use engine::ports::{Callee, GrantedCapability};
@@ -146,12 +146,12 @@ fn function(role: &str, component: &Component, name: &str) -> Result<Callee, Pro
 }
 
 /// All agents of the configuration, for whoever asks from outside, with the bytes of their components.
-pub(crate) fn offered(config: &Config) -> Result<Vec<(Name, Agent, Arc<[u8]>)>, Problem> {
+pub(crate) fn offered(config: &Config) -> Result<Vec<(Served, Arc<[u8]>)>, Problem> {
     let offer = |(role, agent): (&String, &RoleConfig)| {
         let (component, bytes) = load(role, &config.folder.join(&agent.component))?;
         let grants = agent.allow.iter().map(|text| grant(role, text)).collect::<Result<_, _>>()?;
         let function = Arc::new(function(role, &component, &agent.function)?);
-        Ok((Name::from(role.as_str()), Agent { function, grants }, bytes))
+        Ok((Served { role: role.as_str().into(), agent: Agent { function, grants } }, bytes))
     };
     config.roles.iter().map(offer).collect()
 }

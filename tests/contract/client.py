@@ -94,11 +94,38 @@ class Client:
         done = {} if self.told > 1 else {"failure": {"kind": "resource", "message": "the disk is full"}}
         await message.respond(self.event("flowhost.hook.done.v1", done))
 
+    async def silent(self, message):
+        """Never answers."""
+        self.show("silent", self.contract.read(message))
+
+    async def cancelled(self, message):
+        """Nobody waits for the one who never answers."""
+        self.show("cancelled", self.contract.read(message))
+
+    async def ask(self):
+        """Asks an agent of a host, as runs do: once well, once with an argument of another type."""
+        for args in ({"value": "from outside"}, {"value": 7}):
+            task = f"client/{self.number}"
+            about = {"task_id": task, "run": "client", "path": "", "role": "echoer", "attempt": 1}
+            limits = {"timeout_seconds": 60, "deadline": "2999-01-01T00:00:00Z"}
+            inbox = self.connection.new_inbox()
+            answers = await self.connection.subscribe(inbox)
+            question = self.event("flowhost.task.assignment.v1", {**about, **limits, "args": args})
+            await self.connection.publish(f"flow.{NAMESPACE}.agent.echoer", question, reply=inbox)
+            async for message in answers.messages:
+                event = self.contract.read(message)
+                assert event["data"]["task_id"] == task, event
+                self.show("answer", event)
+                if event["type"] != "flowhost.task.progress.v1":
+                    break
+            await answers.unsubscribe()
+
     async def listen(self, message):
         """Answers a message of a run with one of ours, twice: runs take it once."""
         event = self.contract.read(message)
         self.show("message", event)
         text = self.event("com.example.approval", {"by": "client", "of": event["data"]})
+        await self.ask()
         for _ in range(2):
             await self.connection.publish(f"flow.{NAMESPACE}.event.texts.approved", text)
 
@@ -109,6 +136,8 @@ async def main(url, schemas):
     await connection.subscribe(f"flow.{NAMESPACE}.agent.reviewer", queue="agents", cb=client.agent)
     await connection.subscribe(f"flow.{NAMESPACE}.hook.before.step.gate", queue="gate", cb=client.before)
     await connection.subscribe(f"flow.{NAMESPACE}.hook.after.run.ledger", queue="ledger", cb=client.after)
+    await connection.subscribe(f"flow.{NAMESPACE}.agent.sleeper", queue="agents", cb=client.silent)
+    await connection.subscribe(f"flow.{NAMESPACE}.agent.sleeper.cancel", cb=client.cancelled)
     await connection.subscribe(f"flow.{NAMESPACE}.event.texts.reviewed", cb=client.listen)
     await connection.flush()
     print(json.dumps({"what": "ready"}), flush=True)

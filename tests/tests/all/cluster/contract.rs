@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use testkit::nats::Server;
 
 use super::serve;
-use crate::service::eventually;
+use crate::service::{eventually, waiting};
 
 const FLOW: &str = r#"
 use "{plugins}/kit.wasm" as kit
@@ -21,6 +21,7 @@ record review { good: bool, text: string }
 record approval { by: string, of: string }
 
 role reviewer(text: string, strict: bool) -> review
+role sleeper() -> string
 
 flow main(text: string) -> string {
     let checked = kit.echo(text)
@@ -28,7 +29,8 @@ flow main(text: string) -> string {
     require review.good
     emit "texts.reviewed" review.text
     let approval = wait message "texts.approved": approval with { timeout: 1m }
-    "${approval.of} by ${approval.by}"
+    let last = ask sleeper() with { timeout: 300ms } else "nobody"
+    "${approval.of} by ${approval.by}, then ${last}"
 }
 "#;
 
@@ -43,6 +45,8 @@ timeout = "30s"
 name = "ledger"
 after = "run"
 "#;
+
+const AGENT: &str = "\n[roles.echoer]\ncomponent = \"agents/kit.wasm\"\nfunction = \"echo\"\n";
 
 /// Where there is a Python with the client: `cargo xtask test` makes one.
 fn python() -> PathBuf {
@@ -100,7 +104,8 @@ impl Drop for Client {
 fn site(server: &Server) -> Site {
     let site = Site::new();
     site.flow("main.flow", FLOW);
-    site.write("flowhost.toml", format!("[nats]\nurl = \"{}\"\n{HOOKS}", server.url()));
+    site.write("agents/kit.wasm", std::fs::read(component("kit")).unwrap());
+    site.write("flowhost.toml", format!("[nats]\nurl = \"{}\"\n{HOOKS}{AGENT}", server.url()));
     site
 }
 
@@ -111,7 +116,7 @@ fn a_program_in_another_language_takes_part() {
     let service = serve(&site, &server.url());
     let run = service.submit(&["main.flow", "--input", "text=a text"]);
     let ended = service.wait(&run).expect(0).json();
-    assert_eq!(ended["result"], "A TEXT! by client");
+    assert_eq!(ended["result"], "A TEXT! by client, then nobody");
 
     let before = client.next("before");
     assert_eq!(
@@ -126,11 +131,24 @@ fn a_program_in_another_language_takes_part() {
         assert_eq!(asked["task_id"], json!(format!("{run}/main/review")));
     }
     assert_eq!(client.next("message"), "A TEXT!");
+    // It asks an agent of the host in turn, well and badly.
+    assert_eq!(client.next("answer")["progress"]["note"], "begun");
+    assert_eq!(client.next("answer")["value"], "from outside");
+    let failure = client.next("answer")["failure"].clone();
+    assert_eq!(failure["kind"], "invalid_input");
+    assert!(failure["message"].as_str().unwrap().contains("its `args` do not fit: `value`"), "{failure}");
+    // One who never answers is told that nobody waits.
+    let asked = client.next("silent");
+    let cancelled = client.next("cancelled");
+    assert_eq!(
+        (&cancelled["task_id"], &cancelled["attempt"], &cancelled["reason"]),
+        (&asked["task_id"], &json!(1), &json!("timeout"))
+    );
     // It fails the first time, and is told again.
     for attempt in 1..=2 {
         let told = client.next("after");
         assert_eq!((&told["hook"], &told["run"], &told["attempt"]), (&json!("ledger"), &json!(run), &json!(1)), "{attempt}");
-        assert_eq!(told["outcome"], json!({ "ok": "A TEXT! by client" }));
+        assert_eq!(told["outcome"], json!({ "ok": "A TEXT! by client, then nobody" }));
     }
 
     let refused = service.submit(&["main.flow", "--input", "text=a forbidden text"]);
@@ -202,6 +220,44 @@ fn hooks_are_added_listed_and_removed() {
     assert!(site.host(["hook", "list"]).expect(2).err.contains("no servers are named"));
     site.write("flowhost.toml", HOOKS);
     assert!(site.host(["run", "main.flow"]).expect(2).err.contains("the hook `gate` is handled over NATS"));
+}
+
+/// What a run of one host emits the runs of all hosts get, once, and so it is with what others send, whichever host takes it.
+#[test]
+fn messages_pass_between_hosts_and_programs() {
+    const WAITS: &str = "flow main() -> string { wait message \"news.today\": string with { timeout: 1m } }";
+    const SAYS: &str = "flow main() { emit \"news.today\" \"rain\" }";
+    let server = Server::start();
+    let (here, there) = (Site::new(), Site::new());
+    let hosts = [(&here, serve(&here, &server.url())), (&there, serve(&there, &server.url()))];
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = runtime.block_on(async_nats::connect(server.url())).unwrap();
+    let text = r#"{"specversion":"1.0","id":"7","source":"/weather","type":"com.example.forecast","data":"snow"}"#;
+    for (say, expected) in [(false, "snow"), (true, "rain")] {
+        let mut runs = Vec::new();
+        for (site, host) in &hosts {
+            site.flow("waits.flow", WAITS);
+            runs.push(host.submit(&["waits.flow"]));
+        }
+        for run in &runs {
+            waiting(&here, run);
+            waiting(&there, run);
+        }
+        if say {
+            there.flow("says.flow", SAYS);
+            let run = hosts[1].1.submit(&["says.flow"]);
+            hosts[1].1.wait(&run).expect(0);
+        } else {
+            for _ in 0..2 {
+                runtime.block_on(client.publish("flow.default.event.news.today", text.into())).unwrap();
+            }
+            runtime.block_on(client.flush()).unwrap();
+        }
+        for run in &runs {
+            assert_eq!(super::wait(&here, run).expect(0).json()["result"], expected);
+            assert_eq!(super::count(&here, run, "message-received"), 1);
+        }
+    }
 }
 
 /// Agents of a host answer for the runs of another.

@@ -42,10 +42,10 @@ const DUPLICATES: Duration = Duration::from_secs(120);
 const ACK_WAIT: Duration = Duration::from_secs(15);
 
 /// How long the one host that takes messages may be silent before another one does.
-const PINNED: Duration = Duration::from_secs(10);
+const PINNED: Duration = Duration::from_secs(4);
 
 /// The one who takes messages asks for more so often; well below [`PINNED`].
-const PULL: Duration = Duration::from_secs(3);
+const PULL: Duration = Duration::from_secs(1);
 
 /// So many messages are put into inboxes at once.
 const BATCH: usize = 64;

@@ -91,7 +91,11 @@ impl NatsHooks {
             |error: &dyn std::error::Error| unavailable(format_args!("does not give calls of hooks: {}", innermost(error)));
         let consumer = self.consumer().await?;
         let calls = consumer.stream().max_messages_per_batch(AT_ONCE).messages().await.map_err(|error| broken(&error))?;
-        let mut done = calls.map(|call| async move { Ok::<_, _>(self.one(call?, tries).await) }).buffer_unordered(AT_ONCE);
+        let one = |call: Result<jetstream::Message, pull::MessagesError>| async move {
+            self.one(call?, tries).await;
+            Ok(())
+        };
+        let mut done = calls.map(one).buffer_unordered(AT_ONCE);
         while let Some(one) = done.next().await {
             one.map_err(|error: pull::MessagesError| broken(&error))?;
         }
