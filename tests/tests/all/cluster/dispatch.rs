@@ -64,9 +64,13 @@ impl Worker {
         text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(|line| line["event"] == event)
     }
 
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
     /// Stops it, and gives how many steps it has run.
     fn stop(mut self) -> u64 {
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        self.signal("-TERM");
         let status = eventually("the worker ends", || self.child.try_wait().unwrap());
         assert_eq!(status.code(), Some(0));
         self.logged("stopped").unwrap()["steps"].as_str().unwrap().parse().unwrap()
@@ -147,6 +151,22 @@ flow main() -> u64 {
 
 #[test]
 fn an_effect_whose_worker_is_killed_is_in_doubt_and_is_not_run_again() {
+    in_doubt(|worker| {
+        drop(worker);
+        None
+    });
+}
+
+#[test]
+fn a_worker_that_returns_after_it_was_given_up_is_not_heard() {
+    in_doubt(|worker| {
+        worker.signal("-STOP");
+        Some(worker)
+    });
+}
+
+/// Takes the worker away from an effect, and lets it return where it is given back.
+fn in_doubt(take: impl FnOnce(Worker) -> Option<Worker>) {
     let server = Server::start();
     let (site, other) = (Site::new(), Site::new());
     site.flow("main.flow", EFFECTS);
@@ -161,12 +181,17 @@ fn an_effect_whose_worker_is_killed_is_in_doubt_and_is_not_run_again() {
     eventually("the worker is seen", || free(5));
     let run = service.submit(&["main.flow"]);
     eventually("one runs here and one there", || free(3));
-    drop(worker);
+    let returns = take(worker);
     let events = || site.host(["events", &run, "--json"]).expect(0).json();
     let kinds = |kind: &str| events().as_array().unwrap().iter().filter(|event| event["kind"] == kind).count();
     eventually("how one ended is not known", || (kinds("outcome-unknown") == 1).then_some(()));
     let _another = Worker::start(&other, &server.url(), &args);
     eventually("the other worker is seen", || free(4));
+    if let Some(worker) = returns {
+        worker.signal("-CONT");
+        // What it still runs it is told to stop.
+        assert_eq!(worker.stop(), 1);
+    }
     let why = site.host(["why", &run]).expect(0).out;
     assert!(why.contains("needs a decision") && why.contains("--retry"), "{why}");
     assert_eq!((kinds("attempt-started"), kinds("attempt-succeeded")), (2, 0));

@@ -273,15 +273,18 @@ impl Host {
 
     /// Pulls tasks of a kind while there is room, and runs them.
     async fn pull(self: Arc<Self>, kind: Kind, mut stopping: watch::Receiver<bool>) {
-        let mut tasks = JoinSet::new();
+        let (mut tasks, mut known) = (JoinSet::new(), None);
         let class = kind.class.as_ref();
         while !*stopping.borrow() {
             let batch = async {
                 self.engine.has_room(class).await;
                 let most = self.engine.room(class).free.clamp(1, MOST_PULLED);
-                match self.queue.pull(&kind).await {
-                    Ok(consumer) => self.batch(&consumer, most as usize, &mut tasks).await,
-                    Err(_) => false,
+                if known.is_none() {
+                    known = self.queue.pull(&kind).await.ok();
+                }
+                match &known {
+                    Some(consumer) => self.batch(consumer, most as usize, &mut tasks).await,
+                    None => false,
                 }
             };
             let answered = tokio::select! {
@@ -289,6 +292,8 @@ impl Host {
                 () = stopped(&mut stopping) => break,
             };
             if !answered {
+                // It may have been made anew.
+                known = None;
                 tokio::time::sleep(PAUSE).await;
             }
             while tasks.try_join_next().is_some() {}
