@@ -145,13 +145,20 @@ fn function(role: &str, component: &Component, name: &str) -> Result<Callee, Pro
     })
 }
 
-/// All agents of the configuration, for whoever asks from outside, with the bytes of their components.
-pub(crate) fn offered(config: &Config) -> Result<Vec<(Served, Arc<[u8]>)>, Problem> {
+/// An agent for whoever asks from outside.
+pub(crate) struct Offer {
+    pub(crate) served: Served,
+    /// Of its component.
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+/// All agents of the configuration.
+pub(crate) fn offered(config: &Config) -> Result<Vec<Offer>, Problem> {
     let offer = |(role, agent): (&String, &RoleConfig)| {
         let (component, bytes) = load(role, &config.folder.join(&agent.component))?;
         let grants = agent.allow.iter().map(|text| grant(role, text)).collect::<Result<_, _>>()?;
         let function = Arc::new(function(role, &component, &agent.function)?);
-        Ok((Served { role: role.as_str().into(), agent: Agent { function, grants } }, bytes))
+        Ok(Offer { served: Served { role: role.as_str().into(), agent: Agent { function, grants } }, bytes })
     };
     config.roles.iter().map(offer).collect()
 }

@@ -37,9 +37,9 @@ pub(crate) fn answer(
     let Some(cluster) = Cluster::join(config)?.filter(|_| !config.roles.is_empty()) else { return Ok(None) };
     let engine = session::engine_config(config, parallel)?;
     let mut served = Vec::new();
-    for (offer, bytes) in roles::offered(config)? {
-        sandbox.load(&bytes).map_err(|error| Problem::new(Exit::Plugin, error.to_string()))?;
-        served.push(offer);
+    for offer in roles::offered(config)? {
+        sandbox.load(&offer.bytes).map_err(|error| Problem::new(Exit::Plugin, error.to_string()))?;
+        served.push(offer.served);
     }
     let invoker = Arc::new(sandbox.clone()) as Arc<dyn Invoker>;
     let server = RoleServer::open(&cluster.connection, invoker, served, engine.limits, engine.parallel)?;
