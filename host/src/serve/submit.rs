@@ -42,7 +42,7 @@ pub(super) enum Begun {
 /// the queue of the cluster, and starts where there is room.
 pub(super) async fn submit(parts: &Arc<Parts>, submission: Submission) -> Result<serde_json::Value, Problem> {
     if submission.id.as_ref().is_some_and(|id| id.is_empty() || id.len() > MAX_ID) {
-        return Err(wrong(format!("its id must have between 1 and {MAX_ID} bytes")));
+        return Err(wrong(&format!("its id must have between 1 and {MAX_ID} bytes")));
     }
     let id = submission.id.as_deref().map_or_else(run::new_id, derived_id);
     let (loaded, new) = prepare(parts, id.clone(), &submission).await?;
@@ -51,7 +51,7 @@ pub(super) async fn submit(parts: &Arc<Parts>, submission: Submission) -> Result
         settle(parts, &id).await?;
         if parts.reader.find(&id.0).is_err() {
             let waiting = Waiting::new(id.0.to_string(), submission);
-            let document = serde_json::to_vec(&waiting).map_err(|error| wrong(error.to_string()))?;
+            let document = serde_json::to_vec(&waiting).map_err(|error| wrong(&error.to_string()))?;
             queue.put(&id, document).await?;
             return Ok(json!({ "run": &*id.0, "known": false, "queued": !started(parts, &id).await }));
         }
@@ -73,17 +73,17 @@ pub(super) async fn pulled(parts: &Arc<Parts>, waiting: Waiting) -> Result<RunId
     Ok(id)
 }
 
-fn wrong(what: String) -> Problem {
+fn wrong(what: &str) -> Problem {
     Problem::usage(format!("the submission cannot be used: {what}"))
 }
 
 /// Makes a submission ready to be started.
 async fn prepare(parts: &Arc<Parts>, id: RunId, submission: &Submission) -> Result<(Arc<Loaded>, NewRun), Problem> {
     let digest = program::parse_digest(&submission.program)
-        .ok_or_else(|| wrong(format!("`{}` is not the digest of a program", submission.program)))?;
+        .ok_or_else(|| wrong(&format!("`{}` is not the digest of a program", submission.program)))?;
     let loaded = parts.programs.get(parts, digest).await?;
     let input = loaded.plan.flows.get(loaded.plan.entry).map(|flow| inputs::of_fields(&submission.input, flow));
-    let input = input.ok_or_else(|| wrong("its program has no flow".to_owned()))??;
+    let input = input.ok_or_else(|| wrong("its program has no flow"))??;
     let labels = submission.labels.iter().map(|(key, value)| (key.clone(), value.clone()));
     let labels = labels.chain(submission.id.iter().map(|id| (LABEL.to_owned(), id.clone()))).collect();
     let (plan, permitted) = (Arc::clone(&loaded.plan), submission.allow.clone());
