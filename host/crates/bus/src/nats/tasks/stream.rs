@@ -64,7 +64,11 @@ impl Queue {
             Ok(stored) => stored.await.map(drop),
             Err(error) => Err(error),
         };
-        stored.map_err(|error| refused(&self.link, &innermost(&error)))
+        stored.map_err(|error| {
+            // Whatever was there may have gone with the server.
+            self.made().remove(kind);
+            refused(&self.link, &innermost(&error))
+        })
     }
 
     /// The consumer of a kind, made where it is not there.
