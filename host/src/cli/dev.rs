@@ -15,6 +15,12 @@ pub(crate) struct DevArgs {
     /// How many NATS servers: one, or a cluster of at least three
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) servers: u32,
+    /// How many workers there always are beside the hosts
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) min_workers: u32,
+    /// How many there may be when most places are taken; without it as many as there always are
+    #[arg(long, value_name = "N")]
+    pub(crate) max_workers: Option<u32>,
     /// The program of NATS; without it `nats-server` on the PATH
     #[arg(long, value_name = "PATH", env = "FLOWHOST_NATS_SERVER")]
     pub(crate) nats_server: Option<PathBuf>,

@@ -31,12 +31,17 @@ pub(crate) fn run(output: Output, global: &Global, args: &DevArgs) -> Result<Exi
     let settings = Settings {
         hosts: count("hosts", args.hosts, 0)?,
         servers: count("servers", args.servers, 1)?,
+        least_workers: count("min-workers", args.min_workers, 0)?,
+        most_workers: count("max-workers", args.max_workers.unwrap_or(args.min_workers), 0)?,
         nats_server: args.nats_server.clone(),
         folder: args.folder.clone(),
         config: global.config.clone(),
     };
     if settings.servers != 1 && settings.servers < LEAST_SERVERS {
         return Err(Problem::usage("`--servers` must be 1, or at least 3: of two, none can be missed"));
+    }
+    if settings.most_workers < settings.least_workers {
+        return Err(Problem::usage("`--max-workers` must not be less than `--min-workers`"));
     }
     dev::run(output, &settings)
 }

@@ -7,8 +7,10 @@
 //! 3. `server` starts NATS servers and waits until they can keep streams, then hosts are started: each is a `part`, whose lines are
 //!    passed on.
 //! 4. One that ends while the cluster runs is started again (`falls`), so that everybody can try what a death does.
-//! 5. When somebody asks it to stop, or one does not stay, all are ended: first the hosts, so that they can write what they have.
+//! 5. `elastic` starts and ends workers as the load asks for.
+//! 6. When somebody asks it to stop, or one does not stay, all are ended: first the hosts, so that they can write what they have.
 
+mod elastic;
 mod falls;
 pub(crate) mod guard;
 mod part;
@@ -23,6 +25,7 @@ use std::time::Duration;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::signals::Stops;
+use elastic::Elastic;
 use pool::Pool;
 
 /// How often one that is to end is looked at.
@@ -33,6 +36,9 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(crate) struct Settings {
     pub(crate) hosts: usize,
     pub(crate) servers: usize,
+    /// Workers that are always there, and that may come beside them when there is much to do.
+    pub(crate) least_workers: usize,
+    pub(crate) most_workers: usize,
     pub(crate) nats_server: Option<PathBuf>,
     pub(crate) folder: PathBuf,
     /// The configuration of the hosts, where one is named.
@@ -52,7 +58,7 @@ pub(crate) fn run(output: Output, settings: &Settings) -> Result<Exit, Problem> 
         .enable_all()
         .build()
         .map_err(|error| Problem::new(Exit::Store, format!("no runtime: {error}")))?;
-    let mut pool = Pool::new(output, folder)?;
+    let mut pool = Pool::new(output, folder, Elastic::new(settings.least_workers, settings.most_workers))?;
     runtime.block_on(async {
         let mut stops = Stops::listen()?;
         let end = tokio::select! {
@@ -145,7 +151,15 @@ mod tests {
         assert!(lock(&path).unwrap_err().message.contains("another `host dev` uses"));
         drop(held);
         lock(&path).unwrap();
-        let settings = |servers| Settings { hosts: 1, servers, nats_server: None, folder: path.clone(), config: None };
+        let settings = |servers| Settings {
+            hosts: 1,
+            servers,
+            least_workers: 0,
+            most_workers: 0,
+            nats_server: None,
+            folder: path.clone(),
+            config: None,
+        };
         same_servers(&path, &settings(5)).unwrap();
         std::fs::create_dir(path.join("server-1")).unwrap();
         same_servers(&path, &settings(1)).unwrap();

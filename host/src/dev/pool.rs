@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::Settings;
+use super::elastic::{self, Change, Elastic};
 use super::falls::{Falls, Next, PAUSE};
 use super::guard::Guard;
 use super::part::{Lines, Part};
@@ -40,12 +41,13 @@ pub(super) struct Pool {
     guard: Guard,
     servers: Vec<Server>,
     hosts: Vec<Part>,
+    elastic: Elastic,
     falls: Falls,
 }
 
 impl Pool {
     /// None yet but the one that guards the others.
-    pub(super) fn new(output: Output, folder: PathBuf) -> Result<Self, Problem> {
+    pub(super) fn new(output: Output, folder: PathBuf, elastic: Elastic) -> Result<Self, Problem> {
         let (mut list, ended) = List::begin(&folder)?;
         if !ended.is_empty() {
             output.note(&format!("an earlier `host dev` had left something behind; ended now: {}", ended.join(", ")));
@@ -56,7 +58,7 @@ impl Pool {
         if let Some(process) = Process::of(guard.part.id(), guard.part.name()) {
             list.add(&process)?;
         }
-        Ok(Self { output, folder, list, guard, servers: Vec::new(), hosts: Vec::new(), falls: Falls::default() })
+        Ok(Self { output, folder, list, guard, servers: Vec::new(), hosts: Vec::new(), elastic, falls: Falls::default() })
     }
 
     /// Starts the cluster and watches it. It only ends with a problem.
@@ -84,6 +86,7 @@ impl Pool {
         self.output.document(&about, || text(&about));
         loop {
             self.mend(settings, program)?;
+            self.adapt(settings).await?;
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -187,12 +190,47 @@ impl Pool {
         Ok(again)
     }
 
-    fn start_host(&self, number: usize, settings: &Settings) -> Result<Part, Problem> {
-        let place = self.folder.join(format!("host-{number}"));
-        let failed = |error: std::io::Error| Problem::new(Exit::Store, format!("host {number} cannot be started: {error}"));
-        std::fs::create_dir_all(&place).map_err(failed)?;
+    /// Starts or ends a worker, as the load asks for.
+    async fn adapt(&mut self, settings: &Settings) -> Result<(), Problem> {
+        for words in self.elastic.fallen() {
+            self.output.note(&words);
+        }
+        if !self.elastic.wants_to_know() {
+            return Ok(());
+        }
+        let load = if self.hosts.is_empty() { None } else { elastic::load(self.store(1)).await };
+        match self.elastic.change(load) {
+            Change::Nothing => return Ok(()),
+            Change::More => {
+                let worker = self.start_worker(settings)?;
+                self.note(worker.id(), worker.name())?;
+                self.output.note(&format!("{} is started", worker.name()));
+                self.elastic.workers.push(worker);
+            }
+            Change::Fewer => {
+                let Some(mut worker) = self.elastic.workers.pop() else { return Ok(()) };
+                self.output.note(&format!("{} is not needed any more", worker.name()));
+                worker.terminate();
+                self.elastic.leaving.push(worker);
+            }
+        }
+        self.elastic.changed();
+        self.tell(&self.document())
+    }
+
+    fn start_worker(&mut self, settings: &Settings) -> Result<Part, Problem> {
+        let name = self.elastic.next_name();
+        let place = self.folder.join(name.replace(' ', "-"));
+        let mut command = self.command(&name, &place, settings)?;
+        command.arg("worker").arg("--nats").arg(self.urls()).arg("--store").arg(place.join("flowhost.db"));
+        Part::start(&name, &mut command, Lines::All, &place.join("log"), self.output)
+    }
+
+    /// This program, to be a part that has its files in a place.
+    fn command(&self, name: &str, place: &Path, settings: &Settings) -> Result<Command, Problem> {
+        let failed = |error: std::io::Error| Problem::new(Exit::Store, format!("{name} cannot be started: {error}"));
+        std::fs::create_dir_all(place).map_err(failed)?;
         let mut command = Command::new(std::env::current_exe().map_err(failed)?);
-        command.arg("serve").arg("--nats").arg(self.urls()).arg("--store").arg(self.store(number));
         if let Some(config) = &settings.config {
             command.arg("--config").arg(config);
         }
@@ -201,7 +239,14 @@ impl Pool {
         }
         // One socket for all of them would be none for most.
         command.env_remove("FLOWHOST_SOCKET");
-        Part::start(&format!("host {number}"), &mut command, Lines::All, &place.join("log"), self.output)
+        Ok(command)
+    }
+
+    fn start_host(&self, number: usize, settings: &Settings) -> Result<Part, Problem> {
+        let (name, place) = (format!("host {number}"), self.folder.join(format!("host-{number}")));
+        let mut command = self.command(&name, &place, settings)?;
+        command.arg("serve").arg("--nats").arg(self.urls()).arg("--store").arg(self.store(number));
+        Part::start(&name, &mut command, Lines::All, &place.join("log"), self.output)
     }
 
     fn urls(&self) -> String {
@@ -222,11 +267,13 @@ impl Pool {
         let hosts = self.hosts.iter().zip(1..).map(|(host, number)| {
             json!({ "name": host.name(), "store": self.store(number).display().to_string(), "process": host.id() })
         });
+        let workers = self.elastic.workers.iter().map(|worker| json!({ "name": worker.name(), "process": worker.id() }));
         json!({
             "nats": self.urls(),
             "folder": self.folder.display().to_string(),
             "servers": servers.collect::<Vec<_>>(),
             "hosts": hosts.collect::<Vec<_>>(),
+            "workers": workers.collect::<Vec<_>>(),
         })
     }
 
@@ -244,7 +291,8 @@ impl Pool {
         let _ = std::fs::remove_file(self.folder.join(ABOUT));
         let servers = self.servers.into_iter().map(|server| server.part).collect();
         let mut patient = true;
-        for (parts, patience) in [(self.hosts, DRAIN), (servers, CLOSE)] {
+        let hosts = self.hosts.into_iter().chain(self.elastic.all()).collect();
+        for (parts, patience) in [(hosts, DRAIN), (servers, CLOSE)] {
             patient = end(parts, if patient { patience } else { Duration::ZERO }, stops).await;
         }
         self.guard.end();
@@ -292,6 +340,9 @@ pub(super) fn text(about: &Value) -> String {
     }
     for host in &hosts {
         text.push_str(&format!("{:<9} {}  process {}\n", of(host, "name"), of(host, "store"), of(host, "process")));
+    }
+    for worker in list("workers") {
+        text.push_str(&format!("{:<9} process {}\n", of(&worker, "name"), of(&worker, "process")));
     }
     text.push_str(&format!("\nAll logs and what is kept are in {}. Try, from another terminal:\n\n", of(about, "folder")));
     if let (Some(first), Some(last)) = (hosts.first(), hosts.last()) {

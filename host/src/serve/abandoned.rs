@@ -24,6 +24,7 @@ pub(super) async fn watch(parts: Arc<Parts>) {
     let mut changes = cluster.presence.changes();
     let mut watcher = Watcher { parts: Arc::clone(&parts), cluster, due: BTreeMap::new() };
     let (mut scanned, mut failing, mut connected) = (None::<Instant>, false, true);
+    let mut counted = Instant::now();
     loop {
         if watcher.cluster.connection.is_connected() != connected {
             connected = !connected;
@@ -46,6 +47,10 @@ pub(super) async fn watch(parts: Arc<Parts>) {
             failing = scan.is_err();
         }
         watcher.take_due();
+        if counted.elapsed() >= SCAN {
+            counted = Instant::now();
+            watcher.tell_own();
+        }
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             () = parts.stopped() => return,
@@ -78,6 +83,15 @@ impl Watcher {
             self.wake(&paused)?;
         }
         Ok(())
+    }
+
+    /// Tells the service which runs it should have: those that go on and have this host as their owner.
+    fn tell_own(&self) {
+        // Where the store cannot be read, the scan says so.
+        let open = self.parts.reader.open_runs().unwrap_or_default();
+        let own = open.into_iter().filter(|run| !run.has_parent && *run.owner == *self.parts.owner);
+        let moving = own.filter(|run| run.status != RunStatus::Paused || goes_on(run.reason.as_deref()));
+        self.parts.tell(Event::Own(moving.map(|run| run.id).collect()));
     }
 
     /// A paused run only needs somebody when it has mail, which whoever was to look at it may not have done.

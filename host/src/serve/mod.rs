@@ -25,6 +25,7 @@ mod driver;
 mod lock;
 pub(crate) mod log;
 mod mail;
+mod orphans;
 mod programs;
 pub(crate) mod protocol;
 mod pulled;

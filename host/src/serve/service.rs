@@ -14,6 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use super::driver::{self, Ask, Begin, Over};
+use super::orphans::Orphans;
 use super::runs::Runs;
 use super::{Parts, Settings, abandoned, cleanup, mail, pulled, sessions, socket, triggers, webhook};
 use crate::cluster::Cluster;
@@ -51,6 +52,8 @@ pub(super) enum Event {
     Mail(Vec<RunId>),
     /// The owner of a run is gone, and this host is to take it over.
     Abandoned(RunId),
+    /// The owner of these runs is this host.
+    Own(Vec<RunId>),
     /// Somebody wants to see what happens to a run.
     Follow(RunId, mpsc::Sender<Update>, oneshot::Sender<bool>),
     /// Somebody wants to know how the service is.
@@ -121,6 +124,8 @@ struct Service {
     taking_up: usize,
     /// Parked runs whose store failed, in the order in which they are tried again.
     failing: VecDeque<(Instant, RunId)>,
+    /// Runs that this host owns and does not have.
+    orphans: Orphans,
     /// When it gives up to wait for what runs.
     deadline: Option<Instant>,
     ended: u64,
@@ -137,6 +142,7 @@ impl Service {
             drivers: JoinSet::new(),
             taking_up: 0,
             failing: VecDeque::new(),
+            orphans: Orphans::default(),
             deadline: None,
             ended: 0,
             failed: 0,
@@ -220,9 +226,19 @@ impl Service {
             Event::Mail(runs) => runs.iter().for_each(|run| self.mail(run)),
             Event::Abandoned(run) if !self.runs.has(&run) => self.runs.enqueue(run),
             Event::Abandoned(_) => {}
+            Event::Own(runs) => self.own(runs),
             Event::Follow(run, follower, answer) => drop(answer.send(self.runs.ask(&run, Ask::Follow(follower)))),
             Event::Status(answer) => drop(answer.send(self.status())),
             Event::Stop => self.stop("asked to"),
+        }
+    }
+
+    /// Takes up what this host owns and has lost.
+    fn own(&mut self, runs: Vec<RunId>) {
+        let missing = runs.into_iter().filter(|run| !self.runs.has(run));
+        for run in self.orphans.seen(missing) {
+            self.parts.log.note("taking-up-again", &[("run", &run.0)]);
+            self.runs.enqueue(run);
         }
     }
 

@@ -141,6 +141,30 @@ fn a_server_or_host_that_dies_is_started_again() {
     all_are_gone(&again);
 }
 
+const SLOW: &str = r#"
+use "{plugins}/kit.wasm" as kit
+
+flow main() -> u64 { len(map n in range(0, 30) { kit.slow(1000) }) }
+"#;
+
+#[test]
+fn a_worker_comes_when_there_is_much_to_do_and_goes_again() {
+    let site = Site::new();
+    site.flow("slow.flow", SLOW);
+    site.write("flowhost.toml", "[limits]\nparallel = 2\n");
+    let mut dev = Dev::start(&site, &["--servers", "1", "--hosts", "1", "--max-workers", "1"]);
+    let store = dev.about["hosts"][0]["store"].as_str().unwrap().to_owned();
+    let run =
+        site.host(["submit", "slow.flow", "--json", "--store", &store]).expect(0).json()["run"].as_str().unwrap().to_owned();
+    let workers = || site.host(["dev", "status", "--json"]).expect(0).json()["workers"].as_array().unwrap().clone();
+    let worker = eventually("a worker is started", || workers().first().cloned());
+    assert_eq!(site.host(["wait", &run, "--json", "--timeout", "80s", "--store", &store]).expect(0).json()["result"], 30);
+    eventually("it is not needed any more", || workers().is_empty().then_some(()));
+    all_are_gone(&[worker["process"].as_u64().unwrap()]);
+    dev.signal("-INT");
+    assert_eq!(dev.ended(), 0, "{}", said(&site));
+}
+
 #[test]
 fn what_was_left_behind_is_ended_by_the_next_one() {
     let site = Site::new();
@@ -170,6 +194,7 @@ fn what_cannot_be_started_is_explained() {
     };
     fails(2, &["--servers", "2"], "`--servers` must be 1, or at least 3");
     fails(2, &["--hosts", "33"], "`--hosts` must be between 0 and 32");
+    fails(2, &["--min-workers", "2", "--max-workers", "1"], "`--max-workers` must not be less");
     fails(2, &["--store", "a.db"], "each host a store of its own");
     fails(2, &["--nats", "nats://127.0.0.1:1"], "starts NATS servers of its own");
     fails(2, &["--nats-server", "no-such-program"], "`no-such-program` is no `nats-server`");
