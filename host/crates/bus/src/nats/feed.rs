@@ -94,8 +94,7 @@ impl Reading {
             if self.follower.is_closed() {
                 return Ok(());
             }
-            // A consumer that is gone is silent as well.
-            if silent && consumer.get_info().await.is_err() {
+            if silent && !has_all(&consumer, expected).await {
                 return Ok(());
             }
         }
@@ -183,6 +182,12 @@ impl Reading {
     fn unreadable(&self, why: &str) -> JournalError {
         unavailable(format_args!("cannot be followed: {why}{}", self.assets.link.complaint()))
     }
+}
+
+/// Whether all that the consumer has given arrived here. What it gave while this process was stopped is lost, when nobody waited for
+/// it any more; and a consumer that is gone is silent as well.
+async fn has_all(consumer: &Consumer<Config>, expected: u64) -> bool {
+    consumer.get_info().await.is_ok_and(|info| info.delivered.consumer_sequence + 1 == expected)
 }
 
 fn stored(event: &wire::StoredEvent<'_>) -> StoredEvent {
