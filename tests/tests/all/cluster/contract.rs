@@ -222,21 +222,24 @@ fn hooks_are_added_listed_and_removed() {
     assert!(site.host(["run", "main.flow"]).expect(2).err.contains("the hook `gate` is handled over NATS"));
 }
 
-/// A run keeps the hooks that it was started with, and whoever goes on with it finds them.
+/// A run keeps the hooks that it was started with, whatever is added or removed later.
 #[test]
 fn a_run_keeps_its_hooks() {
     let server = Server::start();
     let site = Site::new();
+    site.write("flowhost.toml", format!("[nats]\nurl = \"{}\"\n", server.url()));
     site.flow("main.flow", "use \"{plugins}/kit.wasm\" as kit\nflow main() -> string { kit.echo(wait signal go: string) }");
-    let url = server.url();
-    let host = |args: &[&str]| site.host(["--nats", &url].iter().chain(args));
-    let start = || host(&["run", "main.flow", "--json"]).expect(6).json()["run"].as_str().unwrap().to_owned();
-    let before = start();
-    host(&["hook", "add", "gate", "--before", "step"]).expect(0);
-    let with = start();
-    host(&["hook", "remove", "gate"]).expect(0);
-    host(&["resume", &before, "--signal", "go=\"x\"", "--json"]).expect(0);
-    let refused = host(&["resume", &with, "--signal", "go=\"x\"", "--json"]).expect(1);
+    let service = serve(&site, &server.url());
+    let before = service.submit(&["main.flow"]);
+    site.host(["hook", "add", "gate", "--before", "step"]).expect(0);
+    let with = service.submit(&["main.flow"]);
+    site.host(["hook", "remove", "gate"]).expect(0);
+    for run in [&before, &with] {
+        waiting(&site, run);
+        site.host(["signal", run, "go", "\"x\""]).expect(0);
+    }
+    service.wait(&before).expect(0);
+    let refused = service.wait(&with).expect(1);
     assert!(refused.out.contains("nobody handles the hook `gate`"), "{}", refused.out);
 }
 
