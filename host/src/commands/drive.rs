@@ -7,7 +7,6 @@ use engine::core::Lineage;
 use engine::event::{Decision, Failure, RunId, RunOutcome, TaskId};
 use engine::ports::Signal;
 use engine::shell::{Awaited, Blocked, BlockedBy, EngineError, NewRun, RunEnd, RunHandle, RunReport, TakeOver, Update, Waiting};
-use journal::RunRow;
 use serde_json::{Value, json};
 
 use crate::commands::session::{self, Session};
@@ -80,11 +79,16 @@ async fn follow(output: Output, session: &Session, begin: Begin) -> Result<(RunR
     let mut progress = Progress::new(Mode::choose(output));
     let mut stopping = false;
     let mut explained = false;
+    // That this process took the run over shows in the store a little later.
+    let mut owned = false;
     let mut looks = tokio::time::interval(LOOK);
     loop {
         let signalled = tokio::select! {
             _ = looks.tick(), if session.cluster => {
-                lost(session, handle.id())?;
+                owned = owned || owner(session, handle.id()).is_some_and(|owner| owner == *session.name);
+                if owned {
+                    lost(session, handle.id())?;
+                }
                 continue;
             }
             update = handle.next_update() => match update {
@@ -114,15 +118,19 @@ async fn follow(output: Output, session: &Session, begin: Begin) -> Result<(RunR
 
 /// In a cluster a host that was stopped or cut off for a while may find that another one drives its run.
 fn lost(session: &Session, id: &RunId) -> Result<(), Problem> {
-    let is_other = |row: &RunRow| *row.owner != *session.name;
-    let find = || session.journal.reader().find(&id.0).ok().filter(is_other);
-    if find().is_none() || session.journal.settled(id).is_err() {
+    let other = || owner(session, id).filter(|owner| *owner != *session.name);
+    if other().is_none() || session.journal.settled(id).is_err() {
         return Ok(());
     }
     // What this process did last may not have been there yet.
-    let Some(row) = find() else { return Ok(()) };
-    let message = format!("run `{id}` is driven by `{}` now: this process was given up by the others", row.owner);
+    let Some(other) = other() else { return Ok(()) };
+    let message = format!("run `{id}` is driven by `{other}` now: this process was given up by the others");
     Err(Problem::new(Exit::Store, message).help(format!("`host wait {id}` waits for its end")))
+}
+
+/// Who drives a run, as far as this process's store knows.
+fn owner(session: &Session, id: &RunId) -> Option<String> {
+    session.journal.reader().find(&id.0).ok().map(|row| row.owner)
 }
 
 async fn start(session: &Session, begin: Begin) -> Result<RunHandle, Problem> {

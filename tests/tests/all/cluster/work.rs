@@ -105,3 +105,25 @@ fn a_run_of_a_command_goes_on_elsewhere_when_its_process_dies() {
     let shown = here.host(["resume", &second, "--nats", &server.url()]).expect(2);
     assert!(shown.err.contains("has ended"), "{}", shown.err);
 }
+
+#[test]
+fn what_a_command_left_is_resumed_by_the_next_one() {
+    let server = Server::start();
+    let site = Site::new();
+    site.flow("greeting.flow", "flow main() -> string { wait signal word: string with { timeout: 1h } else \"none\" }");
+    for round in 0..3 {
+        let mut command = site.command(["run", "greeting.flow", "--nats", &server.url(), "--label", &format!("round={round}")]);
+        let run = command.spawn().unwrap();
+        let find = || {
+            let printed = site.host(["ps", "--json", "--label", &format!("round={round}")]);
+            let runs = if printed.code == 0 { printed.json() } else { serde_json::Value::Null };
+            runs[0]["id"].as_str().map(str::to_owned)
+        };
+        let id = eventually("the run is there", find);
+        waiting(&site, &id);
+        assert!(std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
+        assert_eq!(e2e::finish(run).code, 130);
+        let resumed = site.host(["resume", &id, "--nats", &server.url(), "--signal", "word=\"hi\"", "--json"]);
+        assert_eq!(resumed.expect(0).json()["result"], "hi");
+    }
+}
