@@ -47,6 +47,16 @@ fn site(server: &Server, user: &str, namespace: &str) -> Site {
 }
 
 #[test]
+fn a_host_that_may_not_follow_the_streams_does_not_start() {
+    let all = users(&["default"]);
+    let kept: Vec<&str> = all.lines().filter(|line| !line.contains("CONSUMER.CREATE.FLOW_EVENTS")).collect();
+    assert!(kept.len() < all.lines().count());
+    let server = Server::with(&kept.join("\n"));
+    let err = site(&server, "default", "default").host(["serve"]).expect(5).err;
+    assert!(err.contains("cannot be followed") && err.contains("CONSUMER.CREATE.FLOW_EVENTS_default"), "{err}");
+}
+
+#[test]
 fn what_the_page_lists_is_enough_and_keeps_namespaces_apart() {
     let server = Server::with(&users(&["default", "other"]));
     let (here, there, other) =

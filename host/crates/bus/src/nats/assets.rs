@@ -1,19 +1,24 @@
 //! The streams and buckets of a namespace: made where they are missing, refused where they would lose something.
 
-use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::object_store::{self, ObjectStore};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
 use async_nats::jetstream::{ErrorCode, kv};
 use engine::event::RunId;
 use engine::ports::JournalError;
-use std::time::Duration;
 
 use super::connection::Link;
+use super::fetch::pause;
 use super::problem::{innermost, unavailable};
 
 /// How long the server remembers ids of messages. A commit that is published again after it is held off by the position of the
 /// one before it.
 const DUPLICATES: Duration = Duration::from_secs(120);
+
+/// What servers say that do not see each other yet, or not any more.
+const OFFLINE: &str = "peer offline";
 
 /// What a journal keeps on the server.
 pub(super) struct Assets {
@@ -130,17 +135,32 @@ fn is_missing(kind: &GetStreamErrorKind) -> bool {
 }
 
 async fn make(link: &Link, wanted: Config) -> Result<(), JournalError> {
-    let (name, replicas) = (wanted.name.clone(), wanted.num_replicas);
-    link.context.create_stream(wanted).await.map(drop).map_err(|error| {
-        let why = match error.kind() {
-            CreateStreamErrorKind::JetStream(inner) => inner.to_string(),
-            _ => innermost(&error),
-        };
-        not_made(link, &name, replicas, &why)
-    })
+    let name = wanted.name.clone();
+    placed(link, &name, wanted.num_replicas, || link.context.create_stream(wanted.clone())).await.map(drop)
 }
 
-pub(super) fn not_made(link: &Link, name: &str, replicas: usize, why: &str) -> JournalError {
+/// Makes a stream or a bucket. A cluster that has just found together says for a moment that some of its servers are away: then it is
+/// tried again.
+pub(super) async fn placed<T, E, A>(link: &Link, name: &str, replicas: usize, make: impl Fn() -> A) -> Result<T, JournalError>
+where
+    E: std::error::Error,
+    A: Future<Output = Result<T, E>>,
+{
+    let (begin, mut round) = (Instant::now(), 0);
+    loop {
+        let why = match make().await {
+            Ok(made) => return Ok(made),
+            Err(error) => innermost(&error),
+        };
+        if !why.contains(OFFLINE) || begin.elapsed() > link.settings.timeout * 3 {
+            return Err(not_made(link, name, replicas, &why));
+        }
+        pause(round).await;
+        round += 1;
+    }
+}
+
+fn not_made(link: &Link, name: &str, replicas: usize, why: &str) -> JournalError {
     let complaint = link.complaint();
     unavailable(format_args!(
         "cannot be made: the stream `{name}`, kept by {replicas} servers, is refused: {why}{complaint}; check that so many servers have JetStream and room, or set how many replicas there are"
@@ -183,8 +203,8 @@ async fn objects(link: &Link, bucket: &str, what: &str, max_age: Duration) -> Re
         num_replicas: link.replicas(),
         ..object_store::Config::default()
     };
-    let made = link.context.create_object_store(config).await;
-    made.map_err(|error| not_made(link, &format!("OBJ_{bucket}"), link.replicas(), &innermost(&error)))
+    let make = || link.context.create_object_store(config.clone());
+    placed(link, &format!("OBJ_{bucket}"), link.replicas(), make).await
 }
 
 async fn cache(link: &Link, bucket: &str) -> Result<kv::Store, JournalError> {
@@ -199,8 +219,8 @@ async fn cache(link: &Link, bucket: &str) -> Result<kv::Store, JournalError> {
         num_replicas: link.replicas(),
         ..kv::Config::default()
     };
-    let made = link.context.create_key_value(config).await;
-    made.map_err(|error| not_made(link, &format!("KV_{bucket}"), link.replicas(), &innermost(&error)))
+    let make = || link.context.create_key_value(config.clone());
+    placed(link, &format!("KV_{bucket}"), link.replicas(), make).await
 }
 
 pub(super) async fn handle(link: &Link, name: &str) -> Result<Stream<()>, JournalError> {

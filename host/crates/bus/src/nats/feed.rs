@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use super::assets::{Assets, untoken};
 use super::blobs;
+use super::fetch::patiently;
 use super::named;
 use super::problem::{innermost, unavailable};
 use super::wire::{self, Holder};
@@ -53,6 +54,15 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    /// Whether the servers let this client follow the stream; what is made for that they forget.
+    ///
+    /// # Errors
+    /// They do not, or do not answer.
+    pub(super) async fn is_allowed(&self) -> Result<(), JournalError> {
+        let position = self.follower.position(self.feed)?;
+        patiently(self.assets.link.settings.timeout, || self.consumer(position + 1)).await.map(drop)
+    }
+
     /// Follows the stream until the replica is closed.
     pub(super) async fn run(self) {
         let mut failures = 0;

@@ -7,10 +7,9 @@ use async_nats::jetstream::kv;
 use async_nats::jetstream::stream::StorageType;
 use engine::ports::JournalError;
 
-use super::assets::not_made;
+use super::assets::placed;
 use super::connection::{Connection, Link};
 use super::presence::TIME_TO_LIVE;
-use super::problem::innermost;
 
 /// How often the key is written anew, or asked for.
 const REFRESH: Duration = Duration::from_millis(2500);
@@ -139,6 +138,6 @@ async fn open(link: &Link, bucket: &str) -> Result<kv::Store, JournalError> {
         num_replicas: link.replicas(),
         ..kv::Config::default()
     };
-    let made = link.context.create_key_value(config).await;
-    made.map_err(|error| not_made(link, &format!("KV_{bucket}"), link.replicas(), &innermost(&error)))
+    let make = || link.context.create_key_value(config.clone());
+    placed(link, &format!("KV_{bucket}"), link.replicas(), make).await
 }

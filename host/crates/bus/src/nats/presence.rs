@@ -13,7 +13,7 @@ use engine::ports::JournalError;
 use serde_json::{Map, Value};
 use tokio::sync::{Notify, watch};
 
-use super::assets::{handle, not_made, token};
+use super::assets::{handle, placed, token};
 use super::connection::{Connection, Link};
 use super::fetch::{batch, last, patiently};
 use super::problem::{innermost, unavailable};
@@ -274,6 +274,6 @@ async fn open(link: &Link, bucket: &str) -> Result<kv::Store, JournalError> {
         num_replicas: link.replicas(),
         ..kv::Config::default()
     };
-    let made = link.context.create_key_value(config).await;
-    made.map_err(|error| not_made(link, &format!("KV_{bucket}"), link.replicas(), &innermost(&error)))
+    let make = || link.context.create_key_value(config.clone());
+    placed(link, &format!("KV_{bucket}"), link.replicas(), make).await
 }

@@ -61,11 +61,14 @@ impl Replica {
         let start = |feed, stream| {
             let (progress, receiver) = watch::channel(0);
             let (assets, follower, report) = (Arc::clone(&assets), follower.clone(), Arc::clone(report));
-            connection.spawn(Reading { assets, feed, stream, follower, progress, report }.run());
-            receiver
+            let reading = Reading { assets, feed, stream, follower, progress, report };
+            // Said now, and not when somebody waits for what never comes.
+            let reading = connection.block(async move { reading.is_allowed().await.map(|()| reading) })?;
+            connection.spawn(reading.run());
+            Ok::<_, JournalError>(receiver)
         };
-        let events = start(Feed::Events, assets.events.clone());
-        let changes = start(Feed::Changes, mail_stream.clone());
+        let events = start(Feed::Events, assets.events.clone())?;
+        let changes = start(Feed::Changes, mail_stream.clone())?;
         let kept = Mutex::default();
         let replica = Arc::new(Self { connection: connection.clone(), journal, assets, events, changes, kept });
         replica.catch_up(mail_stream)?;

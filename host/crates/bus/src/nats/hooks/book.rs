@@ -8,7 +8,7 @@ use catalog::duration;
 use engine::ports::JournalError;
 use serde_json::{Value, json};
 
-use super::super::assets::not_made;
+use super::super::assets::placed;
 use super::super::connection::{Connection, Link};
 use super::super::fetch::batch;
 use super::super::problem::{innermost, unavailable};
@@ -101,8 +101,8 @@ async fn open(link: &Link) -> Result<Store, JournalError> {
         num_replicas: link.replicas(),
         ..kv::Config::default()
     };
-    let made = link.context.create_key_value(config).await;
-    made.map_err(|error| not_made(link, &format!("KV_{bucket}"), link.replicas(), &innermost(&error)))
+    let make = || link.context.create_key_value(config.clone());
+    placed(link, &format!("KV_{bucket}"), link.replicas(), make).await
 }
 
 fn document(rule: &HookRule) -> Value {
