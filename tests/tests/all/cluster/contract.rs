@@ -300,3 +300,45 @@ fn a_host_answers_for_its_roles() {
     assert_eq!(printed.json()["result"], "fine");
     service.kill();
 }
+
+/// The hierarchy of the patterns with each level on a host of its own: what is beyond one goes up to the next, at last to a human.
+#[test]
+fn tasks_are_delegated_and_escalate_over_hosts() {
+    const FLOW: &str = r#"
+role junior(task: string) -> string
+role senior(task: string) -> string
+
+flow delegate(task: string) -> string {
+    try {
+        ask junior(task) with { timeout: 20s }
+    } catch beyond_junior {
+        require beyond_junior.kind == logic else beyond_junior
+        try {
+            ask senior(task) with { timeout: 20s }
+        } catch beyond_senior {
+            emit "escalations" "${task}: ${beyond_senior.kind}"
+            wait signal answer: string
+        }
+    }
+}
+
+flow main() -> list<string> {
+    map task in ["1 + 2", "3 * 4", "1 / 0"] { delegate(task) }
+}
+"#;
+    let server = Server::start();
+    let (head, junior, senior) = (Site::new(), Site::new(), Site::new());
+    head.flow("main.flow", FLOW);
+    for (site, level) in [(&junior, "junior"), (&senior, "senior")] {
+        site.write("team.wasm", std::fs::read(component("team")).unwrap());
+        let role = format!("[roles.{level}]\ncomponent = \"team.wasm\"\nfunction = \"{level}.work\"\n");
+        site.write("flowhost.toml", role);
+    }
+    let [asks, _junior, _senior] = [&head, &junior, &senior].map(|site| serve(site, &server.url()));
+    let run = asks.submit(&["main.flow"]);
+    // The human is at another host than the one that drives the run.
+    waiting(&senior, &run);
+    senior.host(["signal", &run, "answer", "\"no number\""]).expect(0);
+    let done = super::wait(&junior, &run).expect(0).json();
+    assert_eq!(done["result"], json!(["3", "12", "no number"]));
+}

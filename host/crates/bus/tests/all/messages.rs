@@ -86,6 +86,8 @@ async fn messages_leave_and_come() {
         client.publish("flow.x.event.orders.new", event("a", &json!([1, 2.5])).into()).await.unwrap();
     }
     client.flush().await.unwrap();
+    // What comes over two connections has no order of its own.
+    eventually("it has come", async || host.letters(&run("r")).iter().any(|letter| &*letter.id == "/shop a")).await;
     host.bus.publish(message("orders.new", "run1/main/last", &json!("last"))).await.unwrap();
     eventually("all have come", async || host.letters(&run("r")).iter().any(|letter| &*letter.id == "run1/main/last")).await;
     let letters: Vec<_> =
