@@ -10,15 +10,15 @@ use engine::event::RunId;
 use engine::ports::JournalError;
 
 use super::connection::Link;
-use super::fetch::pause;
+use super::fetch::{patiently, pause};
 use super::problem::{innermost, unavailable};
 
 /// How long the server remembers ids of messages. A commit that is published again after it is held off by the position of the
 /// one before it.
 const DUPLICATES: Duration = Duration::from_secs(120);
 
-/// What servers say that do not see each other yet, or not any more.
-const OFFLINE: &str = "peer offline";
+/// What is said of servers that do not see each other yet, or are about to get another leader.
+const UNSETTLED: [&str; 2] = ["peer offline", "timed out"];
 
 /// What a journal keeps on the server.
 pub(super) struct Assets {
@@ -123,10 +123,14 @@ pub(super) async fn find_or_make(
     wanted: Config,
     check: impl Fn(&Config, &Config) -> Result<(), JournalError>,
 ) -> Result<(), JournalError> {
-    match link.context.get_stream(&wanted.name).await {
-        Ok(found) => check(&wanted, &found.cached_info().config),
-        Err(error) if is_missing(&error.kind()) => make(link, wanted).await,
+    let find = async || match link.context.get_stream(&wanted.name).await {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if is_missing(&error.kind()) => Ok(None),
         Err(error) => Err(unavailable(format_args!("does not answer: {}{}", innermost(&error), link.complaint()))),
+    };
+    match patiently(link.settings.timeout, find).await? {
+        Some(found) => check(&wanted, &found.cached_info().config),
+        None => make(link, wanted).await,
     }
 }
 
@@ -139,8 +143,8 @@ async fn make(link: &Link, wanted: Config) -> Result<(), JournalError> {
     placed(link, &name, wanted.num_replicas, || link.context.create_stream(wanted.clone())).await.map(drop)
 }
 
-/// Makes a stream or a bucket. A cluster that has just found together says for a moment that some of its servers are away: then it is
-/// tried again.
+/// Makes a stream or a bucket. A cluster that has just found together does not answer for a moment, or says that some of its servers
+/// are away: then it is tried again.
 pub(super) async fn placed<T, E, A>(link: &Link, name: &str, replicas: usize, make: impl Fn() -> A) -> Result<T, JournalError>
 where
     E: std::error::Error,
@@ -152,7 +156,9 @@ where
             Ok(made) => return Ok(made),
             Err(error) => innermost(&error),
         };
-        if !why.contains(OFFLINE) || begin.elapsed() > link.settings.timeout * 3 {
+        // What this client may not do is not answered either, and complained about.
+        let unsettled = UNSETTLED.iter().any(|sign| why.contains(sign)) && link.complaint().is_empty();
+        if !unsettled || begin.elapsed() > link.settings.timeout * 3 {
             return Err(not_made(link, name, replicas, &why));
         }
         pause(round).await;
