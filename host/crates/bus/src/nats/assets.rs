@@ -39,7 +39,7 @@ impl Assets {
         let events_name = format!("FLOW_EVENTS_{namespace}");
         find_or_make(&link, events(&link, &events_name), check).await?;
         let objects = Objects::payloads(&link).await?;
-        let cache = cache(&link, &format!("flow_{namespace}_cache")).await?;
+        let cache = keys(&link, &format!("flow_{namespace}_cache"), "results of steps for later runs", Duration::ZERO).await?;
         let events = handle(&link, &events_name).await?;
         Ok(Self { link, events, events_name, objects, cache })
     }
@@ -145,7 +145,7 @@ async fn make(link: &Link, wanted: Config) -> Result<(), JournalError> {
 
 /// Makes a stream or a bucket. A cluster that has just found together does not answer for a moment, or says that some of its servers
 /// are away: then it is tried again.
-pub(super) async fn placed<T, E, A>(link: &Link, name: &str, replicas: usize, make: impl Fn() -> A) -> Result<T, JournalError>
+async fn placed<T, E, A>(link: &Link, name: &str, replicas: usize, make: impl Fn() -> A) -> Result<T, JournalError>
 where
     E: std::error::Error,
     A: Future<Output = Result<T, E>>,
@@ -213,14 +213,16 @@ async fn objects(link: &Link, bucket: &str, what: &str, max_age: Duration) -> Re
     placed(link, &format!("OBJ_{bucket}"), link.replicas(), make).await
 }
 
-async fn cache(link: &Link, bucket: &str) -> Result<kv::Store, JournalError> {
+/// Finds or makes a bucket of keys with their last values. What is in it stays so long; for ever where that is zero.
+pub(super) async fn keys(link: &Link, bucket: &str, what: &str, max_age: Duration) -> Result<kv::Store, JournalError> {
     if let Ok(found) = link.context.get_key_value(bucket).await {
         return Ok(found);
     }
     let config = kv::Config {
         bucket: bucket.to_owned(),
-        description: "flowhost: results of steps for later runs".to_owned(),
+        description: format!("flowhost: {what}"),
         history: 1,
+        max_age,
         storage: StorageType::File,
         num_replicas: link.replicas(),
         ..kv::Config::default()

@@ -4,11 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::kv;
-use async_nats::jetstream::stream::StorageType;
 use engine::ports::JournalError;
 
-use super::assets::placed;
-use super::connection::{Connection, Link};
+use super::assets::keys;
+use super::connection::Connection;
 use super::presence::TIME_TO_LIVE;
 
 /// How often the key is written anew, or asked for.
@@ -59,7 +58,8 @@ impl Lease {
         let link = connection.link().clone();
         let (key, name) = (key.to_owned(), name.to_owned());
         let shared = connection.block(async move {
-            let keys = open(&link, &format!("flow_{}_leases", link.namespace())).await?;
+            let bucket = format!("flow_{}_leases", link.namespace());
+            let keys = keys(&link, &bucket, "what only one host does", TIME_TO_LIVE).await?;
             let shared = Arc::new(Shared { keys, key, name, state: Mutex::default() });
             shared.attempt().await;
             Ok(shared)
@@ -123,21 +123,4 @@ impl Shared {
             Ok(Err(false)) | Err(_) => {}
         });
     }
-}
-
-async fn open(link: &Link, bucket: &str) -> Result<kv::Store, JournalError> {
-    if let Ok(found) = link.context.get_key_value(bucket).await {
-        return Ok(found);
-    }
-    let config = kv::Config {
-        bucket: bucket.to_owned(),
-        description: "flowhost: what only one host does".to_owned(),
-        history: 1,
-        max_age: TIME_TO_LIVE,
-        storage: StorageType::File,
-        num_replicas: link.replicas(),
-        ..kv::Config::default()
-    };
-    let make = || link.context.create_key_value(config.clone());
-    placed(link, &format!("KV_{bucket}"), link.replicas(), make).await
 }

@@ -8,12 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::kv;
-use async_nats::jetstream::stream::StorageType;
 use engine::ports::JournalError;
 use serde_json::{Map, Value};
 use tokio::sync::{Notify, watch};
 
-use super::assets::{handle, placed, token};
+use super::assets::{handle, keys, token};
 use super::connection::{Connection, Link};
 use super::fetch::{batch, last, patiently};
 use super::problem::{innermost, unavailable};
@@ -88,7 +87,7 @@ impl Presence {
         let link = connection.link().clone();
         let shared = connection.block(async move {
             let bucket = format!("flow_{}_hosts", link.namespace());
-            let keys = open(&link, &bucket).await?;
+            let keys = keys(&link, &bucket, "the hosts that are there", TIME_TO_LIVE).await?;
             let (state, changes) = (Mutex::default(), watch::Sender::new(0));
             let shared = Arc::new(Shared { bucket, keys, state, dirty: Notify::new(), changes });
             patiently(link.settings.timeout, || shared.look(&link)).await?;
@@ -259,21 +258,4 @@ async fn show(shared: Arc<Shared>) {
         }
         shown = matches!(tokio::time::timeout(SHOWN, shared.publish()).await, Ok(Ok(())));
     }
-}
-
-async fn open(link: &Link, bucket: &str) -> Result<kv::Store, JournalError> {
-    if let Ok(found) = link.context.get_key_value(bucket).await {
-        return Ok(found);
-    }
-    let config = kv::Config {
-        bucket: bucket.to_owned(),
-        description: "flowhost: the hosts that are there".to_owned(),
-        history: 1,
-        max_age: TIME_TO_LIVE,
-        storage: StorageType::File,
-        num_replicas: link.replicas(),
-        ..kv::Config::default()
-    };
-    let make = || link.context.create_key_value(config.clone());
-    placed(link, &format!("KV_{bucket}"), link.replicas(), make).await
 }

@@ -4,34 +4,17 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use catalog::{Digest, FailureKind, Type, Value};
+use catalog::{Digest, FailureKind, Value};
 use engine::event::{Decision, Event, EventBody, Failure, Payload, RunId, RunOutcome, TaskId};
 use engine::memory::MemoryJournal;
 use engine::ports::{Invocation, Invoker, Journal, JournalError, SystemClock};
 use engine::shell::{ClassLimits, Engine, EngineConfig, EngineError, NewRun, RunEnd, RunReport, Update};
 use futures::future::{BoxFuture, FutureExt};
-use lang::plan::{Class, Grant, NodeKind, Plan, Slot};
+use lang::plan::{Class, Grant, Plan};
 use testkit::fake::{FakeInvoker, failure};
-use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, count, numbers, slot, wait};
+use testkit::simulator::build::{count, wait};
 
-use crate::runs::{chain, new_run, within};
-
-/// `main()` maps this many items over a step `work`, which the test may change.
-fn fan(items: u64, change: impl FnOnce(&mut lang::plan::CallPlan)) -> Plan {
-    let mut builder = PlanBuilder::default();
-    let function = builder.function("work", Type::U64);
-    let mut work = call(function, vec![slot(Slot(0))]);
-    change(&mut work);
-    let mut body = RegionDraft::new(1);
-    let made = body.add("work", NodeKind::Call(Box::new(work)));
-    let body = builder.region(body, slot(made));
-    let mut main = RegionDraft::new(0);
-    let kind = NodeKind::Map { list: numbers(0..items), body: child(body, &[]), collect: false };
-    let form = main.node("map", kind, &[], NodePolicy { ty: Type::list(Type::U64), ..NodePolicy::default() });
-    let main = builder.region(main, slot(form));
-    let entry = builder.flow("main", &[], main);
-    builder.finish(entry)
-}
+use crate::runs::{chain, fan, new_run, within};
 
 fn new(plan: &Arc<Plan>) -> NewRun {
     new_run("r1", plan, &["http *"])

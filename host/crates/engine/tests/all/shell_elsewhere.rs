@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use catalog::{Type, Value};
+use catalog::Value;
 use engine::event::{Decision, Event, EventBody, Payload, RunId, RunOutcome};
 use engine::memory::MemoryJournal;
 use engine::ports::{Elsewhere, Errand, Fate, Journal, Kind, Offer, SystemClock};
 use engine::shell::{BlockedBy, ClassLimits, Engine, EngineConfig, RunEnd, RunReport};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use lang::plan::{CallPlan, Expr, FolderAccess, Grant, NodeKind, Plan, Slot};
+use lang::plan::{CallPlan, Expr, FolderAccess, Grant, Plan};
 use testkit::fake::{FakeInvoker, outcome};
-use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, numbers, slot};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::runs::{new_run, within};
+use crate::runs::{self, new_run, within};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -113,21 +112,9 @@ impl Errand for Trip {
     }
 }
 
-/// `main()` maps this many items over a step, which the test may change.
+/// As [`runs::fan`].
 fn fan(items: u64, change: impl FnOnce(&mut CallPlan)) -> Arc<Plan> {
-    let mut builder = PlanBuilder::default();
-    let function = builder.function("work", Type::U64);
-    let mut work = call(function, vec![slot(Slot(0))]);
-    change(&mut work);
-    let mut body = RegionDraft::new(1);
-    let made = body.add("work", NodeKind::Call(Box::new(work)));
-    let body = builder.region(body, slot(made));
-    let mut main = RegionDraft::new(0);
-    let kind = NodeKind::Map { list: numbers(0..items), body: child(body, &[]), collect: false };
-    let form = main.node("map", kind, &[], NodePolicy { ty: Type::list(Type::U64), ..NodePolicy::default() });
-    let main = builder.region(main, slot(form));
-    let entry = builder.flow("main", &[], main);
-    Arc::new(builder.finish(entry))
+    Arc::new(runs::fan(items, change))
 }
 
 fn effect(call: &mut CallPlan) {

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::kv::{self, Store};
-use async_nats::jetstream::stream::StorageType;
+use async_nats::jetstream::kv::Store;
 use catalog::duration;
 use engine::ports::JournalError;
 use serde_json::{Value, json};
 
-use super::super::assets::placed;
+use super::super::assets::keys;
 use super::super::connection::{Connection, Link};
 use super::super::fetch::batch;
 use super::super::problem::{innermost, unavailable};
@@ -84,25 +83,12 @@ fn broken(error: &dyn std::error::Error) -> JournalError {
     unavailable(format_args!("does not give its hooks: {}", innermost(error)))
 }
 
-fn bucket(link: &Link) -> String {
-    format!("flow_{}_hooks", link.namespace())
+async fn open(link: &Link) -> Result<Store, JournalError> {
+    keys(link, &bucket(link), "hooks around runs", Duration::ZERO).await
 }
 
-async fn open(link: &Link) -> Result<Store, JournalError> {
-    let bucket = bucket(link);
-    if let Ok(found) = link.context.get_key_value(&bucket).await {
-        return Ok(found);
-    }
-    let config = kv::Config {
-        bucket: bucket.clone(),
-        description: "flowhost: hooks around runs".to_owned(),
-        history: 1,
-        storage: StorageType::File,
-        num_replicas: link.replicas(),
-        ..kv::Config::default()
-    };
-    let make = || link.context.create_key_value(config.clone());
-    placed(link, &format!("KV_{bucket}"), link.replicas(), make).await
+fn bucket(link: &Link) -> String {
+    format!("flow_{}_hooks", link.namespace())
 }
 
 fn document(rule: &HookRule) -> Value {
