@@ -1,5 +1,9 @@
-//! Components made from WIT text: they have its types, and their functions trap.
+//! Components made from WIT text: they have its types, and their functions trap. Calls of components.
 
+use std::sync::Arc;
+
+use catalog::Value;
+use engine::ports::{Callee, Invocation, Limits};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
@@ -15,6 +19,31 @@ pub fn component_from_wit(wit: &str) -> Result<Vec<u8>, String> {
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).map_err(chain)?;
     let encoder = ComponentEncoder::default().module(&module).map_err(chain)?;
     encoder.validate(true).encode().map_err(chain)
+}
+
+/// The second attempt of a step that calls a function of a component, with nothing granted and the usual limits. None: the
+/// component cannot be read, or has no such function.
+#[must_use]
+pub fn invocation(bytes: &[u8], function: &str, args: Vec<Value>) -> Option<Invocation> {
+    let component = catalog::decode(bytes).ok()?;
+    let found = component.functions.iter().find(|found| found.wit_name == function)?;
+    let signature = found.signature.clone().ok()?;
+    let callee = Callee {
+        component: component.digest,
+        interface: found.interface.clone(),
+        wit_name: function.to_owned(),
+        params: signature.params,
+        result: signature.result,
+    };
+    Some(Invocation {
+        function: Arc::new(callee),
+        args,
+        grants: Vec::new(),
+        limits: Limits::default(),
+        idempotency_key: "r/main/step".into(),
+        number: 2,
+        previous_failure: None,
+    })
 }
 
 fn chain(error: impl std::fmt::Debug) -> String {

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use bus::nats::{ACK_WAIT, Connection, Dispatcher, Loader, Settings, Worker, WorkerOptions};
 use catalog::{Digest, Value};
 use engine::memory::MemoryJournal;
-use engine::ports::{Callee, Elsewhere, Fate, Invocation, Invoker, Kind, Limits, Offer, SystemClock};
+use engine::ports::{Elsewhere, Fate, Invocation, Invoker, Kind, Offer, SystemClock};
 use engine::shell::{Engine, EngineConfig};
 use sandbox::{Sandbox, SandboxConfig};
+use testkit::component::invocation;
 use testkit::nats::Server;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -76,28 +77,6 @@ impl Hand {
     }
 }
 
-fn invocation(bytes: &[u8], function: &str, arg: Value) -> Invocation {
-    let kit = catalog::decode(bytes).unwrap();
-    let found = kit.functions.iter().find(|known| known.wit_name == function).unwrap();
-    let signature = found.signature.clone().unwrap();
-    let callee = Callee {
-        component: kit.digest,
-        interface: found.interface.clone(),
-        wit_name: function.to_owned(),
-        params: signature.params,
-        result: signature.result,
-    };
-    Invocation {
-        function: Arc::new(callee),
-        args: vec![arg],
-        grants: Vec::new(),
-        limits: Limits::default(),
-        idempotency_key: "bench/main/step".into(),
-        number: 1,
-        previous_failure: None,
-    }
-}
-
 /// Runs an attempt elsewhere to its end.
 async fn away(dispatcher: &Dispatcher, invocation: Invocation) {
     let kind = Kind { class: None, http: false, env: false };
@@ -128,7 +107,7 @@ pub(crate) async fn measure(bytes: &[u8], table: &mut Table) {
 async fn single(server: &Server, bytes: &[u8], table: &mut Table) {
     let sandbox = Sandbox::new(SandboxConfig::default()).unwrap();
     sandbox.load(bytes).unwrap();
-    let step = invocation(bytes, "echo-number", Value::S64(7));
+    let step = invocation(bytes, "echo-number", vec![Value::S64(7)]).unwrap();
     let mut here = Vec::new();
     for _ in 0..SINGLE {
         let started = Instant::now();
@@ -159,7 +138,7 @@ async fn waiting(server: &Server, bytes: &[u8], workers: usize) -> f64 {
     let hands: Vec<Hand> = (0..workers).map(|_| Hand::start(server, &namespace)).collect();
     let (connection, kit) = (connect(server, &namespace), bytes.to_vec());
     let dispatcher = Arc::new(Dispatcher::open(&connection, Arc::new(move |_| Ok(kit.clone())), ACK_WAIT).unwrap());
-    let (step, places) = (invocation(bytes, "slow", Value::U64(WAIT)), Arc::new(Semaphore::new(workers * PLACES)));
+    let (step, places) = (invocation(bytes, "slow", vec![Value::U64(WAIT)]).unwrap(), Arc::new(Semaphore::new(workers * PLACES)));
     // All have the component when it begins.
     let some = async |count: usize| {
         let tasks = (0..count).map(|_| {

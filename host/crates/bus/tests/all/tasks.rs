@@ -10,17 +10,15 @@ use catalog::{Digest, FailureKind, Type, Value};
 use engine::event::{Bill, Denial, Failure, Payload, RunOutcome};
 use engine::memory::MemoryJournal;
 use engine::permit::Permit;
-use engine::ports::{
-    Callee, Elsewhere, Errand, Fate, GrantedCapability, Invocation, Invoker, Kind, Limits, Offer, Outcome, SystemClock,
-};
+use engine::ports::{Elsewhere, Errand, Fate, GrantedCapability, Invocation, Invoker, Kind, Offer, Outcome, SystemClock};
 use engine::shell::{Engine, EngineConfig, NewRun, RunEnd};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use lang::plan::{NodeKind, Plan, Slot};
+use lang::plan::Plan;
 use serde_json::Value as Json;
 use testkit::component::component_from_wit;
 use testkit::nats::Server;
-use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, numbers, slot};
+use testkit::simulator::build;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -177,25 +175,7 @@ impl Desk {
 }
 
 fn invocation(function: &str, arg: Value) -> Invocation {
-    let known = catalog::decode(&component()).unwrap();
-    let found = known.functions.iter().find(|known| known.wit_name == function).unwrap();
-    let signature = found.signature.clone().unwrap();
-    let callee = Callee {
-        component: known.digest,
-        interface: None,
-        wit_name: function.to_owned(),
-        params: signature.params,
-        result: signature.result,
-    };
-    Invocation {
-        function: Arc::new(callee),
-        args: vec![arg],
-        grants: Vec::new(),
-        limits: Limits::default(),
-        idempotency_key: "r/main/step".into(),
-        number: 2,
-        previous_failure: None,
-    }
+    testkit::component::invocation(&component(), function, vec![arg]).unwrap()
 }
 
 fn outcome(result: Result<Value, Failure>) -> Outcome {
@@ -465,19 +445,9 @@ async fn the_least_that_a_client_needs_is_enough() {
     assert_eq!(letters, (1, 0));
 }
 
-/// `main()` maps this many items over a step.
+/// `main()` maps this many items over a step of the component.
 fn fan(items: u64) -> Arc<Plan> {
-    let mut builder = PlanBuilder::default();
-    let function = builder.function("work", Type::U64);
-    let mut body = RegionDraft::new(1);
-    let made = body.add("work", NodeKind::Call(Box::new(call(function, vec![slot(Slot(0))]))));
-    let body = builder.region(body, slot(made));
-    let mut main = RegionDraft::new(0);
-    let kind = NodeKind::Map { list: numbers(0..items), body: child(body, &[]), collect: false };
-    let form = main.node("map", kind, &[], NodePolicy { ty: Type::list(Type::U64), ..NodePolicy::default() });
-    let main = builder.region(main, slot(form));
-    let entry = builder.flow("main", &[], main);
-    let mut plan = builder.finish(entry);
+    let mut plan = build::fan(items, |_| {});
     let digest = catalog::decode(&component()).unwrap().digest;
     plan.components.values_mut().for_each(|component| component.digest = digest);
     plan.functions.values_mut().for_each(|function| function.params = vec![("n".into(), Type::U64)]);

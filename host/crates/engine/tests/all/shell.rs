@@ -12,9 +12,9 @@ use engine::shell::{ClassLimits, Engine, EngineConfig, EngineError, NewRun, RunE
 use futures::future::{BoxFuture, FutureExt};
 use lang::plan::{Class, Grant, Plan};
 use testkit::fake::{FakeInvoker, failure};
-use testkit::simulator::build::{count, wait};
+use testkit::simulator::build::{count, fan, wait};
 
-use crate::runs::{chain, fan, new_run, within};
+use crate::runs::{chain, new_run, within};
 
 fn new(plan: &Arc<Plan>) -> NewRun {
     new_run("r1", plan, &["http *"])

@@ -13,10 +13,11 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use lang::plan::{CallPlan, Expr, FolderAccess, Grant, Plan};
 use testkit::fake::{FakeInvoker, outcome};
+use testkit::simulator::build;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::runs::{self, new_run, within};
+use crate::runs::{new_run, within};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -112,9 +113,9 @@ impl Errand for Trip {
     }
 }
 
-/// As [`runs::fan`].
+/// As [`build::fan`].
 fn fan(items: u64, change: impl FnOnce(&mut CallPlan)) -> Arc<Plan> {
-    Arc::new(runs::fan(items, change))
+    Arc::new(build::fan(items, change))
 }
 
 fn effect(call: &mut CallPlan) {

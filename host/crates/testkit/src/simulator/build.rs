@@ -347,3 +347,20 @@ fn walk(expr: &Expr, slots: &mut Vec<Slot>) {
 pub fn child(region: RegionId, captures: &[Slot]) -> Child {
     Child { region, captures: captures.to_vec() }
 }
+
+/// `main()` maps this many items over a step `work`, which the test may change.
+pub fn fan(items: u64, change: impl FnOnce(&mut CallPlan)) -> Plan {
+    let mut builder = PlanBuilder::default();
+    let function = builder.function("work", Type::U64);
+    let mut work = call(function, vec![slot(Slot(0))]);
+    change(&mut work);
+    let mut body = RegionDraft::new(1);
+    let made = body.add("work", NodeKind::Call(Box::new(work)));
+    let body = builder.region(body, slot(made));
+    let mut main = RegionDraft::new(0);
+    let kind = NodeKind::Map { list: numbers(0..items), body: child(body, &[]), collect: false };
+    let form = main.node("map", kind, &[], NodePolicy { ty: Type::list(Type::U64), ..NodePolicy::default() });
+    let main = builder.region(main, slot(form));
+    let entry = builder.flow("main", &[], main);
+    builder.finish(entry)
+}
