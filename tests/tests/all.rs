@@ -120,3 +120,6 @@ mod versions;
 #[cfg(test)]
 #[path = "all/why.rs"]
 mod why;
+#[cfg(test)]
+#[path = "all/witness.rs"]
+mod witness;

@@ -3,12 +3,10 @@
 //!
 //! A few runs and kills unless `FLOWHOST_CHAOS` says otherwise, as `KILLSxRUNS`; `cargo xtask chaos` does so.
 
-use std::collections::BTreeMap;
-
 use e2e::Site;
-use serde_json::Value;
 
 use crate::service::{Service, eventually};
+use crate::witness::{self, executions};
 
 const FLOW: &str = r#"
 use "{plugins}/witness.wasm" as witness
@@ -47,7 +45,7 @@ fn a_service_that_is_killed_again_and_again_loses_and_repeats_nothing() {
     site.flow("main.flow", FLOW);
     site.write("reference/.keep", "");
     let reference = site.host(["run", "main.flow", "--json", "--input", "folder=reference"]).expect(0).json()["result"].clone();
-    assert_eq!(marks(&site, "reference").values().sum::<usize>(), MARKS);
+    assert_eq!(executions(&site.path().join("reference")).values().sum::<usize>(), MARKS);
     let mut submitted: Vec<String> = Vec::new();
     for kill in 0..kills {
         let service = Service::start(&site, &["--keep", "20"]);
@@ -68,7 +66,8 @@ fn a_service_that_is_killed_again_and_again_loses_and_repeats_nothing() {
         // What was acknowledged is there, and submitting it again changes nothing.
         assert_eq!(&submit(&site, &service, number), run);
         assert_eq!(service.wait(run).expect(0).json()["result"], reference, "run {number}");
-        check(&site, run, &format!("folder{number}"));
+        let events = site.host(["events", run, "--json"]).expect(0).json();
+        witness::agrees(run, events.as_array().unwrap(), &site.path().join(format!("folder{number}")), MARKS);
     }
 }
 
@@ -78,43 +77,7 @@ fn submit(site: &Site, service: &Service<'_>, number: usize) -> String {
     service.submit(&["main.flow", "--input", &format!("folder={folder}"), "--id", &folder])
 }
 
-/// How often each step left its mark: by its path.
-fn marks(site: &Site, folder: &str) -> BTreeMap<String, usize> {
-    let text = std::fs::read_to_string(site.path().join(folder).join("witness.txt")).unwrap_or_default();
-    let mut counts = BTreeMap::new();
-    for line in text.lines() {
-        let (key, _) = line.split_once(" = ").unwrap();
-        *counts.entry(key.split_once('/').unwrap().1.to_owned()).or_default() += 1;
-    }
-    counts
-}
-
 fn all_marks(site: &Site, runs: usize) -> usize {
     // A mark that was made twice counts once: it shows no progress.
-    (0..runs).map(|number| marks(site, &format!("folder{number}")).len()).sum()
-}
-
-/// The witness and the journal agree: a step has one result, and was not executed more often than it was begun.
-fn check(site: &Site, run: &str, folder: &str) {
-    let events = site.host(["events", run, "--json"]).expect(0).json();
-    let (mut begun, mut ended) = (BTreeMap::<String, usize>::new(), BTreeMap::<String, usize>::new());
-    for event in events.as_array().unwrap() {
-        let counts = match event["kind"].as_str().unwrap() {
-            "attempt-started" => &mut begun,
-            "attempt-succeeded" => &mut ended,
-            _ => continue,
-        };
-        *counts.entry(path(event).to_owned()).or_default() += 1;
-    }
-    assert!(ended.values().all(|count| *count == 1), "a step has two results: {ended:?}");
-    let marks = marks(site, folder);
-    assert_eq!(marks.len(), MARKS, "{folder}: {marks:?}");
-    for (key, count) in &marks {
-        let started = begun.get(key).copied().unwrap_or_default();
-        assert!(*count <= started, "`{key}` was executed {count} times and begun {started} times");
-    }
-}
-
-fn path(event: &Value) -> &str {
-    event["path"].as_str().unwrap_or_default()
+    (0..runs).map(|number| executions(&site.path().join(format!("folder{number}"))).len()).sum()
 }

@@ -1,12 +1,12 @@
 //! What is compared: results, the journal at each host, and what the steps left outside.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use e2e::Site;
 use serde_json::Value;
 
 use crate::service::eventually;
+use crate::witness::{self, executions};
 
 /// Steps that leave a mark outside each time that they are executed, over some seconds.
 pub(super) const FLOW: &str = r#"
@@ -41,42 +41,13 @@ pub(super) fn undisturbed(site: &Site) -> Value {
     result
 }
 
-/// How often each step left its mark: by its path.
-pub(super) fn executions(folder: &Path) -> BTreeMap<String, usize> {
-    let text = std::fs::read_to_string(folder.join("witness.txt")).unwrap_or_default();
-    let mut counts = BTreeMap::new();
-    for line in text.lines() {
-        let (key, _) = line.split_once(" = ").unwrap();
-        *counts.entry(key.split_once('/').unwrap().1.to_owned()).or_default() += 1;
-    }
-    counts
-}
-
-/// All hosts have the same journal of the run. In it each step has one result, nothing begins again after its result, and the
-/// witness saw no more executions than were begun, and each step.
+/// All hosts have the same journal of the run, and the witness agrees with it.
 pub(super) fn journal_and_witness_agree(sites: &[Site], run: &str, folder: &Path) {
     let events = ended(&sites[0], run);
     for other in &sites[1..] {
         assert_eq!(ended(other, run), events, "two hosts tell different things of {run}");
     }
-    let (mut begun, mut done) = (BTreeMap::<&str, usize>::new(), BTreeSet::new());
-    for event in &events {
-        let path = event["path"].as_str().unwrap_or_default();
-        match event["kind"].as_str().unwrap() {
-            "attempt-started" => {
-                assert!(!done.contains(path), "`{path}` of {run} began again after its result was committed");
-                *begun.entry(path).or_default() += 1;
-            }
-            "attempt-succeeded" => assert!(done.insert(path), "`{path}` of {run} has two results"),
-            _ => {}
-        }
-    }
-    let seen = executions(folder);
-    assert_eq!(seen.len(), MARKS, "steps are missing outside of {run}: {seen:?}");
-    for (path, count) in &seen {
-        let started = begun.get(path.as_str()).copied().unwrap_or_default();
-        assert!(*count <= started, "`{path}` of {run} was executed {count} times and begun {started} times");
-    }
+    witness::agrees(run, &events, folder, MARKS);
 }
 
 /// The events of a run at a host, once its end is among them.

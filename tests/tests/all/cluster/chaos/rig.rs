@@ -7,8 +7,9 @@ use e2e::Site;
 use serde_json::Value;
 use testkit::nats::{Cluster, Proxy, Way};
 
-use super::check::{FLOW, MARKS, executions};
+use super::check::{FLOW, MARKS};
 use crate::service::{Service, eventually};
+use crate::witness::executions;
 
 /// The stream of the journal.
 const EVENTS: &str = "FLOW_EVENTS_default";
