@@ -125,8 +125,8 @@ impl Work {
 
     /// Does it here, or where its place is.
     async fn run(self, parts: &Parts, valve: &Valve, mut permit: Permit) -> Result<(Outcome, Permit), Done> {
-        let stage = permit.stage();
         if let (Self::Step(invocation), Some(away)) = (&self, permit.away.take()) {
+            let stage = away.stage.clone();
             let invocation = Invocation { limits: permit.limits.clone(), ..(**invocation).clone() };
             match away.run(parts, valve, invocation).await {
                 Some(Went::There(Some(outcome))) => return Ok((*outcome, permit)),

@@ -30,7 +30,8 @@ pub(in crate::shell) struct Away {
     pub(super) queue: Queue,
     pub(super) want: Want,
     pub(super) who: Asker,
-    pub(super) stage: Stage,
+    /// What the attempt waits for, and whether it is asked to stop.
+    pub(in crate::shell) stage: Stage,
 }
 
 /// Where an attempt went that had a place at another host.

@@ -53,10 +53,13 @@ pub(in crate::shell) struct Permit {
 
 /// What an attempt waits for by now; nothing when it runs.
 #[derive(Clone, Default)]
-pub(in crate::shell) struct Stage {
-    waits: Arc<Mutex<Option<Waits>>>,
+pub(in crate::shell) struct Stage(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    waits: Mutex<Option<Waits>>,
     /// There once it may run on another host.
-    brake: Arc<OnceLock<Notify>>,
+    brake: OnceLock<Notify>,
 }
 
 #[derive(Clone)]
@@ -79,7 +82,7 @@ impl Waits {
 
 impl Stage {
     fn set(&self, waits: Option<Waits>) {
-        *lock(&self.waits) = waits;
+        *lock(&self.0.waits) = waits;
     }
 
     pub(super) fn clear(&self) {
@@ -88,17 +91,17 @@ impl Stage {
 
     /// Asks an attempt that may run on another host to stop. False where it runs here.
     pub(in crate::shell) fn brake(&self) -> bool {
-        self.brake.get().map(Notify::notify_one).is_some()
+        self.0.brake.get().map(Notify::notify_one).is_some()
     }
 
     /// Ends when the attempt is to stop, which from now on is asked for so.
     pub(in crate::shell) async fn braked(&self) {
-        self.brake.get_or_init(Notify::new).notified().await;
+        self.0.brake.get_or_init(Notify::new).notified().await;
     }
 
     /// What it waits for, for people; `now` is what the clock says.
     pub(in crate::shell) fn waits_for(&self, path: &Arc<str>, now: Timestamp) -> Option<Live> {
-        let waits = lock(&self.waits).clone()?;
+        let waits = lock(&self.0.waits).clone()?;
         let (what, left) = match waits {
             Waits::Pool(pool, units) => (pool.describe(units), None),
             Waits::Rate(pace) => pace.describe(),
@@ -169,17 +172,12 @@ async fn wait_anywhere(
     who: &Asker,
     Terms { kind, .. }: &Terms,
 ) -> Option<Option<Held>> {
-    let elsewhere = parts.elsewhere.as_deref();
-    let away = async {
-        match elsewhere {
-            Some(elsewhere) => parts.gates.place_away(elsewhere, kind, who).await,
-            None => std::future::pending().await,
-        }
-    };
+    // There are terms only where there are other hosts.
+    let elsewhere = parts.elsewhere.as_deref()?;
     let place = tokio::select! {
         biased;
         here = queue.wait(parts, stage, who) => here.map(|()| None),
-        place = away => place.map(Some),
+        place = parts.gates.place_away(elsewhere, kind, who) => place.map(Some),
     };
     stage.clear();
     place
