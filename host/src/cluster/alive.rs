@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -40,16 +40,14 @@ impl Mirror {
         locks.follow()?;
         let over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&over);
-        let changes = Mutex::new(presence.changes());
+        let mut changes = presence.changes();
         let work = move || {
             while !ends.load(Ordering::Relaxed) {
-                let mut changes = changes.lock().unwrap_or_else(PoisonError::into_inner);
                 if changes.has_changed().unwrap_or(false) {
                     changes.mark_unchanged();
                     // A lock that cannot be taken now is tried with the next change.
                     let _ = locks.follow();
                 }
-                drop(changes);
                 std::thread::park_timeout(LOOK);
             }
         };
