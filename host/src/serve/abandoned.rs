@@ -1,4 +1,5 @@
-//! Takes over the runs of hosts that are gone. Each run has a line of hosts that may; this one waits for its turn in it.
+//! Takes over the runs of hosts that are gone, and logs what becomes of the cluster meanwhile. Each run has a line of hosts that may;
+//! this one waits for its turn in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,29 +23,15 @@ const SCAN: Duration = Duration::from_secs(5);
 pub(super) async fn watch(parts: Arc<Parts>) {
     let Some(cluster) = parts.config.cluster().cloned() else { return parts.stopped().await };
     let mut changes = cluster.presence.changes();
-    let mut watcher = Watcher { parts: Arc::clone(&parts), cluster, due: BTreeMap::new() };
-    let (mut scanned, mut failing, mut connected) = (None::<Instant>, false, true);
-    let mut counted = Instant::now();
+    let mut watcher = Watcher { parts: Arc::clone(&parts), cluster, due: BTreeMap::new(), is_connected: true, is_failing: false };
+    let (mut scanned, mut counted) = (None::<Instant>, Instant::now());
     loop {
-        if watcher.cluster.connection.is_connected() != connected {
-            connected = !connected;
-            let what = if connected { "nats-connected" } else { "nats-lost" };
-            parts.log.note(what, &[("namespace", &watcher.cluster.namespace)]);
-        }
-        for line in watcher.cluster.troubles.take() {
-            parts.log.problem("replica-failed", &[("why", &line)]);
-        }
+        watcher.log_state();
         let changed = changes.has_changed().unwrap_or(false);
         if changed || scanned.is_none_or(|at| at.elapsed() >= SCAN) {
             changes.mark_unchanged();
             scanned = Some(Instant::now());
-            let scan = watcher.scan();
-            if let Err(problem) = &scan
-                && !failing
-            {
-                parts.log.problem("runs-unreadable", &[("why", &problem.message)]);
-            }
-            failing = scan.is_err();
+            watcher.look();
         }
         watcher.take_due();
         if counted.elapsed() >= SCAN {
@@ -63,9 +50,36 @@ struct Watcher {
     cluster: Arc<Cluster>,
     /// When this host is to take over which run from whom.
     due: BTreeMap<RunId, (Instant, String)>,
+    /// As it was logged last.
+    is_connected: bool,
+    /// Whether the runs could not be read the last time.
+    is_failing: bool,
 }
 
 impl Watcher {
+    /// Logs what has changed about the cluster.
+    fn log_state(&mut self) {
+        if self.cluster.connection.is_connected() != self.is_connected {
+            self.is_connected = !self.is_connected;
+            let what = if self.is_connected { "nats-connected" } else { "nats-lost" };
+            self.parts.log.note(what, &[("namespace", &self.cluster.namespace)]);
+        }
+        for line in self.cluster.troubles.take() {
+            self.parts.log.problem("replica-failed", &[("why", &line)]);
+        }
+    }
+
+    /// Looks at all open runs. That they cannot be read is logged once until they can.
+    fn look(&mut self) {
+        let scan = self.scan();
+        if let Err(problem) = &scan
+            && !self.is_failing
+        {
+            self.parts.log.problem("runs-unreadable", &[("why", &problem.message)]);
+        }
+        self.is_failing = scan.is_err();
+    }
+
     /// Finds the runs whose owners are gone.
     fn scan(&mut self) -> Result<(), Problem> {
         let abandoned: Vec<OpenRun> =
