@@ -1,6 +1,7 @@
 //! Test plugin `witness`: leaves a trace of each execution.
 
 mod bindings;
+mod telling;
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -25,6 +26,23 @@ impl Guest for Plugin {
         std::thread::sleep(Duration::from_millis(ms - ms / 2));
         Ok(value)
     }
+
+    fn tell(address: String, value: String, ms: u64) -> Result<String, Failure> {
+        let attempt = current();
+        let text = format!("{}\n{}\n{value}", attempt.number, attempt.idempotency_key);
+        let say = |what: &str| {
+            telling::post(&address, what, &text).map_err(|why| failure(FailureKind::Network, format!("{what}: {why}")))
+        };
+        say("begin")?;
+        std::thread::sleep(Duration::from_millis(ms / 2));
+        say("done")?;
+        std::thread::sleep(Duration::from_millis(ms - ms / 2));
+        Ok(value)
+    }
+}
+
+fn failure(kind: FailureKind, message: String) -> Failure {
+    Failure { kind, message, details: None, retry_after: None }
 }
 
 /// One write of the whole line to a file opened for appending: lines of attempts that run at once do not mix.
@@ -35,12 +53,7 @@ fn append(folder: &str, key: &str, value: &str) -> Result<(), Failure> {
         .append(true)
         .open(&path)
         .and_then(|mut file| file.write_all(format!("{key} = {value}\n").as_bytes()));
-    written.map_err(|error| Failure {
-        kind: FailureKind::Permission,
-        message: format!("`{}` cannot be written: {error}", path.display()),
-        details: None,
-        retry_after: None,
-    })
+    written.map_err(|error| failure(FailureKind::Permission, format!("`{}` cannot be written: {error}", path.display())))
 }
 
 #[cfg(test)]
