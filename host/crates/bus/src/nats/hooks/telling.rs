@@ -24,8 +24,11 @@ use super::{Handler, stream_config, stream_name};
 /// Handlers that are told at the same time by one host.
 const AT_ONCE: usize = 32;
 
-/// How long a call may be on its way before it is given to another host.
-const ACK_WAIT: Duration = Duration::from_secs(60);
+/// A call of which its host shows nothing for so long is given to another one.
+const ACK_WAIT: Duration = Duration::from_secs(12);
+
+/// How often a host shows that it waits for a handler.
+const SHOWN: Duration = Duration::from_secs(4);
 
 /// The name of the consumer.
 const CONSUMER: &str = "handlers";
@@ -35,7 +38,7 @@ const CONSUMER: &str = "handlers";
 pub struct HookTries {
     /// So often at the most; then it is a dead letter.
     pub tries: u64,
-    /// How long it may take each time; below a minute.
+    /// How long it may take each time.
     pub patience: Duration,
     /// How long to wait after the first failure; twice as long after each further one.
     pub backoff: Duration,
@@ -125,7 +128,17 @@ impl NatsHooks {
             return self.bury(&call, why, attempt).await;
         };
         let (begin, at) = (Instant::now(), SystemClock.now());
-        let result = self.ask(handler, &call, tries).await;
+        let shows = async {
+            loop {
+                tokio::time::sleep(SHOWN).await;
+                // A server that does not hear it has another host make the call as well.
+                let _ = call.ack_with(AckKind::Progress).await;
+            }
+        };
+        let result = tokio::select! {
+            result = self.ask(handler, &call, tries) => result,
+            () = shows => return,
+        };
         let is_last = attempt >= tries.tries;
         let (outcome, reason) = match &result {
             Ok(()) => ("done", None),
