@@ -213,23 +213,23 @@ impl Cluster {
     #[must_use]
     #[track_caller]
     pub fn start() -> Self {
-        Self::with("")
+        Self::with("", "")
     }
 
-    /// The same with more in the block that makes them a cluster.
+    /// The same with more in the block that makes them a cluster, and beside it.
     ///
     /// # Panics
     /// When there is no nats-server, or they do not find together.
     #[must_use]
     #[track_caller]
-    pub fn with(extra: &str) -> Self {
+    pub fn with(cluster: &str, beside: &str) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let routes = free_ports(3);
         let list: Vec<_> = routes.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
         let server = |(index, port): (usize, &u16)| {
             let extra = format!(
                 "jetstream {{ store_dir: STORE, max_file_store: 4GB }}\n\
-                 cluster {{ name: tests, listen: \"127.0.0.1:{port}\", routes: [{}]\n{extra} }}",
+                 cluster {{ name: tests, listen: \"127.0.0.1:{port}\", routes: [{}]\n{cluster} }}\n{beside}",
                 list.join(", ")
             );
             Server::new(Arc::clone(&folder), &format!("s{index}"), &extra)
@@ -246,6 +246,17 @@ impl Cluster {
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         self.servers.iter().map(Server::url).collect()
+    }
+
+    /// The number of the server that leads a stream; none while there is none that answers.
+    #[must_use]
+    pub fn leader(&self, stream: &str) -> Option<usize> {
+        let told = self.servers.iter().find_map(|server| server.monitor("/jsz?streams=true"))?;
+        let accounts = told.get("account_details")?.as_array()?;
+        let mut streams = accounts.iter().filter_map(|account| account.get("stream_detail")?.as_array()).flatten();
+        let found = streams.find(|found| found.get("name").is_some_and(|name| name == stream))?;
+        let leader: usize = found.get("cluster")?.get("leader")?.as_str()?.strip_prefix('s')?.parse().ok()?;
+        self.servers.get(leader)?.monitor("/healthz").map(|_| leader)
     }
 
     /// Waits until all servers have found together, and can keep streams.

@@ -2,13 +2,13 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
 
 use e2e::Site;
 use serde_json::{Value, json};
 use testkit::nats::Server;
 
 use super::serve;
+use super::worker::Worker;
 use crate::service::eventually;
 
 /// One of each way in which the sandbox ends an attempt, and what succeeds.
@@ -41,48 +41,6 @@ flow main() -> list<result<string, failure>> {
     ends
 }
 "#;
-
-/// `host worker` in a site. Killed when it is dropped.
-struct Worker {
-    child: Child,
-    log: std::path::PathBuf,
-}
-
-impl Worker {
-    fn start(site: &Site, servers: &str, args: &[&str]) -> Self {
-        let log = site.path().join("worker.log");
-        let mut command: Command = site.command(["worker", "--json", "--nats", servers].iter().chain(args));
-        command.env("LLVM_PROFILE_FILE", site.path().join("killed.profraw")).stdout(Stdio::null());
-        let child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
-        let worker = Self { child, log };
-        eventually("the worker works", || worker.logged("working"));
-        worker
-    }
-
-    fn logged(&self, event: &str) -> Option<Value> {
-        let text = std::fs::read_to_string(&self.log).unwrap();
-        text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(|line| line["event"] == event)
-    }
-
-    fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());
-    }
-
-    /// Stops it, and gives how many steps it has run.
-    fn stop(mut self) -> u64 {
-        self.signal("-TERM");
-        let status = eventually("the worker ends", || self.child.try_wait().unwrap());
-        assert_eq!(status.code(), Some(0));
-        self.logged("stopped").unwrap()["steps"].as_str().unwrap().parse().unwrap()
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Publishes a message as any client would.
 fn publish(port: u16, subject: &str, text: &str) {

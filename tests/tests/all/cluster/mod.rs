@@ -4,10 +4,12 @@ mod chaos;
 mod contract;
 mod dispatch;
 mod failover;
+mod outside;
 mod security;
 mod servers;
 mod shared;
 mod work;
+mod worker;
 
 use e2e::{Printed, Site};
 use serde_json::Value;

@@ -12,6 +12,8 @@ pub enum Way {
     /// They go through.
     #[default]
     Open,
+    /// They go through a few at a time, as for one who reads slowly.
+    Slow,
     /// They wait.
     Held,
     /// They get lost. A connection that lost some is cut before anything else goes through it.
@@ -20,6 +22,9 @@ pub enum Way {
 
 /// How long a thread waits for bytes before it looks at its orders again.
 const LOOK: Duration = Duration::from_millis(2);
+
+/// How many bytes go through a slow way at a time, and how often.
+const SLOW: (usize, Duration) = (1024, Duration::from_millis(25));
 
 /// The proxy. Its threads end with it.
 pub struct Proxy {
@@ -157,12 +162,16 @@ fn copy(mut from: TcpStream, mut to: TcpStream, shared: &Shared, way: impl Fn(&O
             std::thread::sleep(LOOK);
             continue;
         }
-        let count = match from.read(&mut buffer) {
+        let most = if now == Way::Slow { SLOW.0 } else { buffer.len() };
+        let count = match from.read(buffer.get_mut(..most).unwrap_or_default()) {
             Ok(0) => break,
             Ok(count) => count,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => continue,
             Err(_) => break,
         };
+        if now == Way::Slow {
+            std::thread::sleep(SLOW.1);
+        }
         // What is read after the order was given is under it.
         let now = shared.with(|orders| way(orders));
         lost |= now == Way::Lost;
