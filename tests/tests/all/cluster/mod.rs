@@ -2,6 +2,7 @@
 
 mod chaos;
 mod contract;
+mod credentials;
 mod dispatch;
 mod failover;
 mod outside;

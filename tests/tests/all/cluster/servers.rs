@@ -35,21 +35,6 @@ fn a_server_that_cannot_be_used_is_said_with_what_to_do() {
     refused(&closed.url(), "", "refuses this client");
 }
 
-#[test]
-fn who_connects_is_configured() {
-    let server = Server::with("jetstream { store_dir: STORE }\nauthorization { user: \"me\", password: \"secret\" }");
-    let site = Site::new();
-    site.write(
-        "flowhost.toml",
-        format!("[nats]\nurl = \"{}\"\nuser = \"me\"\npassword_env = \"NO_SUCH_VARIABLE\"\n", server.url()),
-    );
-    let printed = site.host(["serve"]).expect(2);
-    assert!(printed.err.contains("`NO_SUCH_VARIABLE`, which is not set"), "{}", printed.err);
-    let url = server.url().replace("nats://", "nats://me:secret@");
-    std::fs::remove_file(site.path().join("flowhost.toml")).unwrap();
-    serve(&site, &url).status();
-}
-
 /// What the page about clusters lets a host do is enough for it.
 #[test]
 fn the_least_that_a_host_needs() {
