@@ -5,8 +5,9 @@ use std::net::TcpStream;
 
 use e2e::Site;
 use serde_json::{Value, json};
-use testkit::nats::Server;
+use testkit::nats::{Cluster, Server};
 
+use super::outside::Outside;
 use super::serve;
 use super::worker::Worker;
 use crate::service::eventually;
@@ -94,6 +95,50 @@ fn services_run_each_others_steps_and_say_how_busy_they_are() {
     assert_eq!(ended["result"], json!(vec![100; 40]));
     let text = first.host(["serve", "status"]).expect(0).out;
     assert!(text.contains("cluster  2 hosts with 10 places"), "{text}");
+}
+
+/// Steps of which most find no place here.
+const MANY: &str = r#"
+use "{plugins}/witness.wasm" as witness
+
+flow main(address: string) -> list<string> with { allow: [http "127.0.0.1"] } {
+    map n in range(0, 60) { witness.tell(address, "step ${n}", 100) with { idempotent: true, timeout: 5m } }
+}
+"#;
+
+/// What waits for a host is kept by three servers, and goes on when the one that leads their queue is lost.
+#[test]
+fn steps_reach_workers_when_the_queue_loses_its_leader() {
+    let (mut servers, outside) = (Cluster::start(), Outside::open());
+    let (site, others) = (Site::new(), [Site::new(), Site::new()]);
+    site.flow("main.flow", MANY);
+    site.write("flowhost.toml", "[limits]\nparallel = 1\n[policy]\nallow = [\"http 127.0.0.1\"]\n");
+    let urls = servers.urls().join(",");
+    let args = ["--parallel", "2", "--allow", "http 127.0.0.1"];
+    let workers = others.each_ref().map(|site| Worker::start(site, &urls, &args));
+    let service = serve(&site, &urls);
+    eventually("the workers are seen", || (service.status()["cluster"]["scale"]["places"] == 5).then_some(()));
+    let run = service.submit(&["main.flow", "--input", &format!("address={}", outside.address())]);
+    let done = |least: usize| {
+        let happened = || outside.of(&run).values().filter(|step| !step.done.is_empty()).count();
+        eventually("steps are done", || (happened() >= least).then_some(()));
+    };
+    done(10);
+    let leader = eventually("the queue has a leader", || servers.leader("FLOW_TASKS_default"));
+    servers.servers[leader].kill();
+    // The other two are enough.
+    done(40);
+    servers.servers[leader].restart();
+    servers.wait_until_whole();
+    let steps: Vec<String> = (0..60).map(|n| format!("step {n}")).collect();
+    assert_eq!(service.wait(&run).expect(0).json()["result"], json!(steps));
+    let seen = outside.of(&run);
+    assert_eq!(seen.len(), 60);
+    // Nobody was lost for long; a worker that was out of reach for too long is given up, and its step begins again.
+    assert!(seen.values().all(|step| (1..=3).contains(&step.begun.len())), "{seen:?}");
+    for worker in workers {
+        assert!(worker.stop() > 0, "a worker ran nothing");
+    }
 }
 
 /// Two effects that take long: one finds a place here, the other one elsewhere.
