@@ -17,7 +17,8 @@ use super::agents::{HEADERS, cancel_subject, subject};
 use super::connection::{Connection, Link};
 use super::envelope::wire::{About, Assignment, Event};
 use super::envelope::{Envelope, Kind, field, from_rfc3339, is_trace, raw_field, rfc3339, source, trace, write_failure};
-use super::problem::unavailable;
+use super::fetch::patiently;
+use super::problem::{innermost, unavailable};
 use crate::agents::Agent;
 
 /// Of those who listen for a role, one gets each question.
@@ -137,7 +138,9 @@ async fn listen(link: &Link, roles: &[Name]) -> Result<(SelectAll<Subscriber>, S
         questions.push(link.client.queue_subscribe(subject(link, role), GROUP.to_owned()).await.map_err(refused)?);
         cancels.push(link.client.subscribe(cancel_subject(link, role)).await.map_err(refused)?);
     }
-    link.client.flush().await.map_err(unavailable)?;
+    // Any answer of the server: it has taken in what came before.
+    let ask = async || link.context.query_account().await.map_err(|error| unavailable(innermost(&error)));
+    patiently(link.settings.timeout, ask).await?;
     Ok((select_all(questions), select_all(cancels)))
 }
 

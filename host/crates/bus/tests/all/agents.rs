@@ -18,7 +18,7 @@ use serde_json::{Value as Json, json};
 use testkit::nats::Server;
 use tokio::sync::mpsc;
 
-use crate::site::{eventually, settings};
+use crate::site::{eventually, listens, settings};
 
 /// `role grader(text: string, strict: bool) -> s64`
 fn role() -> Arc<RoleRef> {
@@ -58,7 +58,7 @@ impl Stranger {
         let client = async_nats::connect(server.url()).await.unwrap();
         let questions = client.queue_subscribe("flow.x.agent.grader", "agents".to_owned()).await.unwrap();
         let cancels = client.subscribe("flow.x.agent.grader.cancel").await.unwrap();
-        client.flush().await.unwrap();
+        listens(&client).await;
         Self { client, questions, cancels }
     }
 
@@ -339,7 +339,7 @@ async fn a_host_stops_what_nobody_waits_for() {
     let agents = agents(&server);
     let client = async_nats::connect(server.url()).await.unwrap();
     let mut cancels = client.subscribe("flow.x.agent.grader.cancel").await.unwrap();
-    client.flush().await.unwrap();
+    listens(&client).await;
     let first = agents.ask(about("wait", 1));
     eventually("the first one begins", async || grader.calls.load(Ordering::SeqCst) == 1).await;
     // The second waits for its place, and is taken back before it has it.

@@ -12,7 +12,7 @@ use lang::plan::RoleRef;
 use serde_json::{Value as Json, json};
 use testkit::nats::Server;
 
-use crate::site::{eventually, settings};
+use crate::site::{eventually, listens, settings};
 
 /// What a step asks of the hook `gate`.
 fn question(role: &str, run: &str) -> Question {
@@ -46,7 +46,7 @@ impl Handler {
     async fn listen(server: &Server, subject: &str) -> Self {
         let client = async_nats::connect(server.url()).await.unwrap();
         let calls = client.subscribe(subject.to_owned()).await.unwrap();
-        client.flush().await.unwrap();
+        listens(&client).await;
         Self { client, calls }
     }
 

@@ -13,7 +13,7 @@ use futures::StreamExt;
 use serde_json::{Value as Json, json};
 use testkit::nats::Server;
 
-use crate::site::{eventually, run, settings};
+use crate::site::{eventually, listens, run, settings};
 
 type Refusals = Arc<Mutex<Vec<(String, String)>>>;
 
@@ -65,7 +65,7 @@ async fn messages_leave_and_come() {
     let host = Host::start(&server, &Arc::default());
     let client = async_nats::connect(server.url()).await.unwrap();
     let mut outside = client.subscribe("flow.x.event.orders.*").await.unwrap();
-    client.flush().await.unwrap();
+    listens(&client).await;
     host.listen(&run("r"), "orders.new").await;
 
     host.bus.publish(message("orders.new", "run1/main/emit", &json!({ "n": 1 }))).await.unwrap();
@@ -179,7 +179,7 @@ async fn large_messages() {
     host.listen(&run("r"), "t").await;
     let client = async_nats::connect(server.url()).await.unwrap();
     let mut outside = client.subscribe("flow.x.event.t").await.unwrap();
-    client.flush().await.unwrap();
+    listens(&client).await;
     let large = json!("x".repeat(MAX_PAYLOAD - 2));
     host.bus.publish(message("t", "run/main/big", &large)).await.unwrap();
     let seen: Json = serde_json::from_slice(&outside.next().await.unwrap().payload).unwrap();

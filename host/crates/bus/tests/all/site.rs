@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_nats::Client;
 use async_nats::jetstream::{self, stream};
 use bus::nats::{Connection, JetStreamJournal, Options, Settings};
 use catalog::Value;
@@ -17,6 +18,11 @@ pub(crate) fn settings(url: &str, namespace: &str) -> Settings {
         timeout: Duration::from_millis(1000),
         ..Settings::new(vec![url.to_owned()])
     }
+}
+
+/// Returns when the server knows what this client has subscribed to: its flush ends before that, an answer comes after.
+pub(crate) async fn listens(client: &Client) {
+    jetstream::new(client.clone()).query_account().await.unwrap();
 }
 
 pub(crate) fn open(url: &str, namespace: &str) -> Arc<JetStreamJournal> {
