@@ -51,16 +51,16 @@ pub fn to_json(value: &Value) -> Json {
 pub fn write_json(value: &Value, out: &mut String) {
     match value {
         Value::Bool(x) => out.push_str(if *x { "true" } else { "false" }),
-        Value::S8(x) => number(*x, out),
-        Value::S16(x) => number(*x, out),
-        Value::S32(x) => number(*x, out),
+        Value::S8(x) => integer(*x, out),
+        Value::S16(x) => integer(*x, out),
+        Value::S32(x) => integer(*x, out),
         Value::S64(x) if x.unsigned_abs() > MAX_SAFE_INTEGER => quoted(*x, out),
-        Value::S64(x) => number(*x, out),
-        Value::U8(x) => number(*x, out),
-        Value::U16(x) => number(*x, out),
-        Value::U32(x) => number(*x, out),
+        Value::S64(x) => integer(*x, out),
+        Value::U8(x) => integer(*x, out),
+        Value::U16(x) => integer(*x, out),
+        Value::U32(x) => integer(*x, out),
         Value::U64(x) if *x > MAX_SAFE_INTEGER => quoted(*x, out),
-        Value::U64(x) => number(*x, out),
+        Value::U64(x) => integer(*x, out),
         Value::F32(x) => write_float(widen(*x), out),
         Value::F64(x) => write_float(*x, out),
         Value::Char(x) => write_string(x.encode_utf8(&mut [0; 4]), out),
@@ -80,7 +80,7 @@ pub fn write_json(value: &Value, out: &mut String) {
         Value::Option(Some(inner)) => write_json(inner, out),
         Value::Result(Ok(payload)) => write_object("ok", payload.as_deref(), out),
         Value::Result(Err(payload)) => write_object("err", payload.as_deref(), out),
-        Value::Json(document) => number(document, out),
+        Value::Json(document) => displayed(document, out),
         Value::Duration(nanos) => quoted(duration::display(*nanos), out),
         Value::Held(held) => write_json(&held.open(), out),
     }
@@ -113,7 +113,7 @@ fn float(x: f64) -> Result<Number, &'static str> {
 
 fn write_float(x: f64, out: &mut String) {
     match float(x) {
-        Ok(finite) => number(finite, out),
+        Ok(finite) => displayed(finite, out),
         Err(name) => quoted(name, out),
     }
 }
@@ -170,8 +170,12 @@ fn between<T>(open: char, close: char, items: impl Iterator<Item = T>, out: &mut
     out.push(close);
 }
 
+fn integer(x: impl itoa::Integer, out: &mut String) {
+    out.push_str(itoa::Buffer::new().format(x));
+}
+
 /// Anything whose `Display` is JSON.
-fn number(x: impl std::fmt::Display, out: &mut String) {
+fn displayed(x: impl std::fmt::Display, out: &mut String) {
     // Writing to a `String` cannot fail.
     let _ = write!(out, "{x}");
 }
@@ -183,8 +187,22 @@ fn quoted(x: impl std::fmt::Display, out: &mut String) {
 /// Appends a JSON string with the escapes that `serde_json` writes.
 pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
+    // Looked at whole, which takes many bytes at a time: names and most texts have nothing to escape.
+    if text.bytes().fold(false, |found, byte| found | is_escaped(byte)) {
+        write_escaped(text, out);
+    } else {
+        out.push_str(text);
+    }
+    out.push('"');
+}
+
+const fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn write_escaped(text: &str, out: &mut String) {
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+    while let Some(at) = rest.bytes().position(is_escaped) {
         let (plain, tail) = rest.split_at(at);
         out.push_str(plain);
         let mut chars = tail.chars();
@@ -203,5 +221,4 @@ pub fn write_string(text: &str, out: &mut String) {
         rest = chars.as_str();
     }
     out.push_str(rest);
-    out.push('"');
 }

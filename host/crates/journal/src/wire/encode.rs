@@ -10,7 +10,7 @@ use engine::event::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::json::{Object, list, push};
+use super::json::{Object, list, number, push};
 use super::recovery;
 use super::{BLOB_THRESHOLD, BODY_VERSION, Blob, Encoded, RunChange, kind};
 
@@ -66,12 +66,12 @@ impl Writer {
             EventBody::CancelRequested { reason, gently } => {
                 self.body.string("reason", reason);
                 if *gently {
-                    self.body.number("gently", true);
+                    self.body.mark("gently");
                 }
                 kind::CANCEL_REQUESTED
             }
             EventBody::Advanced { steps } => {
-                self.body.number("steps", steps);
+                self.body.number("steps", *steps);
                 kind::ADVANCED
             }
             EventBody::ControlTaken { id, refusal } => {
@@ -271,16 +271,21 @@ impl Writer {
     }
 
     fn bill(&mut self, bill: &Bill) {
-        let Bill { fuel, peak_memory, wall, host_calls, bytes_in, bytes_out, attempts } = bill;
+        let Bill { fuel, peak_memory, wall, host_calls, bytes_in, bytes_out, attempts } = *bill;
         let out = self.body.member("bill");
-        push(
-            out,
-            format_args!(
-                "{{\"fuel\":{fuel},\"peak_memory\":{peak_memory},\"wall\":{wall},\
-                 \"host_calls\":{host_calls},\"bytes_in\":{bytes_in},\"bytes_out\":{bytes_out}"
-            ),
-        );
-        if *attempts > 0 {
+        let numbers = [
+            ("{\"fuel\":", fuel),
+            (",\"peak_memory\":", peak_memory),
+            (",\"wall\":", wall),
+            (",\"host_calls\":", host_calls),
+            (",\"bytes_in\":", bytes_in),
+            (",\"bytes_out\":", bytes_out),
+        ];
+        for (key, value) in numbers {
+            out.push_str(key);
+            number(value, out);
+        }
+        if attempts > 0 {
             push(out, format_args!(",\"attempts\":{attempts}"));
         }
         out.push('}');

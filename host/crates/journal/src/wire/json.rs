@@ -1,8 +1,9 @@
 //! Writes JSON objects straight to text: bodies are written for each event, so they are not built as trees.
 
-use std::fmt::{Display, Write};
+use std::fmt::Write;
 
 use catalog::json::write_string;
+use itoa::Integer;
 
 /// An object that is being written.
 pub(super) struct Object {
@@ -13,7 +14,8 @@ impl Object {
     /// An object that has its version.
     pub(super) fn new(version: u32) -> Self {
         let mut text = String::with_capacity(256);
-        push(&mut text, format_args!("{{\"v\":{version}"));
+        text.push_str("{\"v\":");
+        number(version, &mut text);
         Self { text }
     }
 
@@ -36,9 +38,14 @@ impl Object {
         write_string(value, self.member(key));
     }
 
-    /// A number, or what else is written as it displays itself.
-    pub(super) fn number(&mut self, key: &str, value: impl Display) {
-        push(self.member(key), format_args!("{value}"));
+    /// A whole number.
+    pub(super) fn number(&mut self, key: &str, value: impl Integer) {
+        number(value, self.member(key));
+    }
+
+    /// A mark that is there or not.
+    pub(super) fn mark(&mut self, key: &str) {
+        self.member(key).push_str("true");
     }
 
     /// A list of texts.
@@ -57,6 +64,11 @@ pub(super) fn list<T>(open: char, close: char, items: &[T], out: &mut String, mu
         write(item, out);
     }
     out.push(close);
+}
+
+/// Appends a whole number. Each event has a dozen of them, so this does not go through the formatter.
+pub(super) fn number(value: impl Integer, out: &mut String) {
+    out.push_str(itoa::Buffer::new().format(value));
 }
 
 /// Appends formatted text, which cannot fail on a `String`.
