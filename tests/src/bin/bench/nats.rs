@@ -12,7 +12,7 @@ use crate::median;
 use crate::table::{Bound, Table};
 
 /// Rounds, of which the middle counts.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// Times appends of many runs.
 pub(crate) async fn measure(table: &mut Table) {

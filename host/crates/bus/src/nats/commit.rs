@@ -1,6 +1,8 @@
 //! Publishes what a run appends, as one message that is stored once or not at all.
 //!
-//! A message names the position of the run's message before it, which the server compares, and carries an id of its own. Where no
+//! A message names the position of the run's message before it, which the server compares, and carries an id of its own. Not one
+//! that the server compares, which would have it remember each id for minutes: the position keeps a commit from being stored twice,
+//! and a header more costs as much as a hundred bytes of text. Where no
 //! answer comes, or the server says that the position does not fit, the run's last message decides, as the stream's leader has it:
 //! with the id of this message it is stored; a later one than the one before belongs to another owner, and the run is lost. Only
 //! when it is still the one before, the same message is published again, with the same id and the same position: so it cannot be
@@ -17,20 +19,17 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
+use bytes::Bytes;
 use engine::event::{RunId, Seq};
 use engine::ports::JournalError;
 use journal::chain::{self, Hash, Link};
-use journal::wire::{Blob, Encoded, kind};
+use journal::wire::{Blob, kind};
 
 use super::blobs;
 use super::fetch::{batch, last, pause};
 use super::problem::{innermost, of_the_server, unavailable};
-use super::wire::{self, Outline};
-use super::writer::{Job, Shared};
-
-/// The header with the id of a commit. Not the one that the server itself compares, which would have it remember each id for minutes:
-/// the position keeps a commit from being stored twice.
-const COMMIT: &str = "Flow-Commit";
+use super::wire::{self, Draft, Outline};
+use super::writer::{Append, Job, Line, Shared};
 
 /// Where a run's journal ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,27 +70,29 @@ pub(super) async fn commit(shared: Arc<Shared>, run: RunId, head: Option<Head>, 
     let mut batch = match head {
         Ok(head) => Batch::after(head),
         Err(error) => {
-            jobs.into_iter().for_each(|job| job.fail(&error));
+            jobs.into_iter().for_each(|job| job.into_parts().1.fail(&error));
             return Landed { run, head: None, failed: Some(error) };
         }
     };
     let mut accepted = Vec::new();
     for job in jobs {
-        match batch.add(&run, &job) {
-            Ok(()) => accepted.push(job),
-            Err(error) => job.answer(Err(error)),
+        let (append, caller) = job.into_parts();
+        match batch.add(&run, append) {
+            Ok(()) => accepted.push(caller),
+            Err(error) => caller.answer(Err(error)),
         }
     }
-    let stored = if batch.is_empty() { Ok(batch.before.sequence) } else { shared.store(&run, &batch).await };
+    let (outline, ended) = (batch.outline(), batch.ended);
+    let stored = shared.store(&run, batch).await;
     match stored {
         Ok(sequence) => {
-            accepted.into_iter().for_each(|job| job.answer(Ok(())));
-            let head = Head { last: batch.last, hash: batch.hash, sequence };
-            let known = !batch.ended && head.sequence > 0;
+            accepted.into_iter().for_each(|caller| caller.answer(Ok(())));
+            let known = !ended && sequence > 0;
+            let head = Head { last: outline.last, hash: outline.hash, sequence };
             Landed { run, head: known.then_some(head), failed: None }
         }
         Err(error) => {
-            accepted.into_iter().for_each(|job| job.fail(&error));
+            accepted.into_iter().for_each(|caller| caller.fail(&error));
             Landed { run, head: None, failed: Some(error) }
         }
     }
@@ -102,8 +103,7 @@ struct Batch {
     before: Head,
     last: Seq,
     hash: Hash,
-    /// The text of the array, without brackets.
-    events: String,
+    draft: Option<Draft>,
     blobs: Vec<Blob>,
     ended: bool,
 }
@@ -111,28 +111,27 @@ struct Batch {
 impl Batch {
     fn after(head: Head) -> Self {
         let (last, hash) = (head.last, head.hash);
-        Self { before: head, last, hash, events: String::new(), blobs: Vec::new(), ended: false }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.last == self.before.last
+        Self { before: head, last, hash, draft: None, blobs: Vec::new(), ended: false }
     }
 
     /// Adds an append, if its events can follow.
-    fn add(&mut self, run: &RunId, job: &Job) -> Result<(), JournalError> {
-        let events = job.events();
-        let Some(first) = events.first() else { return Ok(()) };
-        if let Some(error) = refusal(run, self.last, first, events) {
+    fn add(&mut self, run: &RunId, append: Append) -> Result<(), JournalError> {
+        let Append { draft, lines, blobs } = append;
+        let Some(first) = lines.first() else { return Ok(()) };
+        if let Some(error) = refusal(run, self.last, first, &lines) {
             return Err(error);
         }
-        for event in events {
-            let link = Link { seq: event.seq, at: event.at, kind: event.kind, path: &event.path, body: &event.body };
-            self.hash = chain::next(&self.hash, link);
-            self.last = event.seq;
-            self.ended |= event.kind == kind::RUN_ENDED;
-            wire::push_event(&mut self.events, event);
-            self.blobs.extend_from_slice(&event.blobs);
+        for line in &lines {
+            let body = draft.body(&line.body);
+            self.hash = chain::next(&self.hash, Link { seq: line.seq, at: line.at, kind: line.kind, path: &line.path, body });
+            self.last = line.seq;
+            self.ended |= line.kind == kind::RUN_ENDED;
         }
+        match &mut self.draft {
+            Some(before) => before.append(&draft),
+            None => self.draft = Some(draft),
+        }
+        self.blobs.extend(blobs);
         Ok(())
     }
 
@@ -142,12 +141,12 @@ impl Batch {
 }
 
 /// Why these events cannot follow.
-fn refusal(run: &RunId, last: Seq, first: &Encoded, events: &[Encoded]) -> Option<JournalError> {
+fn refusal(run: &RunId, last: Seq, first: &Line, lines: &[Line]) -> Option<JournalError> {
     let damaged = |what: String| Some(JournalError::Damaged { run: run.clone(), what });
     if first.seq <= last {
         return Some(JournalError::Fenced { run: run.clone(), seq: first.seq });
     }
-    if let Some((wrong, expected)) = events.iter().zip(last + 1..).find(|(event, expected)| event.seq != *expected) {
+    if let Some((wrong, expected)) = lines.iter().zip(last + 1..).find(|(line, expected)| line.seq != *expected) {
         return damaged(format!("event {} cannot be appended, because event {expected} is missing", wrong.seq));
     }
     if last == 0 && first.kind != kind::RUN_STARTED {
@@ -162,7 +161,7 @@ struct Message {
     id: String,
     /// The message before it.
     before: Head,
-    text: String,
+    text: Bytes,
 }
 
 /// What the server says of a publish.
@@ -219,18 +218,17 @@ impl Shared {
     }
 
     /// Stores a batch: first what it names, then itself.
-    async fn store(&self, run: &RunId, batch: &Batch) -> Result<u64, JournalError> {
+    async fn store(&self, run: &RunId, batch: Batch) -> Result<u64, JournalError> {
         for blob in &batch.blobs {
             self.keep(blob.text.as_bytes()).await?;
         }
-        let outline = batch.outline();
-        let text = if batch.events.len() <= self.commit_bytes() {
-            wire::commit(&outline, &batch.events)
-        } else {
-            let array = wire::array(&batch.events);
-            wire::commit_of_blob(&outline, self.keep(array.as_bytes()).await?)
+        let (outline, before, id) = (batch.outline(), batch.before, self.next_id());
+        let text = match batch.draft {
+            None => return Ok(before.sequence),
+            Some(draft) if draft.len() <= self.commit_bytes() => draft.finish(&outline, &id),
+            Some(draft) => wire::commit_of_blob(&outline, &id, self.keep(draft.array().as_bytes()).await?),
         };
-        let message = Message { subject: self.assets.subject(run), id: self.next_id(), before: batch.before, text };
+        let message = Message { subject: self.assets.subject(run), id, before, text: text.into() };
         self.publish(run, &outline, message).await
     }
 
@@ -302,7 +300,7 @@ impl Shared {
             return Ok(if before.sequence == 0 { Found::Before(0) } else { Found::Older });
         };
         let sequence = found.sequence;
-        if found.headers.get(COMMIT).is_some_and(|found| found.as_str() == id) {
+        if wire::is_commit(&found.payload, id) {
             return Ok(Found::This(sequence));
         }
         Ok(match sequence.cmp(&before.sequence) {
@@ -323,10 +321,8 @@ impl Shared {
     }
 
     async fn try_publish(&self, message: &Message) -> Answer {
-        let publish = PublishMessage::build()
-            .payload(message.text.clone().into())
-            .header(COMMIT, message.id.as_str())
-            .expected_last_subject_sequence(message.before.sequence);
+        let publish =
+            PublishMessage::build().payload(message.text.clone()).expected_last_subject_sequence(message.before.sequence);
         let sent = self.assets.link.context.send_publish(message.subject.clone(), publish).await;
         let acknowledged = match sent {
             Ok(acknowledgement) => acknowledgement.await,

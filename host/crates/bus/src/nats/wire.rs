@@ -1,11 +1,13 @@
 //! The form of messages: a commit of a run's journal, and an entry of the cache.
 //!
-//! A commit is a JSON object with the version `v`, the positions `first` and `last` of its events, the `hash` of the chain after
-//! them in hexadecimal digits, and either `events` or, where these are too long for a message, the `blob` that holds the array.
+//! A commit is a JSON object with either `events` or, where these are too long for a message, the `blob` that holds the array, and
+//! the version `v`, an `id`, the positions `first` and `last` of its events, and the `hash` of the chain after them in hexadecimal
+//! digits. The events come first, so that their text is written once, when nothing else is known yet.
 //! An event is an object with `at`, `kind`, `path` (left out when empty) and `body`, whose text the hash covers as it stands.
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::ops::Range;
 
 use catalog::Digest;
 use catalog::json::write_string;
@@ -67,44 +69,101 @@ pub(super) enum Holder<'a> {
     Blob(Digest),
 }
 
-/// Adds an event to the text of an array that has no brackets yet.
-pub(super) fn push_event(out: &mut String, event: &Encoded) {
-    if !out.is_empty() {
-        out.push(',');
-    }
-    out.push_str("{\"at\":");
-    // Writing to a text cannot fail.
-    let _ = write!(out, "{}", event.at);
-    out.push_str(",\"kind\":");
-    write_string(event.kind, out);
-    if !event.path.is_empty() {
-        out.push_str(",\"path\":");
-        write_string(&event.path, out);
-    }
-    out.push_str(",\"body\":");
-    out.push_str(&event.body);
-    out.push('}');
+/// What the text of a commit with events begins with.
+const BEGIN: &str = "{\"events\":[";
+
+/// The bytes of a commit beside its events and its id, at the most.
+const REST: usize = 192;
+
+/// The text of a commit whose end is not written yet.
+#[derive(Debug)]
+pub(super) struct Draft {
+    text: String,
 }
 
-/// The text of a commit with these events, which [`push_event`] has written.
-pub(super) fn commit(outline: &Outline, events: &str) -> String {
-    let mut out = head(outline, events.len());
-    let _ = write!(out, ",\"events\":[{events}]}}");
-    out
+impl Draft {
+    /// One without events, with room for so many bytes of them.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        let mut text = String::with_capacity(BEGIN.len() + bytes + REST);
+        text.push_str(BEGIN);
+        Self { text }
+    }
+
+    /// The length of the array of events, without brackets.
+    pub(super) fn len(&self) -> usize {
+        self.text.len() - BEGIN.len()
+    }
+
+    /// Adds an event, and says where its body is now.
+    pub(super) fn push(&mut self, event: &Encoded) -> Range<usize> {
+        self.separate();
+        let out = &mut self.text;
+        out.push_str("{\"at\":");
+        out.push_str(itoa::Buffer::new().format(event.at));
+        out.push_str(",\"kind\":");
+        write_string(event.kind, out);
+        if !event.path.is_empty() {
+            out.push_str(",\"path\":");
+            write_string(&event.path, out);
+        }
+        out.push_str(",\"body\":");
+        let start = out.len();
+        out.push_str(&event.body);
+        let body = start..out.len();
+        out.push('}');
+        body
+    }
+
+    /// Adds the events of another one.
+    pub(super) fn append(&mut self, other: &Self) {
+        self.separate();
+        self.text.push_str(other.text.get(BEGIN.len()..).unwrap_or_default());
+    }
+
+    /// The text of a body.
+    pub(super) fn body(&self, place: &Range<usize>) -> &str {
+        self.text.get(place.clone()).unwrap_or_default()
+    }
+
+    /// The text of the commit.
+    pub(super) fn finish(mut self, outline: &Outline, id: &str) -> String {
+        self.text.push(']');
+        finish(self.text, outline, id)
+    }
+
+    /// The text of the array of events, for a blob.
+    pub(super) fn array(self) -> String {
+        let events = self.text.get(BEGIN.len()..).unwrap_or_default();
+        format!("[{events}]")
+    }
+
+    fn separate(&mut self) {
+        if self.text.len() > BEGIN.len() {
+            self.text.push(',');
+        }
+    }
 }
 
 /// The text of a commit whose events are in a blob.
-pub(super) fn commit_of_blob(outline: &Outline, blob: Digest) -> String {
-    let mut out = head(outline, 0);
-    let _ = write!(out, ",\"blob\":\"{blob}\"}}");
+pub(super) fn commit_of_blob(outline: &Outline, id: &str, blob: Digest) -> String {
+    finish(format!("{{\"blob\":\"{blob}\""), outline, id)
+}
+
+fn finish(mut out: String, outline: &Outline, id: &str) -> String {
+    let Outline { first, last, hash } = outline;
+    let hash = hex::encode(hash);
+    // Writing to a text cannot fail.
+    let _ = write!(out, ",\"v\":{VERSION},\"id\":\"{id}\",\"first\":{first},\"last\":{last},\"hash\":\"{hash}\"}}");
     out
 }
 
-fn head(outline: &Outline, more: usize) -> String {
-    let Outline { first, last, hash } = outline;
-    let mut out = String::with_capacity(more + 192);
-    let _ = write!(out, "{{\"v\":{VERSION},\"first\":{first},\"last\":{last},\"hash\":\"{}\"", hex::encode(hash));
-    out
+/// Whether this is the commit with the id, which has no character that JSON escapes.
+pub(super) fn is_commit(payload: &[u8], id: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        id: &'a str,
+    }
+    serde_json::from_slice(payload).is_ok_and(|named: Named<'_>| named.id == id)
 }
 
 /// Reads a commit.
@@ -129,12 +188,7 @@ pub(super) fn read(payload: &[u8]) -> Result<(Outline, Holder<'_>), String> {
     }
 }
 
-/// The text of a blob with the events of a commit.
-pub(super) fn array(events: &str) -> String {
-    format!("[{events}]")
-}
-
-/// Reads such a blob.
+/// Reads the blob with the events of a commit.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -180,7 +234,7 @@ pub(super) fn read_cache_entry(bytes: &[u8]) -> Option<CacheEntry<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Holder, Outline, array, cache_entry, commit, commit_of_blob, push_event, read, read_array, read_cache_entry};
+    use super::{Draft, Holder, Outline, cache_entry, commit_of_blob, is_commit, read, read_array, read_cache_entry};
     use catalog::Digest;
     use journal::conformance::one_of_each;
     use journal::wire::{Encoded, encode};
@@ -203,19 +257,31 @@ mod tests {
     #[test]
     fn a_commit_comes_back_to_the_byte() {
         let written = encoded();
-        let mut text = String::new();
-        written.iter().for_each(|event| push_event(&mut text, event));
         let outline = Outline { first: 1, last: written.len() as u64, hash: [7; 32] };
-        let message = commit(&outline, &text);
+        let draft = |events: &[Encoded]| {
+            let mut draft = Draft::with_capacity(0);
+            for event in events {
+                let body = draft.push(event);
+                assert_eq!(draft.body(&body), event.body);
+            }
+            draft
+        };
+        let (before, after) = written.split_at(3);
+        let mut both = draft(before);
+        both.append(&draft(after));
+        let message = both.finish(&outline, "a-1");
+        assert_eq!(message, draft(&written).finish(&outline, "a-1"));
         let (found, holder) = read(message.as_bytes()).unwrap();
         assert_eq!(found, outline);
         let Holder::Message(events) = holder else { panic!("in a blob") };
         assert!(same(&events, &written), "{events:?}");
+        assert!(is_commit(message.as_bytes(), "a-1") && !is_commit(message.as_bytes(), "a-2"));
 
-        let array = array(&text);
+        let array = draft(&written).array();
         assert!(same(&read_array(array.as_bytes()).unwrap(), &written));
-        let message = commit_of_blob(&outline, Digest([9; 32]));
+        let message = commit_of_blob(&outline, "a-1", Digest([9; 32]));
         assert!(matches!(read(message.as_bytes()), Ok((found, Holder::Blob(Digest([9, ..])))) if found == outline));
+        assert!(is_commit(message.as_bytes(), "a-1"));
     }
 
     #[test]

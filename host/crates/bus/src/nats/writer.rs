@@ -1,6 +1,7 @@
 //! Many runs under way at once: each has one message on its way at a time, and what it appends meanwhile becomes its next one.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,12 +11,13 @@ use engine::ports::JournalError;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use journal::wire::{Encoded, encode};
+use journal::wire::{Blob, Encoded, encode};
 use tokio::sync::{mpsc, oneshot};
 
 use super::assets::Assets;
 use super::commit::{Head, Landed, commit};
 use super::journal::Options;
+use super::wire::Draft;
 
 /// Of so many runs the end is remembered, so that it need not be asked for.
 const KNOWN_RUNS: usize = 100_000;
@@ -76,63 +78,111 @@ impl Shared {
     }
 }
 
-/// An append.
+/// Events that were appended together, as they stand in a message.
+pub(super) struct Append {
+    pub(super) draft: Draft,
+    pub(super) lines: Vec<Line>,
+    pub(super) blobs: Vec<Blob>,
+}
+
+/// What the chain covers of an event.
+pub(super) struct Line {
+    pub(super) seq: Seq,
+    pub(super) at: u64,
+    pub(super) kind: &'static str,
+    pub(super) path: Arc<str>,
+    /// Where its body is in the draft.
+    pub(super) body: Range<usize>,
+}
+
+/// About how long an event is.
+const EVENT: usize = 384;
+
+impl Append {
+    fn write(events: &[Event]) -> Self {
+        let mut draft = Draft::with_capacity(events.len() * EVENT);
+        let (mut lines, mut blobs) = (Vec::with_capacity(events.len()), Vec::new());
+        for event in events {
+            let encoded = encode(event);
+            let body = draft.push(&encoded);
+            let Encoded { seq, at, kind, path, blobs: more, .. } = encoded;
+            lines.push(Line { seq, at, kind, path, body });
+            blobs.extend(more);
+        }
+        Self { draft, lines, blobs }
+    }
+
+    /// About how much memory it holds, in bytes.
+    fn size(&self) -> usize {
+        self.draft.len() + self.lines.len() * size_of::<Line>() + self.blobs.iter().map(|blob| blob.text.len()).sum::<usize>()
+    }
+}
+
+/// An append that waits to be published.
 pub(super) struct Job {
     work: Work,
     bytes: usize,
-    reply: oneshot::Sender<Answer>,
+    caller: Caller,
 }
 
 enum Work {
-    Encoded(Vec<Encoded>),
+    Written(Append),
     /// The queue was full.
     Waiting(Arc<[Event]>),
 }
 
+/// Who waits for an append.
+pub(super) struct Caller {
+    /// The position of its first event.
+    first: Option<Seq>,
+    reply: oneshot::Sender<Answer>,
+}
+
 impl Job {
-    /// Encodes the events, on the caller's thread, unless too many wait already.
+    /// Writes the events, on the caller's thread, unless too many wait already.
     pub(super) fn new(shared: &Shared, events: Arc<[Event]>) -> (Self, oneshot::Receiver<Answer>) {
         let (reply, receiver) = oneshot::channel();
-        let mut job = Self { work: Work::Waiting(events), bytes: 0, reply };
+        let caller = Caller { first: events.first().map(|event| event.seq), reply };
+        let mut job = Self { work: Work::Waiting(events), bytes: 0, caller };
         if !shared.is_full() {
-            job.encode(shared);
+            job.write(shared);
         }
         (job, receiver)
     }
 
-    fn encode(&mut self, shared: &Shared) {
+    fn write(&mut self, shared: &Shared) {
         if let Work::Waiting(events) = &self.work {
-            let encoded: Vec<_> = events.iter().map(encode).collect();
-            self.bytes = encoded.iter().map(Encoded::size).sum();
+            let append = Append::write(events);
+            self.bytes = append.size();
             shared.queued.fetch_add(self.bytes, Ordering::Relaxed);
-            self.work = Work::Encoded(encoded);
-        }
-    }
-
-    /// Its events, once it is encoded.
-    pub(super) fn events(&self) -> &[Encoded] {
-        match &self.work {
-            Work::Encoded(events) => events,
-            Work::Waiting(_) => &[],
+            self.work = Work::Written(append);
         }
     }
 
     /// The position of its first event.
     pub(super) fn first(&self) -> Option<Seq> {
-        match &self.work {
-            Work::Encoded(events) => events.first().map(|event| event.seq),
-            Work::Waiting(events) => events.first().map(|event| event.seq),
-        }
+        self.caller.first
     }
 
-    /// Tells; nobody listening is fine, the job is done all the same.
+    /// What is to be stored, and who waits for it.
+    pub(super) fn into_parts(self) -> (Append, Caller) {
+        let append = match self.work {
+            Work::Written(append) => append,
+            Work::Waiting(events) => Append::write(&events),
+        };
+        (append, self.caller)
+    }
+}
+
+impl Caller {
+    /// Tells; nobody listening is fine, it is done all the same.
     pub(super) fn answer(self, answer: Answer) {
         drop(self.reply.send(answer));
     }
 
     /// Tells that it failed with others of its run.
     pub(super) fn fail(self, error: &JournalError) {
-        let error = match (error, self.first()) {
+        let error = match (error, self.first) {
             (JournalError::Fenced { run, .. }, Some(seq)) => JournalError::Fenced { run: run.clone(), seq },
             _ => error.clone(),
         };
@@ -157,7 +207,7 @@ impl RunQueue {
 /// The one who takes appends and sends them out.
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    runs: BTreeMap<RunId, RunQueue>,
+    runs: HashMap<RunId, RunQueue>,
     /// Runs with appends and no message on its way, in the order in which they came.
     ready: VecDeque<RunId>,
     flying: FuturesUnordered<BoxFuture<'static, Landed>>,
@@ -165,7 +215,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, runs: BTreeMap::new(), ready: VecDeque::new(), flying: FuturesUnordered::new() }
+        Self { shared, runs: HashMap::new(), ready: VecDeque::new(), flying: FuturesUnordered::new() }
     }
 
     /// Works until the queue is closed and empty.
@@ -215,7 +265,7 @@ impl Writer {
             // They build upon what could not be written.
             for job in queue.jobs.drain(..) {
                 self.shared.queued.fetch_sub(job.bytes, Ordering::Relaxed);
-                job.fail(&error);
+                job.caller.fail(&error);
             }
         }
         match (queue.jobs.is_empty(), queue.head) {
@@ -230,7 +280,7 @@ impl Writer {
 fn next(shared: &Shared, waiting: &mut VecDeque<Job>) -> Vec<Job> {
     let (mut jobs, mut bytes) = (Vec::new(), 0);
     while let Some(mut job) = waiting.pop_front() {
-        job.encode(shared);
+        job.write(shared);
         if !jobs.is_empty() && bytes + job.bytes > shared.commit_bytes() {
             waiting.push_front(job);
             break;
