@@ -27,6 +27,7 @@ pub(crate) mod worker;
 use std::sync::{Arc, OnceLock};
 
 use bus::nats::{Connection, Presence, RunQueue};
+use journal::SqliteJournal;
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
@@ -166,6 +167,13 @@ impl Config {
             Some(cluster) => Ok(cluster.presence.is_there_now(owner).await?),
             None => Ok(self.is_alive(owner)),
         }
+    }
+
+    /// Whether somebody takes a letter to a run: its living owner or, where this process may not drive it because only the hosts of
+    /// a cluster write the store, the first of them that finds it.
+    pub(crate) fn is_driven(&self, journal: &SqliteJournal, owner: &str) -> bool {
+        let is_left_to_hosts = self.cluster().is_none() && journal.replica_of().is_some();
+        is_left_to_hosts || owner::is_alive(&self.store.path, owner)
     }
 
     /// The cluster that this process has joined, if it has.

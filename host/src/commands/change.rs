@@ -18,7 +18,6 @@ use crate::commands::session;
 use crate::config::{Config, parse_duration, parse_size};
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
-use crate::owner;
 use crate::stored::StoredRun;
 
 /// How long the owner of a run is waited for.
@@ -77,7 +76,7 @@ fn change(
     };
     let changes = changes(plans.current())?;
     let told: Vec<String> = changes.iter().map(described).collect();
-    let driven = owner::is_alive(&config.store.path, &row.owner);
+    let driven = config.is_driven(&journal, &row.owner);
     if driven && order(config, (&reader, &*journal), &row, &changes)? {
         output.document(&json!({ "run": &*row.id.0, "changed": told }), String::new);
         output.note(&format!("changed {} of run {}, which `{}` drives", told.join(", "), row.id, row.owner));
@@ -99,7 +98,7 @@ fn order(
     changes: &[Change],
 ) -> Result<bool, Problem> {
     let post = Post::send(journal, row, control::control(Order::Change(changes.to_vec())), PATIENCE)?;
-    match post.answer(reader, journal, &config.store.path)? {
+    match post.answer(reader, journal, config)? {
         Answer::Taken => Ok(true),
         Answer::Refused(reason) => Err(refused(changes, &reason)),
         Answer::Ended(row) => Err(ended(&row)),

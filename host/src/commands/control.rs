@@ -22,7 +22,6 @@ use crate::commands::{drive, resume, run, session};
 use crate::config::{Config, parse_duration};
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
-use crate::owner;
 
 /// Lets nothing new start in the runs that are meant.
 pub(crate) fn pause(output: Output, global: &Global, args: &PauseArgs) -> Result<Exit, Problem> {
@@ -119,7 +118,7 @@ impl Orders<'_> {
         if let Some(reason) = refusal(row, self.order) {
             return Ok(Given::Refused(reason));
         }
-        if self.patience.is_some() && !owner::is_alive(&self.config.store.path, &row.owner) {
+        if self.patience.is_some() && !self.config.is_driven(&self.journal, &row.owner) {
             return Ok(Given::Abandoned);
         }
         let post = Post::send(&self.journal, row, control(self.order.clone()), self.patience.unwrap_or_default())?;
@@ -139,7 +138,7 @@ impl Orders<'_> {
             let line = format!("run {}: the order is left for whoever drives it", row.id);
             return Ok(Told { row, exit: Exit::Done, answer: "left", line });
         };
-        let answer = post.answer(&self.reader, &self.journal, &self.config.store.path)?;
+        let answer = post.answer(&self.reader, &self.journal, self.config)?;
         match answer {
             Answer::Taken => self.effect(&row, &post),
             Answer::Refused(reason) => {

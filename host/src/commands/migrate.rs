@@ -18,7 +18,6 @@ use crate::commands::{plan, session};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
-use crate::owner;
 use crate::planner;
 use crate::program;
 use crate::roles::RoleAgents;
@@ -62,7 +61,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &MigrateArgs) -> Result
     let journal = session::open_store(&config, None)?;
     let mut all = Vec::new();
     for row in rows {
-        let driven = !row.status.is_end() && owner::is_alive(&config.store.path, &row.owner);
+        let driven = !row.status.is_end() && config.is_driven(&journal, &row.owner);
         let done = migrate(output, &config, (&reader, &journal), &row, (target.as_ref(), driven));
         if let ([_], Err(_)) = (args.runs.as_slice(), &done) {
             return done.map(|_| Exit::Done);
@@ -146,7 +145,7 @@ fn ended(id: &RunId) -> Problem {
 fn order(config: &Config, (reader, journal): (&Reader, &SqliteJournal), row: &RunRow, to: Version) -> Result<bool, Problem> {
     let post = Post::send(journal, row, control::control(Order::Migrate(to)), PATIENCE)?;
     let nothing = |reason: &str| Problem::usage(format!("run `{}` was not migrated: {reason}", row.id));
-    match post.answer(reader, journal, &config.store.path)? {
+    match post.answer(reader, journal, config)? {
         Answer::Taken => Ok(true),
         Answer::Refused(reason) => Err(nothing(&reason).help(format!("`host pause {}` it first, or wait", row.id))),
         Answer::Ended(row) => Err(ended(&row.id)),

@@ -17,7 +17,6 @@ use crate::commands::{drive, signal};
 use crate::config::{Config, parse_duration, parse_size};
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
-use crate::owner;
 use crate::roles::RoleAgents;
 use crate::stored::StoredRun;
 
@@ -31,7 +30,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &ResumeArgs) -> Result<
     let reader = session::open_reader(&config)?;
     let row = reader.find(&args.run)?;
     let journal = session::open_store(&config, args.durability)?;
-    if !args.take_over && !row.status.is_end() && owner::is_alive(&config.store.path, &row.owner) {
+    if !args.take_over && !row.status.is_end() && config.is_driven(&journal, &row.owner) {
         return wake(output, &config, &journal, &row, (args, decisions));
     }
     let taken = Taken { decisions, signals: args.signals.clone(), parallel: args.parallel, runs: true, ..Taken::default() };
@@ -110,7 +109,7 @@ fn wake(
     let posts: Vec<Post> = posts.collect::<Result<_, _>>()?;
     let reader = session::open_reader(config)?;
     for post in posts {
-        match post.answer(&reader, journal, &config.store.path)? {
+        match post.answer(&reader, journal, config)? {
             Answer::Taken => {}
             Answer::Refused(reason) => return Err(Problem::usage(format!("run `{}` does not take it: {reason}", row.id))),
             Answer::Ended(row) => return Err(Problem::usage(format!("run `{}` has ended meanwhile: {}", row.id, row.status))),

@@ -11,7 +11,6 @@ use crate::commands::{drive, resume, session};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
-use crate::owner;
 
 /// Gives the order to the run's owner, or drives the run itself for so many steps.
 pub(crate) fn run(output: Output, global: &Global, args: &StepArgs) -> Result<Exit, Problem> {
@@ -22,11 +21,11 @@ pub(crate) fn run(output: Output, global: &Global, args: &StepArgs) -> Result<Ex
     check(&row)?;
     let journal = session::open_store(&config, None)?;
     let mut orders = vec![control::control(Order::Advance { steps: args.steps })];
-    if patience.is_none() || owner::is_alive(&config.store.path, &row.owner) {
+    if patience.is_none() || config.is_driven(&journal, &row.owner) {
         let Some(order) = orders.pop() else { return Ok(Exit::Done) };
         let post = Post::send(&journal, &row, order, patience.unwrap_or_default())?;
         let Some(patience) = patience else { return told(output, &row, args.steps, "left", "is left for whoever drives it") };
-        match post.answer(&reader, &journal, &config.store.path)? {
+        match post.answer(&reader, &journal, &config)? {
             Answer::Taken => return told(output, &row, args.steps, "done", "is carried out"),
             Answer::Refused(reason) => return Err(Problem::usage(format!("run `{}` takes no steps: {reason}", row.id))),
             Answer::Ended(row) => return Err(ended(&row)),

@@ -1,6 +1,5 @@
 //! A control letter, from its sender's side: sent, and its answer awaited in the run's journal.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use engine::event::Seq;
@@ -8,8 +7,8 @@ use engine::ports::{Control, JournalError, Mail, MailStore, MailWrite};
 use journal::{Reader, RunRow, SqliteJournal, wire};
 use serde_json::Value;
 
+use crate::config::Config;
 use crate::exit::Problem;
-use crate::owner;
 
 /// How often the journal is looked at.
 const LOOK: Duration = Duration::from_millis(20);
@@ -53,11 +52,11 @@ impl Post {
     }
 
     /// Waits for the answer.
-    pub(crate) fn answer(&self, reader: &Reader, journal: &SqliteJournal, store: &Path) -> Result<Answer, Problem> {
+    pub(crate) fn answer(&self, reader: &Reader, journal: &SqliteJournal, config: &Config) -> Result<Answer, Problem> {
         let mut seen = self.run.last_seq;
         loop {
             let row = reader.find(&self.run.id.0)?;
-            let alive = owner::is_alive(store, &row.owner);
+            let alive = config.is_driven(journal, &row.owner);
             if let Some(answer) = self.find(reader, &mut seen)? {
                 return Ok(answer);
             }

@@ -5,6 +5,7 @@ use std::path::Path;
 use e2e::Site;
 use testkit::nats::Server;
 
+use super::outside::Outside;
 use super::{count, marks, owners, sees, serve, shown, wait};
 use crate::service::{Service, eventually, waiting};
 
@@ -17,6 +18,15 @@ flow main(folder: dir) -> u64 with { allow: [read_write folder] } {
     let word = wait signal word: string
     let second = map n in range(0, 5) { witness.mark(folder, "${word} ${n}") }
     len(first) + len(second)
+}
+"#;
+
+/// One effect.
+const EFFECT: &str = r#"
+use "{plugins}/witness.wasm" as witness
+
+flow main(address: string) -> string with { allow: [http "127.0.0.1"] } {
+    witness.tell(address, "order 2", 10) with { timeout: 5m }
 }
 "#;
 
@@ -114,4 +124,36 @@ fn of_many_hosts_one_takes_a_run_over() {
         assert_eq!(owners(&sites[2], run).len(), 2);
     }
     shown(&sites[3], &runs[0], |run| run["status"] == "succeeded");
+}
+
+/// What an operator decides reaches a run of which nobody knows how a step ended, also when all that had it are gone.
+#[test]
+fn a_decision_reaches_a_run_that_nobody_drives() {
+    let (server, outside) = (Server::start(), Outside::open());
+    let sites: Vec<Site> = (0..3).map(|_| Site::new()).collect();
+    for site in &sites {
+        site.flow("effect.flow", EFFECT);
+        site.write("flowhost.toml", "[policy]\nallow = [\"http 127.0.0.1\"]\n");
+    }
+    let mut hosts: Vec<Service<'_>> = sites.iter().map(|site| serve(site, &server.url())).collect();
+    hosts.iter().for_each(|host| sees(host, 2));
+    outside.hold(true);
+    let run = hosts[0].submit(&["effect.flow", "--input", &format!("address={}", outside.address())]);
+    eventually("the effect is on its way", || (outside.held() == 1).then_some(()));
+    shown(&sites[2], &run, |run| run["status"] == "running");
+    hosts.remove(0).kill();
+    outside.hold(false);
+    let unknown =
+        |site: &Site| eventually("it is not known how it ended", || (count(site, &run, "outcome-unknown") == 1).then_some(()));
+    unknown(&sites[1]);
+    unknown(&sites[2]);
+    // Whoever has it now is killed as well.
+    let owner = owners(&sites[2], &run).pop().unwrap();
+    let at = hosts.iter().position(|host| host.status()["cluster"]["host"] == owner.as_str()).unwrap();
+    hosts.remove(at).kill();
+    let site = &sites[if at == 0 { 2 } else { 1 }];
+    eventually("it is gone", || (hosts[0].status()["cluster"]["others"] == serde_json::json!([])).then_some(()));
+    site.host(["resume", &run, "--supply", "0=\"order 2\""]).expect(0);
+    assert_eq!(wait(site, &run).expect(0).json()["result"], "order 2");
+    assert_eq!(outside.of(&run)["main/witness.tell"].done, [1]);
 }

@@ -66,12 +66,13 @@ fn unknown(events: &[Value]) -> Vec<Unknown> {
     for event in events {
         let Some(task) = event["body"]["task"].as_u64() else { continue };
         match event["kind"].as_str().unwrap() {
-            "outcome-unknown" => {
+            "outcome-unknown" if event["path"].as_str().unwrap().ends_with("/witness.tell") => {
                 let number = event["body"]["number"].as_u64().unwrap().try_into().unwrap();
                 let path = event["path"].as_str().unwrap().to_owned();
                 open.insert(task, Unknown { task, number, path });
             }
-            "operator-decision" => drop(open.remove(&task)),
+            // Handlers of hooks are told again without a decision.
+            "operator-decision" | "attempt-started" => drop(open.remove(&task)),
             _ => {}
         }
     }
