@@ -184,6 +184,7 @@ fn grant(role: &str, text: &str) -> Result<GrantedCapability, Problem> {
         Permit::Env(name) => Ok(GrantedCapability::Env(name)),
         Permit::Clock => Ok(GrantedCapability::Clock),
         Permit::Random => Ok(GrantedCapability::Random),
+        Permit::Mail(..) => refused("what an agent sends and asks would be of no run"),
         Permit::Folder(..) => refused("a role has no `dir` parameter through which a folder could be named"),
     }
 }

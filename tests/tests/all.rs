@@ -58,6 +58,9 @@ mod large_results;
 #[path = "all/machine.rs"]
 mod machine;
 #[cfg(test)]
+#[path = "all/mail.rs"]
+mod mail;
+#[cfg(test)]
 #[path = "all/messages.rs"]
 mod messages;
 #[cfg(test)]

@@ -87,6 +87,9 @@ fn meaning(import: &str) -> &'static str {
         "flowhost:plugin/attempt" => "which attempt this is and its idempotency key; always there",
         "flowhost:plugin/log" => "lines for people, bounded; always there",
         "flowhost:plugin/progress" => "percent and note of a long step; always there",
+        "flowhost:plugin/mail" => {
+            "messages and questions; `allow: [mail_send \"topic\"]` and `[mail_ask role]` permit them, without that each call is refused"
+        }
         "flowhost:plugin/failures" | "flowhost:plugin/failure" => "types only",
         "wasi:http/outgoing-handler" => {
             "HTTP requests; `allow: [http \"host\"]` grants them to that host, without it each is refused"

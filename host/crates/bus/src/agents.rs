@@ -48,6 +48,8 @@ impl Agents {
             idempotency_key: question.idempotency_key,
             number: question.number,
             previous_failure: question.previous_failure,
+            // An agent asks nobody: what it is granted is the operator's, and no flow says whom.
+            asking: None,
         })
     }
 }
@@ -58,5 +60,5 @@ pub(crate) fn nobody(role: &str) -> Outcome {
         "no agent has the role `{role}`; name one in `flowhost.toml`: `[roles.{role}]` with `component = \"….wasm\"` and `function = \"…\"`"
     );
     let failure = Failure { kind: FailureKind::Dependency, message, details: None, retry_after: None };
-    Outcome { result: Err(failure), bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None }
+    Outcome { result: Err(failure), bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None, posted: Vec::new() }
 }

@@ -120,6 +120,13 @@ pub enum EventBody {
         /// What.
         denial: Denial,
     },
+    /// What an attempt has sent; stands before its [`EventBody::AttemptSucceeded`], in the same append, and leaves after it.
+    Posted {
+        /// Whose.
+        attempt: Attempt,
+        /// In the order of sending.
+        messages: Arc<[Posting]>,
+    },
     /// An attempt gave a result.
     AttemptSucceeded {
         /// Which.
@@ -170,7 +177,7 @@ pub enum EventBody {
     },
     /// The bus has a message of the run.
     MessageSent {
-        /// The `emit`.
+        /// The `emit`, or one of the messages that a step has sent.
         attempt: Attempt,
     },
     /// A timer that the core had set is due.
@@ -237,6 +244,7 @@ impl EventBody {
         match self {
             Self::AttemptStarted { attempt, .. }
             | Self::Denied { attempt, .. }
+            | Self::Posted { attempt, .. }
             | Self::AttemptSucceeded { attempt, .. }
             | Self::AttemptFailed { attempt, .. }
             | Self::AttemptCancelled { attempt }
@@ -420,6 +428,15 @@ pub struct Failure {
     pub details: Option<Arc<serde_json::Value>>,
     /// How long the plugin asks to wait before another attempt, in milliseconds.
     pub retry_after: Option<u64>,
+}
+
+/// A message that an attempt has sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posting {
+    /// Exactly one topic.
+    pub topic: Arc<str>,
+    /// The JSON form of what it carries.
+    pub payload: Arc<str>,
 }
 
 /// A capability that was asked for and not granted.

@@ -1,6 +1,7 @@
 //! What an operator permits: the text form of grants, as in `host run --allow "http example.com"`.
 //!
 //! `http HOST` (a name, `name:port`, `*.domain`, or `*` for any), `env NAME` (or `*`), `clock`, `random`,
+//! `mail_send TOPIC` (or a pattern of topics), `mail_ask ROLE` (or `*`),
 //! `read FOLDER` and `read_write FOLDER`. `clock` and `random` need no permission, and a folder that the
 //! run's input names is consented to by naming it.
 
@@ -10,7 +11,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use catalog::Name;
-use lang::plan::FolderAccess;
+use lang::plan::{FolderAccess, MailUse, is_topic_pattern, topics_within};
 
 use crate::ports::GrantedCapability;
 
@@ -27,13 +28,17 @@ pub enum Permit {
     Random,
     /// `read FOLDER`, `read_write FOLDER`: the folder and what is below it.
     Folder(FolderAccess, Arc<str>),
+    /// `mail_send TOPIC`, `mail_ask ROLE`: a pattern covers the topics that fit it, `*` every role.
+    Mail(MailUse, Name),
 }
 
 /// Why a text is not a permission.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PermitError {
     /// The first word is none of the capabilities.
-    #[error("`{0}` is not a capability; write `http HOST`, `env NAME`, `clock`, `random`, `read FOLDER` or `read_write FOLDER`")]
+    #[error(
+        "`{0}` is not a capability; write `http HOST`, `env NAME`, `clock`, `random`, `read FOLDER`, `read_write FOLDER`, `mail_send TOPIC` or `mail_ask ROLE`"
+    )]
     Unknown(String),
     /// The capability needs a subject.
     #[error("`{0}` needs to say what it permits, as in `{1}`")]
@@ -49,6 +54,12 @@ pub enum PermitError {
     /// The variable's name is not one.
     #[error("`{0}` is not the name of an environment variable; write letters, digits and `_`, or `*` for any")]
     Variable(String),
+    /// The topic is no pattern of topics.
+    #[error("`{0}` is no pattern of topics; write one such as `orders.new`, `orders.*`, `orders.>` or `>` for any")]
+    Topic(String),
+    /// The role is not one.
+    #[error("`{0}` is not the name of a role; write letters, digits and `_`, or `*` for any")]
+    Role(String),
 }
 
 /// Reads a permission, such as `http example.com`.
@@ -78,7 +89,11 @@ impl FromStr for Permit {
             "random" => alone(Self::Random),
             "read" => Ok(Self::Folder(FolderAccess::Read, needs("read ./folder")?.into())),
             "read_write" => Ok(Self::Folder(FolderAccess::ReadWrite, needs("read_write ./folder")?.into())),
-            _ => Err(PermitError::Unknown(word.to_owned())),
+            _ => match MailUse::from_word(word) {
+                Some(MailUse::Ask) => role(needs("mail_ask reviewer")?),
+                Some(of) => topic(of, needs("mail_send orders.new")?),
+                None => Err(PermitError::Unknown(word.to_owned())),
+            },
         }
     }
 }
@@ -93,6 +108,7 @@ impl Permit {
             GrantedCapability::Env(name) => Self::Env(Arc::clone(name)),
             GrantedCapability::Clock => Self::Clock,
             GrantedCapability::Random => Self::Random,
+            GrantedCapability::Mail(of, subject) => Self::Mail(*of, Arc::clone(subject)),
         }
     }
 }
@@ -106,6 +122,7 @@ impl fmt::Display for Permit {
             Self::Random => f.write_str("random"),
             Self::Folder(FolderAccess::Read, path) => write!(f, "read {path}"),
             Self::Folder(FolderAccess::ReadWrite, path) => write!(f, "read_write {path}"),
+            Self::Mail(of, subject) => write!(f, "{of} {subject}"),
         }
     }
 }
@@ -132,6 +149,15 @@ fn variable(text: &str) -> Result<Name, PermitError> {
     if fits { Ok(text.into()) } else { Err(PermitError::Variable(text.to_owned())) }
 }
 
+fn topic(of: MailUse, text: &str) -> Result<Permit, PermitError> {
+    if is_topic_pattern(text) { Ok(Permit::Mail(of, text.into())) } else { Err(PermitError::Topic(text.to_owned())) }
+}
+
+fn role(text: &str) -> Result<Permit, PermitError> {
+    let fits = text == "*" || text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if fits { Ok(Permit::Mail(MailUse::Ask, text.into())) } else { Err(PermitError::Role(text.to_owned())) }
+}
+
 /// What the operator permits of a grant: the grant itself, what of it is permitted, or nothing.
 /// `consented` are the folders that the run's input names.
 #[must_use]
@@ -151,7 +177,24 @@ pub fn permitted(grant: &GrantedCapability, permits: &[Permit], consented: &[Arc
             if named || permits.iter().any(fits) { vec![grant.clone()] } else { Vec::new() }
         }
         GrantedCapability::Http(wanted) => permitted_hosts(wanted, permits),
+        GrantedCapability::Mail(of, wanted) => permitted_mail(*of, wanted, permits),
     }
+}
+
+/// The grant where it is permitted, else what of it is.
+fn permitted_mail(of: MailUse, wanted: &Name, permits: &[Permit]) -> Vec<GrantedCapability> {
+    let subjects = || {
+        permits
+            .iter()
+            .filter_map(|permit| if let Permit::Mail(use_, subject) = permit { (*use_ == of).then_some(subject) } else { None })
+    };
+    if subjects().any(|subject| topics_within(subject, wanted)) {
+        return vec![GrantedCapability::Mail(of, wanted.clone())];
+    }
+    subjects()
+        .filter(|subject| topics_within(wanted, subject))
+        .map(|subject| GrantedCapability::Mail(of, subject.clone()))
+        .collect()
 }
 
 /// Whether a grant is within one of those that are given already.
@@ -219,21 +262,16 @@ mod tests {
             Permit::Folder(access, path) => GrantedCapability::Folder { host_path: path, access },
             Permit::Clock => GrantedCapability::Clock,
             Permit::Random => GrantedCapability::Random,
+            Permit::Mail(of, subject) => GrantedCapability::Mail(of, subject),
         };
-        let show = |granted: &GrantedCapability| match granted {
-            GrantedCapability::Http(host) => Permit::Http(host.clone()).to_string(),
-            GrantedCapability::Env(name) => Permit::Env(name.clone()).to_string(),
-            GrantedCapability::Folder { host_path, access } => Permit::Folder(*access, host_path.clone()).to_string(),
-            GrantedCapability::Clock => "clock".to_owned(),
-            GrantedCapability::Random => "random".to_owned(),
-        };
+        let show = |granted: &GrantedCapability| Permit::of(granted).to_string();
         let granted = permitted(&grant, &permits, &["/named".into()]);
         granted.iter().map(show).collect::<Vec<_>>().join(", ")
     }
 
     #[test]
     fn only_what_both_agree_on_is_granted() {
-        let cases: [(&str, &[&str], &str); 18] = [
+        let cases: [(&str, &[&str], &str); 25] = [
             ("clock", &[], "clock"),
             ("random", &[], "random"),
             ("http a.example.com", &[], ""),
@@ -256,6 +294,13 @@ mod tests {
             ("read /named/../etc", &["read /named"], ""),
             ("read_write /data/x", &["read /data"], ""),
             ("read /data/x", &["read_write /data"], "read /data/x"),
+            ("mail_send orders.new", &[], ""),
+            ("mail_send orders.new", &["mail_ask *"], ""),
+            ("mail_send orders.new", &["mail_send orders.*"], "mail_send orders.new"),
+            ("mail_send orders.>", &["mail_send orders.new", "mail_send bills.new"], "mail_send orders.new"),
+            ("mail_send orders.new", &["mail_send >"], "mail_send orders.new"),
+            ("mail_ask reviewer", &["mail_ask writer"], ""),
+            ("mail_ask reviewer", &["mail_ask *"], "mail_ask reviewer"),
         ];
         for (grant, permits, expected) in cases {
             assert_eq!(answer(grant, permits), expected, "{grant} with {permits:?}");
@@ -271,9 +316,15 @@ mod tests {
         let cases = [
             (
                 "",
-                "`` is not a capability; write `http HOST`, `env NAME`, `clock`, `random`, `read FOLDER` or `read_write FOLDER`",
+                "`` is not a capability; write `http HOST`, `env NAME`, `clock`, `random`, `read FOLDER`, `read_write FOLDER`, `mail_send TOPIC` or `mail_ask ROLE`",
             ),
             ("http", "`http` needs to say what it permits, as in `http example.com`"),
+            ("mail_send", "`mail_send` needs to say what it permits, as in `mail_send orders.new`"),
+            (
+                "mail_send orders*",
+                "`orders*` is no pattern of topics; write one such as `orders.new`, `orders.*`, `orders.>` or `>` for any",
+            ),
+            ("mail_ask a b", "`a b` is not the name of a role; write letters, digits and `_`, or `*` for any"),
             ("clock now", "`clock` stands alone: remove `now`"),
             ("env A=B", "`A=B` is not the name of an environment variable; write letters, digits and `_`, or `*` for any"),
         ];

@@ -3,21 +3,23 @@
 mod bus;
 mod compiler;
 mod elsewhere;
+mod mail;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::{Digest, Name, Type, Value};
 use futures::future::BoxFuture;
-use lang::plan::FolderAccess;
+use lang::plan::{FolderAccess, MailUse};
 
 pub use bus::{
     Bus, Callable, Control, Letter, Live, Mail, MailStore, MailWrite, Message, NoBus, Order, Question, Signal, WaitingNote,
 };
 pub use compiler::{CompiledPlan, Compiler, NoCompiler, PlanError, PlanSource};
 pub use elsewhere::{Elsewhere, Errand, Fate, Kind, Offer};
+pub use mail::{Asking, Inquiry, MOST_ASKED, MOST_POSTED, MOST_POSTED_BYTES};
 
-use crate::event::{Bill, CacheNote, Denial, Event, Failure, RunId, Seq, Timestamp};
+use crate::event::{Bill, CacheNote, Denial, Event, Failure, Posting, RunId, Seq, Timestamp};
 
 /// Runs one attempt of a step in a sandbox.
 pub trait Invoker: Send + Sync + 'static {
@@ -42,6 +44,8 @@ pub struct Invocation {
     pub number: u32,
     /// Why the attempt before this one failed.
     pub previous_failure: Option<Failure>,
+    /// How it asks roles; none where it is granted to ask nobody.
+    pub asking: Option<Arc<dyn Asking>>,
 }
 
 /// A function of a component, with the types that the plan was checked against.
@@ -77,6 +81,8 @@ pub enum GrantedCapability {
     Clock,
     /// Real random numbers.
     Random,
+    /// Mail: a topic, which may be a pattern where something is sent, or a role.
+    Mail(MailUse, Name),
 }
 
 /// Bounds of an attempt. Each has a default and a ceiling in the host's configuration.
@@ -122,6 +128,8 @@ pub struct Outcome {
     pub log: Vec<String>,
     /// What the cache said, where the shell asked it. An invoker leaves it empty.
     pub cache: Option<CacheNote>,
+    /// What it sent, in order; it leaves only when the attempt has succeeded.
+    pub posted: Vec<Posting>,
 }
 
 /// Keeps the events of runs.

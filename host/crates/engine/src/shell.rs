@@ -10,6 +10,7 @@
 //! 6. A [`RunHandle`] steers the run and gives its updates and report.
 
 mod allowed;
+mod asking;
 mod attempt;
 mod cache;
 mod child;

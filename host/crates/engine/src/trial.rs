@@ -4,8 +4,8 @@
 //!
 //! 1. [`run`] drives one [`Run`] from its start. What it appends is durable at once, in memory.
 //! 2. A step that a mock fits (`mocks`) is answered when its virtual time has come (`agenda`). Any other runs in the
-//!    sandbox if it was granted nothing, one at a time and in no virtual time; if it was granted anything, or asks a role, the
-//!    test ends. `seen` answers what the test asks about that. Handlers of hooks are steps like others.
+//!    sandbox if it was granted nothing, or mail alone (`desk`), one at a time and in no virtual time; if it was granted anything else, or
+//!    asks a role, the test ends. `seen` answers what the test asks about that. Handlers of hooks are steps like others.
 //! 3. When nothing else is at hand the clock jumps to what comes next.
 //! 4. [`crash_everywhere`] does it again, dies after each write of the journal in turn (`crash`), and compares (`compare`).
 //! 5. [`place`] finds the node of a path, for whoever shows the report.
@@ -15,6 +15,7 @@
 mod agenda;
 mod compare;
 mod crash;
+mod desk;
 mod mocks;
 mod place;
 mod seen;
@@ -31,7 +32,7 @@ pub use place::place;
 
 use crate::core::{Action, Awaited, Capacity, Input, Run, StartAttempt, Waiting};
 use crate::event::{Bill, Event, EventBody, Failure, RunId, RunOutcome, RunStarted, TaskId};
-use crate::ports::{Callable, Callee, Invocation, Invoker, Message, Outcome};
+use crate::ports::{Asking, Callable, Callee, Invocation, Invoker, Message, Outcome};
 use crate::shell::EngineConfig;
 use agenda::{Agenda, Tick};
 use crash::Crash;
@@ -213,8 +214,9 @@ impl<'c> Trial<'c> {
 
     fn start(&mut self) {
         let flow = self.plan.flows.get(self.plan.entry).map_or_else(String::new, |flow| flow.name.to_string());
-        // What is permitted is only told to mocks: nothing that is granted anything runs.
-        let permitted = ["http *", "env *", "read_write /"].map(str::to_owned).to_vec();
+        // What is permitted is only told to mocks: of what is granted anything, only what has mail and nothing else runs.
+        let mail = ["mail_send >", "mail_ask *"];
+        let permitted = ["http *", "env *", "read_write /"].into_iter().chain(mail).map(str::to_owned).collect();
         self.input(Input::Start(Box::new(RunStarted {
             flow,
             plan: TRIAL,
@@ -351,7 +353,9 @@ impl<'c> Trial<'c> {
         let args = mocks::received(&self.plan, target, &start.args);
         match self.mocks.answer(&self.plan, &MockTarget::Step(target), &args) {
             Some(answer) => self.answer(&start, answer),
-            None if self.effects.contains(&attempt) || matches!(target, Target::Role(_)) => {
+            None if (self.effects.contains(&attempt) && !desk::has_only_mail(&start.grants))
+                || matches!(target, Target::Role(_)) =>
+            {
                 self.finish(TrialEnd::Unmocked { path: start.path, target, args: start.args });
             }
             None => {
@@ -383,15 +387,16 @@ impl<'c> Trial<'c> {
         }
     }
 
-    fn invocation(&self, function: Arc<Callee>, start: StartAttempt) -> Invocation {
+    fn invocation(&self, function: Arc<Callee>, start: StartAttempt, asking: Option<Arc<dyn Asking>>) -> Invocation {
         Invocation {
             limits: self.config.limits_of(start.wishes, start.class.as_ref()),
             function,
             args: start.args,
-            grants: Vec::new(),
+            grants: start.grants,
             idempotency_key: start.idempotency_key,
             number: start.number,
             previous_failure: start.previous_failure,
+            asking,
         }
     }
 
@@ -407,7 +412,18 @@ impl<'c> Trial<'c> {
         if let Some(start) = self.real.pop_front() {
             let (task, number, path) = (start.task, start.number, Arc::clone(&start.path));
             let Callable::Function(function) = start.target.clone() else { return };
-            match tokio::time::timeout(left, invoker.invoke(self.invocation(function, *start))).await {
+            let (desk, mut questions) = desk::open();
+            let desk = desk::has_only_mail(&start.grants).then_some(desk);
+            let ending = tokio::time::timeout(left, invoker.invoke(self.invocation(function, *start, desk)));
+            let mut ending = std::pin::pin!(ending);
+            let ended = loop {
+                tokio::select! {
+                    biased;
+                    ended = &mut ending => break ended,
+                    Some(asked) = questions.recv() => self.answer_question(asked, &path, number),
+                }
+            };
+            match ended {
                 Ok(outcome) => self.ended((task, number), Box::new(outcome)),
                 Err(_) => self.finish(TrialEnd::TimedOut { running: Some(path) }),
             }
@@ -438,5 +454,5 @@ fn within(timeout: Option<u64>, takes: u64, result: Result<Value, Failure>) -> (
 }
 
 fn outcome(result: Result<Value, Failure>) -> Outcome {
-    Outcome { result, bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None }
+    Outcome { result, bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None, posted: Vec::new() }
 }

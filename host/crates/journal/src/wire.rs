@@ -44,6 +44,8 @@ pub mod kind {
         ATTEMPT_STARTED = "attempt-started";
         /// [`engine::event::EventBody::Denied`]
         DENIED = "denied";
+        /// [`engine::event::EventBody::Posted`]
+        POSTED = "posted";
         /// [`engine::event::EventBody::AttemptSucceeded`]
         ATTEMPT_SUCCEEDED = "attempt-succeeded";
         /// [`engine::event::EventBody::AttemptFailed`]

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::lower::walk;
 use crate::plan::{
     Backoff, Breaker, Budget, CallPlan, Child, Class, Expr, FlowPlan, FolderAccess, FunctionRef, Grant, HookPhase, HookPlan,
-    HookTarget, Node, NodeKind, Pattern, Plan, Rate, RoleRef, Rules, SEMANTICS_VERSION, Target, WaitPlan,
+    HookTarget, MailUse, Node, NodeKind, Pattern, Plan, Rate, RoleRef, Rules, SEMANTICS_VERSION, Target, WaitPlan,
 };
 use types::Types;
 
@@ -357,6 +357,8 @@ impl Writer {
             Grant::Env(name) => self.tagged(2, name),
             Grant::Clock => self.tag(3),
             Grant::Random => self.tag(4),
+            Grant::Mail(MailUse::Send, topic) => self.tagged(5, topic),
+            Grant::Mail(MailUse::Ask, role) => self.tagged(6, role),
         }
     }
 

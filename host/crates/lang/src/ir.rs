@@ -11,7 +11,7 @@ use grammar::Span;
 
 use crate::plan::{
     Breaker, Class, ComponentId, ComponentRef, FlowId, FolderAccess, FunctionId, FunctionRef, HookEvent, HookInput, HookPhase,
-    HookTarget, HookVerdict, LibraryFunction, MockTarget, Operator, PlanId, PlanRef, Rate, RoleId, RoleRef, Target,
+    HookTarget, HookVerdict, LibraryFunction, MailUse, MockTarget, Operator, PlanId, PlanRef, Rate, RoleId, RoleRef, Target,
 };
 
 /// A name bound in a flow: a parameter, `let`, item, accumulator, pattern binding, … Unique in its flow.
@@ -556,6 +556,8 @@ pub enum GrantKind {
     Clock,
     /// `random`.
     Random,
+    /// `mail_send "topic"`, `mail_ask role`.
+    Mail(MailUse, Name),
 }
 
 impl Flow {

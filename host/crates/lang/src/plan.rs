@@ -12,6 +12,7 @@ mod adopt;
 mod derived;
 mod expr;
 mod hooks;
+mod mail;
 mod outside;
 mod rank;
 mod reads;
@@ -28,6 +29,7 @@ use grammar::Span;
 pub use derived::Derived;
 pub use expr::{Expr, LibraryFunction, Operator, Pattern};
 pub use hooks::{HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict};
+pub use mail::{MailUse, is_topic_pattern, topic_fits, topics_within};
 pub use outside::OutsideHook;
 pub use rules::{Backoff, Breaker, Budget, Cache, Class, Rate, Rules};
 pub use target::{PLAN_SOURCE, PlanRef, RoleRef, Target};
@@ -452,7 +454,13 @@ impl CallPlan {
     /// Whether an earlier result may stand for running it.
     #[must_use]
     pub fn cacheable(&self) -> bool {
-        self.idempotent || self.effect() == Effect::Pure
+        (self.idempotent && !self.sends_mail()) || self.effect() == Effect::Pure
+    }
+
+    /// Whether it sends messages, which a result of earlier does not.
+    #[must_use]
+    pub fn sends_mail(&self) -> bool {
+        self.grants.iter().any(|grant| matches!(grant, Grant::Mail(MailUse::Send, _)))
     }
 
     /// Whether it may simply run again when the outcome of an attempt is not known. A plan that it runs has a journal of
@@ -479,6 +487,8 @@ pub enum Effect {
     Pure,
     /// May look at the world, cannot change it.
     ReadOnly,
+    /// What it does comes out only when it has succeeded: it may run again until then.
+    Deferred,
     /// May change the world.
     Effectful,
 }
@@ -496,6 +506,8 @@ pub enum Grant {
     Clock,
     /// `random`: real random numbers.
     Random,
+    /// `mail_send "topic"`, `mail_ask role`: the topic may be a pattern.
+    Mail(MailUse, Name),
 }
 
 impl Grant {
@@ -504,7 +516,9 @@ impl Grant {
     pub const fn effect(&self) -> Effect {
         match self {
             Self::Folder(FolderAccess::Read, _) | Self::Env(_) | Self::Clock | Self::Random => Effect::ReadOnly,
-            Self::Folder(FolderAccess::ReadWrite, _) | Self::Http(_) => Effect::Effectful,
+            // Until the attempt has succeeded, nothing was sent.
+            Self::Mail(MailUse::Send, _) => Effect::Deferred,
+            Self::Folder(FolderAccess::ReadWrite, _) | Self::Http(_) | Self::Mail(MailUse::Ask, _) => Effect::Effectful,
         }
     }
 }

@@ -10,7 +10,7 @@ use grammar::{Diagnostic, Span};
 
 use crate::ir::{Backoff, Binding, BindingId, Cache, Expr, ExprKind, Grant, GrantKind, Policy};
 use crate::lower::diagnostics::{self, Cap};
-use crate::plan::{Breaker, FolderAccess, Rate};
+use crate::plan::{Breaker, FolderAccess, MailUse, Rate, topics_within};
 
 /// The keys that only narrow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,6 +199,8 @@ impl<'p> Layers<'p> {
             GrantKind::Env(name) => format!("env \"{name}\""),
             GrantKind::Clock => "clock".to_owned(),
             GrantKind::Random => "random".to_owned(),
+            GrantKind::Mail(MailUse::Ask, role) => format!("{} {role}", MailUse::Ask),
+            GrantKind::Mail(of, topic) => format!("{of} \"{topic}\""),
         }
     }
 
@@ -261,6 +263,7 @@ fn covers(outer: &GrantKind, inner: &GrantKind, same: SameFolder<'_>) -> bool {
         }
         (GrantKind::Http(pattern), GrantKind::Http(host)) => covers_host(pattern, host),
         (GrantKind::Env(outer), GrantKind::Env(inner)) => outer == inner,
+        (GrantKind::Mail(outer, whole), GrantKind::Mail(inner, part)) => outer == inner && topics_within(whole, part),
         (GrantKind::Clock, GrantKind::Clock) | (GrantKind::Random, GrantKind::Random) => true,
         _ => false,
     }

@@ -102,6 +102,7 @@ fn invocation(sandbox: &Sandbox, bytes: &[u8], function: &str, interface: Option
         idempotency_key: "run/path".into(),
         number: 1,
         previous_failure: None,
+        asking: None,
     }
 }
 

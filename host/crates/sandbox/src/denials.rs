@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::event::Denial;
+use lang::plan::MailUse;
 
 /// How many different denials are kept.
 const MAX_DENIALS: usize = 64;
@@ -24,6 +25,8 @@ pub(crate) enum Asked {
     Sockets,
     /// The environment.
     Env,
+    /// Mail.
+    Mail(MailUse),
 }
 
 impl Asked {
@@ -32,6 +35,7 @@ impl Asked {
             Self::Files | Self::Write | Self::Outside => "files",
             Self::Http | Self::Sockets => "network",
             Self::Env => "env",
+            Self::Mail(of) => of.word(),
         }
     }
 }
@@ -84,6 +88,10 @@ impl Denied {
                 "it asked for the network itself (`{subject}`), which nothing grants: plugins make requests through `wasi:http` \
                  with `allow: [http \"host\"]`"
             ),
+            Asked::Mail(MailUse::Ask) => {
+                format!("it asked the role `{subject}`: `allow: [mail_ask {subject}]` would permit it")
+            }
+            Asked::Mail(of) => format!("it used `{of}` on `{subject}`: `allow: [{of} \"{subject}\"]` would permit it"),
             Asked::Env => {
                 "it read the environment and was granted none of it: `allow: [env \"NAME\"]` would permit it".to_owned()
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use catalog::Name;
 use engine::ports::GrantedCapability;
-use lang::plan::FolderAccess;
+use lang::plan::{FolderAccess, MailUse, topics_within};
 use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx};
 
 use crate::log::{Log, LogStream, Stream};
@@ -23,6 +23,7 @@ pub(crate) struct Grants {
     env_granted: bool,
     clock: bool,
     random: bool,
+    mail: Vec<(MailUse, Name)>,
 }
 
 struct Folder {
@@ -52,6 +53,7 @@ impl Grants {
                 }
                 GrantedCapability::Clock => grants.clock = true,
                 GrantedCapability::Random => grants.random = true,
+                GrantedCapability::Mail(of, subject) => grants.mail.push((*of, subject.clone())),
             }
         }
         grants.hosts = hosts.into();
@@ -91,6 +93,11 @@ impl Grants {
 
     pub(crate) fn can_write(&self) -> bool {
         self.folders.iter().any(|folder| folder.access == FolderAccess::ReadWrite)
+    }
+
+    /// Whether it may send on this topic, take from it, or ask this role.
+    pub(crate) fn may_mail(&self, of: MailUse, subject: &str) -> bool {
+        self.mail.iter().any(|(granted, pattern)| *granted == of && topics_within(pattern, subject))
     }
 
     pub(crate) fn has_env(&self) -> bool {

@@ -5,6 +5,7 @@ use wasmtime::component::Linker;
 use crate::state::State;
 
 pub(crate) mod http;
+pub(crate) mod mail;
 mod plugin;
 mod wasi;
 
@@ -36,14 +37,15 @@ const OFFERED: [(&str, &str, &[&str]); 8] = [
         "0.2",
         &["network", "instance-network", "ip-name-lookup", "tcp", "tcp-create-socket", "udp", "udp-create-socket"],
     ),
-    ("flowhost:plugin", "0.1", &["attempt", "failure", "log", "progress"]),
+    ("flowhost:plugin", "0.1", &["attempt", "failure", "log", "mail", "progress"]),
 ];
 
 /// Links everything that guests may import.
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasi::link(linker)?;
     http::link(linker)?;
-    plugin::link(linker)
+    plugin::link(linker)?;
+    mail::link(linker)
 }
 
 /// What is offered, for messages.

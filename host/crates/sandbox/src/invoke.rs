@@ -13,6 +13,7 @@ use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 use crate::convert::{self, Conversion, LiftError, lift, lower};
 use crate::failure::{failure, from_error, from_trap, with_causes};
 use crate::grants::Grants;
+use crate::host::mail::Mail;
 use crate::limits::{FUEL_SLICE, Meter};
 use crate::load::{Prepared, Ready, Sandbox, Shared};
 use crate::log::Log;
@@ -35,6 +36,7 @@ impl Invoker for Sandbox {
                     denials: Vec::new(),
                     log: Vec::new(),
                     cache: None,
+                    posted: Vec::new(),
                 },
             }
         })
@@ -66,7 +68,7 @@ impl Call {
     }
 
     fn try_prepare(shared: &Shared, invocation: Invocation, bytes_in: u64) -> Result<Self, Failure> {
-        let Invocation { function: callee, args, grants, limits, idempotency_key, number, previous_failure } = invocation;
+        let Invocation { function: callee, args, grants, limits, idempotency_key, number, previous_failure, asking } = invocation;
         let Some(ready) = shared.ready(callee.component) else {
             return Err(failure(FailureKind::Dependency, format!("the component {} is not loaded", callee.component)));
         };
@@ -81,15 +83,16 @@ impl Call {
         let meter = Meter::new(&limits, shared.config.max_memory, shared.config.max_table_elements);
         let attempt = AttemptInfo { idempotency_key, number, previous_failure };
         let log = Log::new(limits.log_size);
-        let state = State::new(meter, grants, attempt, limits.fuel, log);
+        let state = State::new(meter, grants, attempt, Mail::new(asking, &limits), limits.fuel, log);
         Ok(Self { ready, function, args, bytes_in, limits, state })
     }
 
     async fn run(self) -> Outcome {
-        let Self { ready, function, args, bytes_in, limits, state } = self;
+        let Self { ready, function, args, bytes_in, limits, mut state } = self;
         // Never closed, and a weight is never more than there are places, so this only ever waits.
         let _place = ready.places.acquire_many(ready.weight).await;
         let start = Instant::now();
+        state.mail.begin(start);
         let mut store = new_store(&ready, &function, &limits, state);
         let end = match tokio::time::timeout(limits.timeout, call(&mut store, &ready, &function, &args)).await {
             Ok(Ok(val)) => End::Returned(val),
@@ -112,12 +115,14 @@ impl Call {
             bytes_out: result.as_ref().map_or(0, Value::size),
             attempts: 0,
         };
+        let is_ok = result.is_ok();
         Outcome {
             result,
             bill,
             denials: denied.iter().map(crate::denials::Denied::event).collect(),
             log: state.log.take(),
             cache: None,
+            posted: if is_ok { state.mail.posted } else { Vec::new() },
         }
     }
 }

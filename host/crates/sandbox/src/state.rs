@@ -10,6 +10,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::denials::Denials;
 use crate::grants::Grants;
 use crate::host::http::Gate;
+use crate::host::mail::Mail;
 use crate::limits::{FUEL_PER_HOST_CALL, Meter};
 use crate::log::Log;
 
@@ -29,6 +30,7 @@ pub(crate) struct State {
     /// Those among them whose fuel was not taken when they were made.
     pub(crate) uncharged_calls: u64,
     pub(crate) denials: Denials,
+    pub(crate) mail: Mail,
     table: ResourceTable,
     /// Made when the guest first asks for anything of WASI: most guests never do.
     wasi: Option<WasiCtx>,
@@ -43,7 +45,7 @@ pub(crate) struct AttemptInfo {
 }
 
 impl State {
-    pub(crate) fn new(meter: Meter, grants: Grants, attempt: AttemptInfo, fuel_limit: u64, log: Log) -> Self {
+    pub(crate) fn new(meter: Meter, grants: Grants, attempt: AttemptInfo, mail: Mail, fuel_limit: u64, log: Log) -> Self {
         Self {
             meter,
             grants,
@@ -53,6 +55,7 @@ impl State {
             host_calls: 0,
             uncharged_calls: 0,
             denials: Denials::default(),
+            mail,
             table: ResourceTable::new(),
             wasi: None,
             http: None,

@@ -43,6 +43,7 @@ pub fn invocation(bytes: &[u8], function: &str, args: Vec<Value>) -> Option<Invo
         idempotency_key: "r/main/step".into(),
         number: 2,
         previous_failure: None,
+        asking: None,
     })
 }
 

@@ -36,7 +36,14 @@ where
 /// An outcome with an empty bill.
 #[must_use]
 pub fn outcome(result: Result<Value, Failure>) -> Outcome {
-    Outcome { result, bill: Bill { fuel: 1, ..Bill::default() }, denials: Vec::new(), log: Vec::new(), cache: None }
+    Outcome {
+        result,
+        bill: Bill { fuel: 1, ..Bill::default() },
+        denials: Vec::new(),
+        log: Vec::new(),
+        cache: None,
+        posted: Vec::new(),
+    }
 }
 
 /// A failure with nothing but a kind and a message.

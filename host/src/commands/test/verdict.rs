@@ -183,6 +183,7 @@ fn granted(call: Option<&CallPlan>) -> String {
         Grant::Env(name) => format!("env `{name}`"),
         Grant::Clock => "the clock".to_owned(),
         Grant::Random => "random numbers".to_owned(),
+        Grant::Mail(of, subject) => format!("{of} `{subject}`"),
     });
     each.collect::<Vec<_>>().join(", ")
 }

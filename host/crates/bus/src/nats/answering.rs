@@ -193,6 +193,7 @@ impl Taken {
                 idempotency_key: self.which.0.as_str().into(),
                 number: self.which.1,
                 previous_failure: self.previous_failure,
+                asking: None,
             })
             .await;
         reply.end(&outcome, begin).await;

@@ -272,7 +272,7 @@ impl Invoker for Grader {
             } else {
                 Ok(Value::S64(i64::try_from(text.len()).unwrap()))
             };
-            Outcome { result, bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None }
+            Outcome { result, bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None, posted: Vec::new() }
         }
         .boxed()
     }
@@ -394,7 +394,14 @@ impl Outside for Noted {
     fn ask(&self, question: Question) -> BoxFuture<'static, Outcome> {
         self.0.send(question.role.name.to_string()).unwrap();
         let failure = Failure { kind: FailureKind::Dependency, message: "outside".to_owned(), details: None, retry_after: None };
-        let outcome = Outcome { result: Err(failure), bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None };
+        let outcome = Outcome {
+            result: Err(failure),
+            bill: Bill::default(),
+            denials: Vec::new(),
+            log: Vec::new(),
+            cache: None,
+            posted: Vec::new(),
+        };
         futures::future::ready(outcome).boxed()
     }
 

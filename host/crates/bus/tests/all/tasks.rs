@@ -179,7 +179,14 @@ fn invocation(function: &str, arg: Value) -> Invocation {
 }
 
 fn outcome(result: Result<Value, Failure>) -> Outcome {
-    Outcome { result, bill: Bill { fuel: 3, ..Bill::default() }, denials: Vec::new(), log: Vec::new(), cache: None }
+    Outcome {
+        result,
+        bill: Bill { fuel: 3, ..Bill::default() },
+        denials: Vec::new(),
+        log: Vec::new(),
+        cache: None,
+        posted: Vec::new(),
+    }
 }
 
 /// Gives back what it gets.

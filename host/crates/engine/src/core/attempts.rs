@@ -373,6 +373,7 @@ fn denial_of(grant: &GrantedCapability) -> Denial {
         GrantedCapability::Env(name) => ("env", &**name),
         GrantedCapability::Clock => ("clock", ""),
         GrantedCapability::Random => ("random", ""),
+        GrantedCapability::Mail(of, subject) => (of.word(), &**subject),
     };
     Denial { capability: capability.to_owned(), subject: subject.to_owned() }
 }

@@ -331,6 +331,9 @@ impl Run {
         for denial in outcome.denials {
             self.record(now, EventBody::Denied { attempt: attempt.clone(), denial });
         }
+        if outcome.result.is_ok() && !outcome.posted.is_empty() {
+            self.record(now, EventBody::Posted { attempt: attempt.clone(), messages: outcome.posted.into() });
+        }
         let (bill, cache) = (outcome.bill, outcome.cache);
         self.record(
             now,

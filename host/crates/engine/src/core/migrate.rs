@@ -141,6 +141,7 @@ impl Twins {
             EventBody::RunStarted(started) => self.started(started)?,
             EventBody::AttemptStarted { attempt, .. }
             | EventBody::Denied { attempt, .. }
+            | EventBody::Posted { attempt, .. }
             | EventBody::AttemptSucceeded { attempt, .. }
             | EventBody::AttemptFailed { attempt, .. }
             | EventBody::AttemptCancelled { attempt }

@@ -52,6 +52,10 @@ pub fn render_event(event: &Event) -> String {
         EventBody::Denied { attempt, denial } => {
             format!("denied {}#{} {} {}", attempt.path, attempt.number, denial.capability, denial.subject)
         }
+        EventBody::Posted { attempt, messages } => {
+            let topics: Vec<&str> = messages.iter().map(|message| &*message.topic).collect();
+            format!("posted {}#{} {}", attempt.path, attempt.number, topics.join(" "))
+        }
         EventBody::AttemptSucceeded { attempt, output, cache, .. } => {
             let cache = cache.map_or_else(String::new, |cache| format!(" (cache: {})", cache.name()));
             format!("attempt-succeeded {}#{} {}{cache}", attempt.path, attempt.number, output.json())

@@ -5,7 +5,7 @@
 //! 1. [`State::apply`] takes one durable event to the step, timer or run that it is about.
 //! 2. What follows from it is done from a queue of work, so that no chain of nodes is deep on the stack:
 //!    `region` opens and closes regions, `node` begins nodes, `form` goes on with structured ones,
-//!    `race` lets arms compete, `task` runs steps, `wait` waits and sends, `mail` takes what comes,
+//!    `race` lets arms compete, `task` runs steps, `outbox` sends what they have sent, `wait` waits and sends, `mail` takes what comes,
 //!    `stop` ends what is no longer wanted, `undo` takes back what was done, `recovery` does what it can about a
 //!    failure that nothing takes, `timer` keeps deadlines. What a step may
 //!    have to wait for is in `keys`, `breaker`, `rate` and `scope`, in this order; `budget` ends what has used too much,
@@ -24,6 +24,7 @@ mod keys;
 mod mail;
 mod model;
 mod node;
+mod outbox;
 mod planned;
 mod race;
 mod rate;
@@ -52,8 +53,8 @@ use crate::core::line::Line;
 use crate::core::slab::Slab;
 use crate::core::values::{decode, failure};
 use crate::event::{
-    Attempt, CacheNote, Event, EventBody, Failure, Payload, RunId, RunOutcome, RunStarted, Settings, TaskId, TimerId, Timestamp,
-    Within,
+    Attempt, CacheNote, Event, EventBody, Failure, Payload, Posting, RunId, RunOutcome, RunStarted, Settings, TaskId, TimerId,
+    Timestamp, Within,
 };
 use crate::permit::Permit;
 use crate::ports::Vault;
@@ -66,6 +67,7 @@ use keys::Key;
 use mail::{Address, Mailbox};
 use model::{Activity, ActivityId, Emit, Instance, Scope, Timer, Work};
 pub(crate) use model::{InstanceId, Role, Status, Task};
+use outbox::Outbox;
 use rate::Pace;
 pub(crate) use twin::Open;
 use vault::Shelf;
@@ -143,6 +145,10 @@ pub(crate) struct State {
     root: Option<ActivityId>,
     /// Messages that are to be sent.
     emits: BTreeMap<TaskId, Emit>,
+    /// What attempts have sent whose outcome is not applied yet.
+    posted: BTreeMap<TaskId, Arc<[Posting]>>,
+    /// Steps that have their result, and whose messages leave.
+    outboxes: BTreeMap<TaskId, Outbox>,
     mail: Mailbox,
     /// Whether some step has a priority.
     prioritized: bool,
@@ -225,6 +231,8 @@ impl State {
             next_undo: 0,
             root: None,
             emits: BTreeMap::new(),
+            posted: BTreeMap::new(),
+            outboxes: BTreeMap::new(),
             mail,
             soon: Line::new(),
             held: Line::new(),
@@ -346,6 +354,10 @@ impl State {
             EventBody::Denied { attempt, .. } => {
                 self.running(attempt)?.denied = true;
             }
+            EventBody::Posted { attempt, messages } => {
+                self.running(attempt)?;
+                self.posted(attempt.task, messages);
+            }
             EventBody::AttemptSucceeded { attempt, output, bill, cache } => {
                 let target = self.running(attempt)?.target;
                 let value = self.output(target, output)?;
@@ -354,22 +366,25 @@ impl State {
                     self.bill(attempt.task, bill);
                     self.judge(attempt.task, Verdict::Works);
                 }
-                self.attempt_succeeded(attempt.task, value, ran);
+                self.attempt_gave(attempt.task, value, ran);
             }
             EventBody::AttemptFailed { attempt, failure, bill } => {
                 self.running(attempt)?;
                 self.bill(attempt.task, bill);
                 self.judge(attempt.task, Verdict::of(failure, bill));
+                self.unpost(attempt.task);
                 self.attempt_failed(attempt.task, failure.clone());
             }
             EventBody::AttemptCancelled { attempt } => {
                 self.running(attempt)?;
                 self.judge(attempt.task, Verdict::Unknown);
+                self.unpost(attempt.task);
                 self.attempt_cancelled(attempt.task);
             }
             EventBody::OutcomeUnknown { attempt } => {
                 self.running(attempt)?;
                 self.judge(attempt.task, Verdict::Unknown);
+                self.unpost(attempt.task);
                 self.outcome_unknown(attempt.task);
             }
             EventBody::SignalReceived { name, id, payload } => {

@@ -43,7 +43,7 @@ impl Spent {
 
     fn of(&mut self, status: Status) -> &mut u64 {
         match status {
-            Status::Ready | Status::Running => &mut self.running,
+            Status::Ready | Status::Running | Status::Sending => &mut self.running,
             Status::Queued(_) => &mut self.place,
             Status::Held => &mut self.held,
             Status::Locked => &mut self.key,

@@ -303,7 +303,14 @@ impl Bus for NoBus {
     fn ask(&self, question: Question) -> BoxFuture<'static, Outcome> {
         let message = format!("the role `{}` cannot be asked: this host has no bus", question.role.name);
         let failure = Failure { kind: FailureKind::Dependency, message, details: None, retry_after: None };
-        let outcome = Outcome { result: Err(failure), bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None };
+        let outcome = Outcome {
+            result: Err(failure),
+            bill: Bill::default(),
+            denials: Vec::new(),
+            log: Vec::new(),
+            cache: None,
+            posted: Vec::new(),
+        };
         ready(outcome).boxed()
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catalog::{FailureKind, Name, Type, Value};
-use lang::plan::{CallPlan, Grant, NodeKind, ParamPlan, Plan, Target, WaitPlan};
+use lang::plan::{CallPlan, Grant, MailUse, NodeKind, ParamPlan, Plan, Target, WaitPlan};
 
 use crate::event::Failure;
 use crate::permit::{self, Permit};
@@ -34,6 +34,10 @@ fn check_call(call: &CallPlan, granted: &[GrantedCapability]) -> Result<(), Fail
         let message = format!("the plan asks the role `{}`, which a plan made at run time may not do", call.name);
         return Err(refused(message));
     }
+    if let Some(mail) = call.grants.iter().find(|grant| matches!(grant, Grant::Mail(..))) {
+        let message = format!("the plan grants `{}` to `{}`, which a plan made at run time may not do", show(mail), call.name);
+        return Err(refused(message));
+    }
     let wider = call.grants.iter().find(|grant| !covered(grant, granted));
     match wider {
         None => Ok(()),
@@ -49,6 +53,8 @@ fn covered(grant: &Grant, granted: &[GrantedCapability]) -> bool {
         Grant::Env(name) => GrantedCapability::Env(Arc::clone(name)),
         Grant::Clock => GrantedCapability::Clock,
         Grant::Random => GrantedCapability::Random,
+        // Messages and answers would be those of another run.
+        Grant::Mail(..) => return false,
     };
     permit::covers_grant(granted, &wanted)
 }
@@ -60,6 +66,8 @@ fn show(grant: &Grant) -> String {
         Grant::Env(name) => format!("env \"{name}\""),
         Grant::Clock => "clock".to_owned(),
         Grant::Random => "random".to_owned(),
+        Grant::Mail(MailUse::Ask, role) => format!("{} {role}", MailUse::Ask),
+        Grant::Mail(of, topic) => format!("{of} \"{topic}\""),
     }
 }
 

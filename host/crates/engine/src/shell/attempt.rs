@@ -1,15 +1,17 @@
 //! An attempt from its place to its outcome.
 
 use futures::future::BoxFuture;
+use lang::plan::{MailUse, Plan};
 use std::sync::Arc;
 
 use super::Parts;
+use super::asking::Correspondence;
 use super::cache::Cache;
 use super::gates::{Line, Permit, Went};
 use super::valve::Valve;
 use crate::core::StartAttempt;
 use crate::event::{Bill, Failure};
-use crate::ports::{Callable, Invocation, JournalError, Limits, Outcome, Question};
+use crate::ports::{Callable, GrantedCapability, Invocation, JournalError, Limits, Outcome, Question};
 
 /// How an attempt's own task ended.
 pub(super) enum Done {
@@ -108,14 +110,24 @@ pub(super) enum Work {
 
 impl Work {
     /// None for the run of a plan, which is no attempt of its own.
-    pub(super) fn of(start: StartAttempt) -> Option<Self> {
+    pub(super) fn of(start: StartAttempt, parts: &Parts, plan: &Arc<Plan>) -> Option<Self> {
         // What bounds it is known when it begins.
         let limits = Limits::default();
+        let asks = |grant: &GrantedCapability| matches!(grant, GrantedCapability::Mail(MailUse::Ask, _));
+        let asking =
+            start.grants.iter().any(asks).then(|| Correspondence::of(&parts.bus, plan, &start.idempotency_key, start.number));
         let StartAttempt { args, grants, idempotency_key, number, previous_failure, .. } = start;
         Some(match start.target {
-            Callable::Function(function) => {
-                Self::Step(Box::new(Invocation { function, args, grants, limits, idempotency_key, number, previous_failure }))
-            }
+            Callable::Function(function) => Self::Step(Box::new(Invocation {
+                function,
+                args,
+                grants,
+                limits,
+                idempotency_key,
+                number,
+                previous_failure,
+                asking,
+            })),
             Callable::Role(role) => {
                 Self::Question(Box::new(Question { role, args, limits, idempotency_key, number, previous_failure }))
             }
@@ -161,6 +173,6 @@ pub(super) fn host_failed() -> Outcome {
 }
 
 /// What an attempt gives that was not run.
-fn refused(failure: Failure) -> Outcome {
-    Outcome { result: Err(failure), bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None }
+pub(super) fn refused(failure: Failure) -> Outcome {
+    Outcome { result: Err(failure), bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None, posted: Vec::new() }
 }

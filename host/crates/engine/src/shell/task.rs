@@ -306,7 +306,7 @@ impl RunTask {
             }
         };
         let (parts, valve) = (Arc::clone(&self.parts), Arc::clone(&self.valve));
-        let Some(work) = Work::of(start) else { return };
+        let Some(work) = Work::of(start, &parts, &self.plan) else { return };
         let cache = match &work {
             Work::Step(invocation) => used.map(|used| Cache::new(&parts, used, invocation)),
             Work::Question(_) => None,

@@ -15,6 +15,8 @@ mod core_hooks;
 #[cfg(test)]
 mod core_migrate;
 #[cfg(test)]
+mod core_outbox;
+#[cfg(test)]
 mod core_race;
 #[cfg(test)]
 mod core_recovery;

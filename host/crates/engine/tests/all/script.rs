@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use catalog::{Digest, FailureKind, Value};
 use engine::core::{Action, Input, Lineage, Run, StartAttempt, render_action, render_event};
-use engine::event::{Event, Payload, RunId, RunStarted, TaskId, TimerId, Timestamp};
+use engine::event::{Event, Payload, Posting, RunId, RunStarted, TaskId, TimerId, Timestamp};
+use engine::ports::Outcome;
 use lang::plan::{Plan, SEMANTICS_VERSION};
 use testkit::fake::{failure, outcome};
 
@@ -170,6 +171,14 @@ impl Script {
     pub(crate) fn gives_value(&mut self, path: &str, value: Value) {
         let (task, number) = self.take(path);
         self.input(Input::Outcome { task, number, outcome: Box::new(outcome(Ok(value))) });
+    }
+
+    /// An attempt gives a number, and has sent messages.
+    pub(crate) fn gives_and_posts(&mut self, path: &str, value: u64, messages: &[(&str, &str)]) {
+        let (task, number) = self.take(path);
+        let posted = messages.iter().map(|(topic, payload)| Posting { topic: (*topic).into(), payload: (*payload).into() });
+        let outcome = Outcome { posted: posted.collect(), ..outcome(Ok(Value::U64(value))) };
+        self.input(Input::Outcome { task, number, outcome: Box::new(outcome) });
     }
 
     /// An attempt fails.

@@ -98,6 +98,23 @@ pub(super) struct Denied {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Posted {
+    #[serde(rename = "v")]
+    _v: Current,
+    pub(super) task: u64,
+    pub(super) number: u32,
+    pub(super) messages: Payload,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Posting {
+    pub(super) topic: String,
+    pub(super) payload: Box<RawValue>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct AttemptSucceeded {
     #[serde(rename = "v")]
     _v: Current,

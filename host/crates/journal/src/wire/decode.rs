@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use catalog::{Digest, FailureKind};
 use engine::event::{
-    Attempt, Bill, CacheNote, Change, Decision, Denial, Escalation, EventBody, Failure, Migrated, Origin, Payload, Reusable,
-    RunId, RunOutcome, RunStarted, Settings, TaskId, TimerId, Version, Within,
+    Attempt, Bill, CacheNote, Change, Decision, Denial, Escalation, EventBody, Failure, Migrated, Origin, Payload, Posting,
+    Reusable, RunId, RunOutcome, RunStarted, Settings, TaskId, TimerId, Version, Within,
 };
 use serde::de::DeserializeOwned;
 
@@ -30,6 +30,7 @@ pub fn decode(
         kind::RUN_STARTED => read.run_started(),
         kind::ATTEMPT_STARTED => read.attempt_started(),
         kind::DENIED => read.denied(),
+        kind::POSTED => read.posted(),
         kind::ATTEMPT_SUCCEEDED => read.attempt_succeeded(),
         kind::ATTEMPT_FAILED => read.attempt_failed(),
         kind::ATTEMPT_CANCELLED => read.only_attempt().map(|attempt| EventBody::AttemptCancelled { attempt }),
@@ -110,6 +111,15 @@ impl Read<'_> {
         let body: bodies::AttemptStarted = self.parse()?;
         let limits = body.limits.map(Into::into);
         Ok(EventBody::AttemptStarted { attempt: self.attempt(body.task, body.number), host: body.host.into(), limits })
+    }
+
+    fn posted(mut self) -> Result<EventBody, WireError> {
+        let body: bodies::Posted = self.parse()?;
+        let text = self.text(body.messages)?;
+        let stored: Vec<bodies::Posting> = serde_json::from_str(&text).map_err(|error| self.malformed(error))?;
+        let messages =
+            stored.into_iter().map(|message| Posting { topic: message.topic.into(), payload: message.payload.get().into() });
+        Ok(EventBody::Posted { attempt: self.attempt(body.task, body.number), messages: messages.collect() })
     }
 
     fn denied(self) -> Result<EventBody, WireError> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use catalog::Digest;
 use catalog::json::write_string;
 use engine::event::{
-    Amounts, Attempt, Bill, Change, Decision, Denial, Escalation, Event, EventBody, Failure, Origin, Payload, RunOutcome,
-    RunStarted, Settings, TaskId, Within,
+    Amounts, Attempt, Bill, Change, Decision, Denial, Escalation, Event, EventBody, Failure, Origin, Payload, Posting,
+    RunOutcome, RunStarted, Settings, TaskId, Within,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -42,6 +42,7 @@ impl Writer {
             EventBody::RunStarted(started) => self.run_started(started),
             EventBody::AttemptStarted { attempt, host, limits } => self.attempt_started(attempt, host, limits.as_ref()),
             EventBody::Denied { attempt, denial } => self.denied(attempt, denial),
+            EventBody::Posted { attempt, messages } => self.posted(attempt, messages),
             EventBody::AttemptSucceeded { attempt, output, bill, cache } => {
                 self.attempt_succeeded(attempt, output, bill);
                 if let Some(cache) = cache {
@@ -151,6 +152,19 @@ impl Writer {
         self.body.string("capability", &denial.capability);
         self.body.string("subject", &denial.subject);
         kind::DENIED
+    }
+
+    /// All messages are one payload: many small ones are kept outside of the event as a large one is.
+    fn posted(&mut self, attempt: &Attempt, messages: &[Posting]) -> &'static str {
+        self.attempt(attempt);
+        write_text(self.body.member("messages"), &mut self.blobs, |out| {
+            list('[', ']', messages, out, |message, out| {
+                out.push_str("{\"topic\":");
+                write_string(&message.topic, out);
+                push(out, format_args!(",\"payload\":{}}}", message.payload));
+            });
+        });
+        kind::POSTED
     }
 
     fn attempt_succeeded(&mut self, attempt: &Attempt, output: &Payload, bill: &Bill) {

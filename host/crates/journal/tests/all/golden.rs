@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use catalog::{Digest, Value};
 use engine::event::{
-    Attempt, Bill, CacheNote, Change, Event, EventBody, Migrated, Origin, Payload, Reusable, RunId, RunOutcome, Settings, TaskId,
-    Timestamp, Version, Within,
+    Attempt, Bill, CacheNote, Change, Event, EventBody, Migrated, Origin, Payload, Posting, Reusable, RunId, RunOutcome,
+    Settings, TaskId, Timestamp, Version, Within,
 };
 use engine::ports::Journal;
 use journal::conformance::{escalated, one_of_each};
@@ -38,6 +38,7 @@ fn journals() -> Vec<(&'static str, Runs)> {
         ("versions", versions()),
         ("changes", vec![("changed", changed())]),
         ("recovery", vec![("escalated", escalated())]),
+        ("posted", vec![("few", posted(2)), ("many", posted(300))]),
         ("planned", vec![("bounded", planned(true)), ("unbounded", planned(false))]),
     ]
 }
@@ -49,6 +50,23 @@ fn large() -> Vec<Event> {
     let bodies = [
         EventBody::AttemptSucceeded { attempt, output: output.clone(), bill: Bill::default(), cache: None },
         EventBody::RunEnded { outcome: RunOutcome::Succeeded(output) },
+    ];
+    events.extend((2..).zip(bodies).map(|(seq, body)| Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }));
+    events
+}
+
+/// An attempt that has sent messages.
+fn posted(count: u32) -> Vec<Event> {
+    let mut events: Vec<_> = one_of_each().into_iter().take(1).collect();
+    let attempt = Attempt { task: TaskId(0), number: 1, path: "main/step".into() };
+    let message = |n| Posting { topic: "orders.\"new\"".into(), payload: format!("{{\"id\":{n},\"item\":\"\u{e4}\"}}").into() };
+    let sent = |n: u32| Attempt { task: TaskId(u64::from(n) + 1), number: 1, path: format!("main/step.mail[{n}]").into() };
+    let (output, bill) = (Payload::Value(Value::Unit), Bill::default());
+    let bodies = [
+        EventBody::Posted { attempt: attempt.clone(), messages: (0..count).map(message).collect() },
+        EventBody::AttemptSucceeded { attempt, output, bill, cache: None },
+        EventBody::MessageSent { attempt: sent(0) },
+        EventBody::MessageSent { attempt: sent(1) },
     ];
     events.extend((2..).zip(bodies).map(|(seq, body)| Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }));
     events
@@ -280,8 +298,8 @@ fn every_golden_journal_opens_verifies_and_decodes() {
     }
     names.sort();
     let expected = [
-        "blobs", "blobs", "blobs", "blobs", "changes", "kinds", "kinds", "kinds", "kinds", "planned", "recovery", "run", "run",
-        "versions", "versions",
+        "blobs", "blobs", "blobs", "blobs", "changes", "kinds", "kinds", "kinds", "kinds", "planned", "posted", "recovery",
+        "run", "run", "versions", "versions",
     ];
     assert_eq!(names, expected);
 }

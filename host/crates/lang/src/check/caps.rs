@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::ir::{Grant, GrantKind};
-use crate::plan::FolderAccess;
+use crate::plan::{FolderAccess, topics_within};
 
 /// A cap in a form that can be compared; none: no cap.
 pub(super) type Key = Option<BTreeSet<String>>;
@@ -22,6 +22,7 @@ fn text(grant: &Grant) -> String {
         GrantKind::Env(name) => format!("env {name}"),
         GrantKind::Clock => "clock".to_owned(),
         GrantKind::Random => "random".to_owned(),
+        GrantKind::Mail(of, subject) => format!("{of} {subject}"),
     }
 }
 
@@ -42,6 +43,7 @@ fn covers(cap: &GrantKind, grant: &GrantKind) -> bool {
             cap == host || cap.strip_prefix('*').is_some_and(|domain| host.len() > domain.len() && host.ends_with(domain))
         }
         (GrantKind::Env(cap), GrantKind::Env(name)) => cap == name,
+        (GrantKind::Mail(cap, outer), GrantKind::Mail(of, inner)) => cap == of && topics_within(outer, inner),
         (GrantKind::Clock, GrantKind::Clock) | (GrantKind::Random, GrantKind::Random) => true,
         _ => false,
     }

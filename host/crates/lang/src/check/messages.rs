@@ -101,7 +101,7 @@ fn literal(topic: &ir::Expr) -> Option<&str> {
 }
 
 /// What is wrong with a topic that is known when the flow is checked.
-fn topic_problem(text: &str) -> Option<&'static str> {
+pub(super) fn topic_problem(text: &str) -> Option<&'static str> {
     if text.is_empty() {
         Some("is empty")
     } else if text.len() > MAX_TOPIC {

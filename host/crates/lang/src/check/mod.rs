@@ -41,6 +41,7 @@ mod interfaces;
 mod library;
 mod literals;
 mod lookalikes;
+mod mail;
 mod messages;
 mod mocked;
 mod mocks;

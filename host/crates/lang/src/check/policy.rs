@@ -13,9 +13,9 @@ use super::types::builtin;
 use super::why::Why;
 use crate::diagnostics::settings as say;
 use crate::ir::{self, Backoff, Grant, GrantKind, Policy};
-use crate::plan::{Class, FolderAccess};
+use crate::plan::{Class, FolderAccess, MailUse};
 
-const CAPABILITIES: [&str; 6] = ["clock", "env", "http", "random", "read", "read_write"];
+const CAPABILITIES: [&str; 8] = ["clock", "env", "http", "mail_ask", "mail_send", "random", "read", "read_write"];
 
 impl FlowChecker<'_, '_> {
     /// Checks a `with`.
@@ -241,12 +241,16 @@ impl FlowChecker<'_, '_> {
                 if word == "clock" { GrantKind::Clock } else { GrantKind::Random }
             }
             other => {
+                if let Some(of) = MailUse::from_word(other) {
+                    return Some(Grant { kind: GrantKind::Mail(of, self.mail(of, grant, owner)?), span: grant.span });
+                }
                 let close = match other {
                     "net" | "network" | "url" | "https" => Some("http".to_owned()),
                     "write" | "readwrite" | "rw" => Some("read_write".to_owned()),
                     "file" | "files" | "folder" | "dir" => Some("read".to_owned()),
                     "time" => Some("clock".to_owned()),
                     "rand" => Some("random".to_owned()),
+                    "send" | "publish" | "mail" => Some("mail_send".to_owned()),
                     other => self.g.suggestions.closest(other, CAPABILITIES),
                 };
                 self.g.report(say::unknown_grant(other, close.as_deref(), grant.capability.span));
@@ -328,7 +332,7 @@ impl FlowChecker<'_, '_> {
     }
 
     /// A text literal without parts that are computed.
-    fn quoted<'e>(
+    pub(super) fn quoted<'e>(
         &mut self,
         capability: &str,
         wants: &str,

@@ -9,6 +9,7 @@ use grammar::ast::{Text, Trigger, TriggerKind};
 use super::names::Target;
 use super::{Checker, cron, library};
 use crate::diagnostics::triggers as say;
+use crate::plan::is_topic_pattern;
 
 impl Checker<'_> {
     /// What a trigger's flow gives: what the flow gives that it starts. None where that is not known.
@@ -68,15 +69,7 @@ impl Checker<'_> {
 
     /// Topics have tokens with dots between; `*` stands for one of them, `>` at the end for one or more.
     pub(super) fn check_topic_pattern(&mut self, topic: &Text) {
-        let tokens: Vec<&str> = topic.value.split('.').collect();
-        let last = tokens.len().saturating_sub(1);
-        let fits = |(place, token): (usize, &&str)| {
-            !token.is_empty()
-                && (*token == "*"
-                    || (*token == ">" && place == last)
-                    || !token.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '*' | '>')))
-        };
-        if !tokens.iter().enumerate().all(fits) {
+        if !is_topic_pattern(&topic.value) {
             self.report(say::bad_topic(&topic.value, topic.span));
         }
     }

@@ -74,7 +74,9 @@ pub(crate) fn class_differs(name: &str, at: Span, first: Span) -> Diagnostic {
 
 pub(crate) fn unknown_grant(name: &str, close: Option<&str>, at: Span) -> Diagnostic {
     let help = meant(close, || {
-        "capabilities are `read folder`, `read_write folder`, `http \"host\"`, `env \"NAME\"`, `clock` and `random`".to_owned()
+        "capabilities are `read folder`, `read_write folder`, `http \"host\"`, `env \"NAME\"`, `clock`, `random`, \
+         `mail_send \"topic\"` and `mail_ask role`"
+            .to_owned()
     });
     Diagnostic::error("flow::grant", format!("there is no capability `{name}`"), at, "not a capability").help(help)
 }
@@ -83,6 +85,8 @@ pub(crate) fn grant_subject(capability: &str, wants: &str, at: Span) -> Diagnost
     Diagnostic::error("flow::grant", format!("`{capability}` {wants}"), at, "").help(match capability {
         "http" => "write `http \"api.example.com\"`",
         "env" => "write `env \"NAME\"`",
+        "mail_send" => "write `mail_send \"orders.new\"`, or a pattern such as `mail_send \"orders.*\"`",
+        "mail_ask" => "write `mail_ask reviewer`, with `role reviewer(…)` in the file",
         "read" | "read_write" => "name the folder's parameter: `read folder`",
         _ => "write the word alone",
     })
@@ -91,6 +95,11 @@ pub(crate) fn grant_subject(capability: &str, wants: &str, at: Span) -> Diagnost
 pub(crate) fn folder_on_use(capability: &str, place: &str, at: Span) -> Diagnostic {
     Diagnostic::error("flow::grant", format!("a folder cannot be named on {place}"), at, "no parameter is in scope here")
         .help(format!("write `{capability}` alone: whichever folder the flow grants"))
+}
+
+pub(crate) fn mail_on_hook(capability: &str, at: Span) -> Diagnostic {
+    Diagnostic::error("flow::grant", "the handler of a hook has no mail", at, "not on a hook")
+        .help(format!("take `{capability}` out of the `allow`, and let a step of the flow send or ask"))
 }
 
 pub(crate) fn folder_on_hook(capability: &str, at: Span) -> Diagnostic {

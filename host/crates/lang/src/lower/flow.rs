@@ -11,7 +11,7 @@ use crate::freeze::Tables;
 use crate::graph::{Draft, Facts, Gate, RegionGraph, node_of, node_slot};
 use crate::ir::{self, BindingId, Block, Flow, Program, Statement};
 use crate::lower::{diagnostics, facts, idle, params, walk};
-use crate::plan::{Child, Effect, Expr, FlowId, FlowPlan, FolderAccess, MockPlan, NodeKind, Region, RegionId, Slot};
+use crate::plan::{Child, Effect, Expr, FlowId, FlowPlan, FolderAccess, MailUse, MockPlan, NodeKind, Region, RegionId, Slot};
 use crate::policy::{Layers, Limit};
 
 /// What callers of a flow must know of it.
@@ -53,6 +53,7 @@ pub(crate) enum GrantKey {
     Env(Name),
     Clock,
     Random,
+    Mail(MailUse, Name),
 }
 
 /// Where a binding's value is.

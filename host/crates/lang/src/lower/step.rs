@@ -27,6 +27,7 @@ const fn interface_of(grant: &GrantKind) -> &'static str {
         GrantKind::Env(_) => "wasi:cli/environment",
         GrantKind::Clock => "wasi:clocks/",
         GrantKind::Random => "wasi:random/",
+        GrantKind::Mail(..) => "flowhost:plugin/mail",
     }
 }
 
@@ -69,7 +70,8 @@ impl<'p> FlowLowering<'p, '_> {
         if let Some(cache) = policy.cache
             && !call.cacheable()
         {
-            self.report.push(diagnostics::cache_effects(written.0, written.1, cache.span));
+            let say = if call.sends_mail() { diagnostics::cache_mail } else { diagnostics::cache_effects };
+            self.report.push(say(written.0, written.1, cache.span));
         }
         self.warn_of_retry(&call, &policy, written);
         match target {
@@ -175,6 +177,7 @@ impl<'p> FlowLowering<'p, '_> {
             GrantKind::Env(name) => Grant::Env(name.clone()),
             GrantKind::Clock => Grant::Clock,
             GrantKind::Random => Grant::Random,
+            GrantKind::Mail(of, subject) => Grant::Mail(*of, subject.clone()),
         }
     }
 
@@ -225,6 +228,7 @@ impl<'p> FlowLowering<'p, '_> {
                 GrantKind::Env(name) => GrantKey::Env(name.clone()),
                 GrantKind::Clock => GrantKey::Clock,
                 GrantKind::Random => GrantKey::Random,
+                GrantKind::Mail(of, subject) => GrantKey::Mail(*of, subject.clone()),
             };
             self.note_grant(key, at);
         }
@@ -271,6 +275,7 @@ impl<'p> FlowLowering<'p, '_> {
             GrantKey::Env(name) => grants.push(GrantKind::Env(name.clone())),
             GrantKey::Clock => grants.push(GrantKind::Clock),
             GrantKey::Random => grants.push(GrantKind::Random),
+            GrantKey::Mail(of, subject) => grants.push(GrantKind::Mail(*of, subject.clone())),
         }
         if !matches!(key, GrantKey::Folder(..)) {
             self.note_grant(key.clone(), at);

@@ -49,7 +49,7 @@ fn report(mut store: StoreContextMut<'_, State>, params: &[Val]) -> wasmtime::Re
 }
 
 /// Counts the call, and takes its fuel at once.
-fn charge(store: &mut StoreContextMut<'_, State>) -> wasmtime::Result<()> {
+pub(super) fn charge(store: &mut StoreContextMut<'_, State>) -> wasmtime::Result<()> {
     let left = store.get_fuel()?.checked_sub(FUEL_PER_HOST_CALL).ok_or(wasmtime::Trap::OutOfFuel)?;
     let state = store.data_mut();
     state.host_calls = state.host_calls.saturating_add(1);
@@ -57,7 +57,7 @@ fn charge(store: &mut StoreContextMut<'_, State>) -> wasmtime::Result<()> {
 }
 
 /// The record that guests know as `failure`.
-fn failure_record(failure: &Failure) -> Val {
+pub(super) fn failure_record(failure: &Failure) -> Val {
     let details = failure.details.as_ref().map(|details| Box::new(Val::String(details.to_string())));
     let retry_after = failure.retry_after.map(|millis| Box::new(Val::U64(millis.saturating_mul(1_000_000))));
     Val::Record(vec![
@@ -76,6 +76,6 @@ fn field(name: &str, value: Val) -> (String, Val) {
     (name.to_owned(), value)
 }
 
-fn misfit(function: &str) -> wasmtime::Error {
+pub(super) fn misfit(function: &str) -> wasmtime::Error {
     wasmtime::format_err!("the component calls `{function}` with other types than the host's")
 }

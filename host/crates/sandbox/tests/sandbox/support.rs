@@ -52,6 +52,7 @@ impl Subject {
             idempotency_key: "run/path".into(),
             number: 1,
             previous_failure: None,
+            asking: None,
         };
         Self { sandbox, invocation }
     }

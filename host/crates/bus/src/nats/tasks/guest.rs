@@ -134,7 +134,7 @@ impl Host {
             return Err(Unfit::Here(why));
         }
         let (idempotency_key, previous_failure) = (task.key.as_str().into(), task.previous()?);
-        Ok(Invocation { function, args, grants, limits, idempotency_key, number: task.number, previous_failure })
+        Ok(Invocation { function, args, grants, limits, idempotency_key, number: task.number, previous_failure, asking: None })
     }
 
     /// A component's functions, once it can be called.

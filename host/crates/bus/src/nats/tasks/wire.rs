@@ -244,6 +244,8 @@ impl Task {
             Permit::Env(name) => Ok(GrantedCapability::Env(name)),
             Permit::Clock => Ok(GrantedCapability::Clock),
             Permit::Random => Ok(GrantedCapability::Random),
+            // What has mail stays with its run.
+            Permit::Mail(..) => Err(garbage("mail does not leave the host of its run")),
             Permit::Folder(..) => Err(garbage("a folder does not leave its host")),
         };
         self.grants.iter().map(granted).collect()
@@ -331,6 +333,7 @@ pub(super) fn outcome(text: &[u8], output: &Type, bytes_in: u64) -> Result<Outco
         denials: stored.denials.into_iter().map(|(capability, subject)| Denial { capability, subject }).collect(),
         log: stored.log,
         cache: None,
+        posted: Vec::new(),
     })
 }
 

@@ -124,7 +124,9 @@ impl State {
             return match task.status {
                 Status::Asking => Err(format!("a handler is being asked about `{path}`")),
                 _ if self.has_begun(id) || self.is_stopping(task.activity) => Err(format!("`{path}` has begun")),
-                Status::Running | Status::Unknown | Status::Refused | Status::Backoff(_) => Err(format!("`{path}` has begun")),
+                Status::Running | Status::Sending | Status::Unknown | Status::Refused | Status::Backoff(_) => {
+                    Err(format!("`{path}` has begun"))
+                }
                 _ => Ok(targets),
             };
         }

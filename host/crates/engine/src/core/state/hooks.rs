@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use catalog::{FailureKind, RecordType, Type, Value};
-use lang::plan::{HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict, NodeId, Plan, TRIAL, Target};
+use lang::plan::{HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict, NodeId, Plan, TRIAL, Target, topic_fits};
 
 use super::State;
 use super::model::{Activity, ActivityId, Failed, Form, HookForm, InstanceId, Status, Subject, Task};
@@ -106,6 +106,13 @@ impl State {
         let place = self.activities.get(activity).and_then(|activity| activity.place);
         self.call_hook(place, hook, Subject::Step(id), path.into(), args);
         false
+    }
+
+    /// Whether some handler is still to be asked about a message.
+    pub(super) fn is_to_be_asked(&self, id: TaskId) -> bool {
+        let Some(emit) = self.emits.get(&id) else { return false };
+        let fits = |target: &HookTarget| of_message(target, &emit.message.topic);
+        next(&self.program.0, HookPhase::Before, HookEvent::Message, emit.asked, fits).is_some()
     }
 
     /// Whether all handlers have agreed to a message; else the next one is asked.
@@ -318,7 +325,7 @@ impl State {
 
     fn message_answered(&mut self, id: TaskId, hook: &HookPlan, verdict: Verdict) {
         let Some(emit) = self.emits.get_mut(&id) else { return };
-        let (activity, path) = (emit.activity, Arc::clone(&emit.path));
+        let (activity, path, of) = (emit.activity, Arc::clone(&emit.path), emit.of);
         let reason = match verdict {
             Verdict::Allow => None,
             Verdict::Veto(reason) => Some(reason),
@@ -332,10 +339,13 @@ impl State {
         };
         match reason {
             None => self.send_when_agreed(id),
-            Some(reason) => {
-                self.emits.remove(&id);
-                self.fail(activity, Box::new(Failed { failure: refused(hook, &reason), path }));
-            }
+            Some(reason) => match of {
+                Some(step) => self.refuse_with_others(step, refused(hook, &reason)),
+                None => {
+                    self.emits.remove(&id);
+                    self.fail(activity, Box::new(Failed { failure: refused(hook, &reason), path }));
+                }
+            },
         }
     }
 }
@@ -381,19 +391,6 @@ fn of_message(target: &HookTarget, topic: &str) -> bool {
         HookTarget::All => true,
         HookTarget::Topic(pattern) => topic_fits(pattern, topic),
         _ => false,
-    }
-}
-
-/// Whether a topic fits a pattern: `*` stands for one token, `>` at the end for one or more.
-fn topic_fits(pattern: &str, topic: &str) -> bool {
-    let (mut wanted, mut found) = (pattern.split('.'), topic.split('.'));
-    loop {
-        match (wanted.next(), found.next()) {
-            (None, None) => return true,
-            (Some(">"), Some(_)) => return true,
-            (Some(token), Some(other)) if token == "*" || token == other => {}
-            _ => return false,
-        }
     }
 }
 
@@ -484,25 +481,4 @@ fn rewritten(text: &str, params: Vec<(Arc<str>, Type)>) -> Result<Vec<Value>, St
 
 fn refused(hook: &HookPlan, reason: &str) -> Failure {
     failure(FailureKind::Permission, format!("`{}` refused it: {reason}", hook.call.name))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::topic_fits;
-
-    #[test]
-    fn topics_fit_token_by_token() {
-        for (pattern, topic, fits) in [
-            ("a.b", "a.b", true),
-            ("a.b", "a.b.c", false),
-            ("a.*", "a.b", true),
-            ("a.*", "a", false),
-            ("a.>", "a.b.c", true),
-            ("a.>", "a", false),
-            (">", "a", true),
-            ("*.b", "a.b", true),
-        ] {
-            assert_eq!(topic_fits(pattern, topic), fits, "{pattern} {topic}");
-        }
-    }
 }

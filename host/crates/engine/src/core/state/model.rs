@@ -188,6 +188,10 @@ pub(crate) struct Emit {
     pub(crate) sending: bool,
     /// The handlers that have agreed to it, as a place in the plan's hooks.
     pub(crate) asked: usize,
+    /// The step that has sent it; none: it is a node of the flow.
+    pub(crate) of: Option<TaskId>,
+    /// Whether all handlers have agreed to it; of those of a step none leaves before.
+    pub(crate) agreed: bool,
 }
 
 /// A call of a handler.
@@ -449,6 +453,8 @@ pub(crate) enum Status {
     Asking,
     /// An attempt runs.
     Running,
+    /// It has its result, and what it sent leaves.
+    Sending,
     /// Waits until it may be tried again.
     Backoff(TimerId),
     /// Waits for an operator.

@@ -210,6 +210,7 @@ impl State {
         let condition = match task.status {
             Status::Ready | Status::Refused => Condition::Starting,
             Status::Running => Condition::Running { task: id, number: task.number },
+            Status::Sending => Condition::Sending { topic: self.topic_of_outbox(id).unwrap_or_else(|| "".into()) },
             Status::Queued(scope) => {
                 let (around, limit) = self.around(scope);
                 let placed = self.tasks.iter().filter(|(_, task)| task.placed && self.is_within(task.scope, scope));

@@ -93,6 +93,7 @@ impl State {
                 self.stop_attempt(id, number);
                 true
             }
+            Status::Sending => self.stop_sending(id),
             Status::Backoff(timer) => {
                 self.clear_timer(timer);
                 false

@@ -364,7 +364,7 @@ impl State {
     pub(super) fn has_begun(&self, id: TaskId) -> bool {
         self.tasks.get(&id).is_some_and(|task| {
             let runs = matches!(task.status, Status::Running | Status::Backoff(_) | Status::Unknown);
-            task.number > 1 || (runs && (task.pure_step || task.started))
+            task.number > 1 || task.status == Status::Sending || (runs && (task.pure_step || task.started))
         })
     }
 
@@ -400,6 +400,7 @@ fn capability(grant: &plan::Grant, frame: &[Option<Value>]) -> Result<GrantedCap
         plan::Grant::Env(name) => GrantedCapability::Env(name.clone()),
         plan::Grant::Clock => GrantedCapability::Clock,
         plan::Grant::Random => GrantedCapability::Random,
+        plan::Grant::Mail(of, subject) => GrantedCapability::Mail(*of, subject.clone()),
     })
 }
 

@@ -134,7 +134,7 @@ impl State {
             Status::Paced(..) => StepStatus::Rate,
             Status::Refused | Status::Fused => StepStatus::Breaker,
             Status::Asking => StepStatus::Hook,
-            Status::Running => StepStatus::Running,
+            Status::Running | Status::Sending => StepStatus::Running,
             Status::Backoff(timer) => StepStatus::Retry { until: self.timer(timer) },
             Status::Unknown => StepStatus::Operator,
         };

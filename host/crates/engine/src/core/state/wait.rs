@@ -84,15 +84,19 @@ impl State {
         let Some(activity) = self.begin_form(id, node, Form::Emit(task))? else { return Ok(()) };
         self.next_task += 1;
         let message = Message { topic, id: [&*self.id.0, "/", &path].concat().into(), payload: payload.into() };
-        self.emits.insert(task, Emit { activity, path, message, sending: false, asked: 0 });
+        self.emits.insert(task, Emit { activity, path, message, sending: false, asked: 0, of: None, agreed: false });
         self.send_when_agreed(task);
         Ok(())
     }
 
     /// Hands a message out as soon as no handler has anything against it and things start.
     pub(super) fn send_when_agreed(&mut self, task: TaskId) {
-        if self.ask_to_send(task) {
-            self.send_or_hold(task);
+        if !self.ask_to_send(task) {
+            return;
+        }
+        match self.emits.get(&task).and_then(|emit| emit.of) {
+            Some(step) => self.send_with_others(task, step),
+            None => self.send_or_hold(task),
         }
     }
 
@@ -132,10 +136,13 @@ impl State {
         if emit.path != attempt.path {
             return Err(Misfit(format!("step {} is `{}`, the event says `{}`", attempt.task.0, emit.path, attempt.path)));
         }
-        let (activity, message) = (emit.activity, emit.message.clone());
+        let (activity, message, of) = (emit.activity, emit.message.clone(), emit.of);
         self.emits.remove(&attempt.task);
         self.tell_sent(&attempt.path, &message.topic, &message.payload);
-        self.complete(activity, Value::Unit);
+        match of {
+            Some(step) => self.sent_with_others(attempt.task, step),
+            None => self.complete(activity, Value::Unit),
+        }
         Ok(())
     }
 

@@ -56,10 +56,10 @@ enum Next {
 }
 
 impl Terms {
-    /// None: it must not leave this host. Folders are here, and roles are answered by whoever has them.
+    /// None: it must not leave this host. Folders and mail are here, and roles are answered by whoever has them.
     pub(in crate::shell) fn of(start: &StartAttempt, plan: &Plan) -> Option<Self> {
         let grants = |fits: fn(&GrantedCapability) -> bool| start.grants.iter().any(fits);
-        let is_local = grants(|grant| matches!(grant, GrantedCapability::Folder { .. }));
+        let is_local = grants(|grant| matches!(grant, GrantedCapability::Folder { .. } | GrantedCapability::Mail(..)));
         if is_local || !matches!(start.target, Callable::Function(_)) || start.args.iter().any(names_folder) {
             return None;
         }

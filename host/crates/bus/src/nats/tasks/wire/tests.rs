@@ -28,6 +28,7 @@ fn offer(args: Vec<Value>, grants: Vec<GrantedCapability>) -> Offer {
             idempotency_key: "r/main/a".into(),
             number: 3,
             previous_failure: Some(previous),
+            asking: None,
         }),
         kind: Kind { class: Some("small".into()), http: true, env: true },
         class_parallel: Some(2),
@@ -86,7 +87,8 @@ fn an_outcome_is_read_as_it_was_written() {
         (Err(failure), Type::Unit),
     ];
     for (result, ty) in cases {
-        let said = Outcome { result, bill, denials: denials.clone(), log: vec!["a line".to_owned()], cache: None };
+        let said =
+            Outcome { result, bill, denials: denials.clone(), log: vec!["a line".to_owned()], cache: None, posted: Vec::new() };
         let text = outcome_text(&said).unwrap();
         let heard = outcome(text.get().as_bytes(), &ty, 5).unwrap();
         assert_eq!(format!("{heard:?}"), format!("{said:?}"));

@@ -1,0 +1,121 @@
+//! What steps have sent: it leaves when the step's result is durable, and the step is done when the bus has all of it.
+
+use std::sync::Arc;
+
+use catalog::Value;
+
+use super::State;
+use super::model::{Emit, Failed, Status};
+use crate::event::{Failure, Posting, TaskId};
+use crate::ports::Message;
+
+/// The messages of a step whose attempt has succeeded.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    /// What the step gives when all of them are sent.
+    value: Value,
+    /// Those that handlers have not yet agreed to, and those that the bus does not yet have.
+    open: Vec<TaskId>,
+}
+
+impl State {
+    /// An attempt has sent something, should it succeed.
+    pub(super) fn posted(&mut self, id: TaskId, messages: &Arc<[Posting]>) {
+        self.posted.insert(id, Arc::clone(messages));
+    }
+
+    /// An attempt has ended in another way: what it sent was never sent.
+    pub(super) fn unpost(&mut self, id: TaskId) {
+        self.posted.remove(&id);
+    }
+
+    /// A step has its value; its messages leave before it is done.
+    pub(super) fn attempt_gave(&mut self, id: TaskId, value: Value, ran: bool) {
+        let messages = self.posted.remove(&id).filter(|messages| !messages.is_empty());
+        let (Some(messages), Some(task)) = (messages, self.tasks.get_mut(&id)) else {
+            self.attempt_succeeded(id, value, ran);
+            return;
+        };
+        task.status = Status::Sending;
+        let (activity, path) = (task.activity, Arc::clone(&task.path));
+        let mut open = Vec::with_capacity(messages.len());
+        for (index, Posting { topic, payload }) in messages.iter().enumerate() {
+            let path: Arc<str> = format!("{path}.mail[{index}]").into();
+            let message =
+                Message { topic: Arc::clone(topic), id: [&*self.id.0, "/", &path].concat().into(), payload: Arc::clone(payload) };
+            let emit = TaskId(self.next_task);
+            self.next_task += 1;
+            self.emits.insert(emit, Emit { activity, path, message, sending: false, asked: 0, of: Some(id), agreed: false });
+            open.push(emit);
+        }
+        self.outboxes.insert(id, Outbox { value: value.clone(), open: open.clone() });
+        if !self.is_stopping(activity) {
+            open.into_iter().for_each(|emit| self.send_when_agreed(emit));
+        } else if open.iter().any(|emit| self.is_to_be_asked(*emit)) {
+            // Handlers are asked about nothing in what is being stopped, and nothing leaves unasked.
+            self.discard_outbox(id);
+            self.attempt_succeeded(id, value, ran);
+        } else {
+            // It was told to stop and succeeded all the same: what it did counts.
+            open.into_iter().for_each(|emit| self.send(emit));
+        }
+    }
+
+    /// Handlers have agreed to a message of a step: when they have to all of them, all leave.
+    pub(super) fn send_with_others(&mut self, id: TaskId, step: TaskId) {
+        if let Some(emit) = self.emits.get_mut(&id) {
+            emit.agreed = true;
+        }
+        let Some(open) = self.outboxes.get(&step).map(|outbox| outbox.open.clone()) else { return };
+        if open.iter().all(|id| self.emits.get(id).is_some_and(|emit| emit.agreed)) {
+            open.into_iter().for_each(|id| self.send(id));
+        }
+    }
+
+    /// The bus has a message of a step.
+    pub(super) fn sent_with_others(&mut self, id: TaskId, step: TaskId) {
+        let Some(outbox) = self.outboxes.get_mut(&step) else { return };
+        outbox.open.retain(|open| *open != id);
+        if outbox.open.is_empty() {
+            self.close_outbox(step);
+        }
+    }
+
+    fn close_outbox(&mut self, step: TaskId) {
+        if let Some(outbox) = self.outboxes.remove(&step) {
+            self.attempt_succeeded(step, outbox.value, true);
+        }
+    }
+
+    /// A handler refused a message of a step: none of them leaves, and the step fails.
+    pub(super) fn refuse_with_others(&mut self, step: TaskId, failure: Failure) {
+        self.discard_outbox(step);
+        let Some(task) = self.tasks.get(&step) else { return };
+        let (activity, path) = (task.activity, Arc::clone(&task.path));
+        self.tell_step(step, Err(&failure), true);
+        self.forget_task(step);
+        self.fail(activity, Box::new(Failed { failure, path }));
+    }
+
+    /// Nobody wants a step any more whose result is durable. What has left has to arrive; what handlers have not agreed to
+    /// does not leave. Gives whether something has to arrive first.
+    pub(super) fn stop_sending(&mut self, step: TaskId) -> bool {
+        let Some(outbox) = self.outboxes.get(&step) else { return false };
+        if outbox.open.iter().any(|id| self.emits.get(id).is_some_and(|emit| emit.sending)) {
+            return true;
+        }
+        self.discard_outbox(step);
+        false
+    }
+
+    fn discard_outbox(&mut self, step: TaskId) {
+        let open = self.outboxes.remove(&step).map(|outbox| outbox.open).unwrap_or_default();
+        open.iter().for_each(|id| drop(self.emits.remove(id)));
+    }
+
+    /// The first message of a step that is on its way.
+    pub(super) fn topic_of_outbox(&self, step: TaskId) -> Option<Arc<str>> {
+        let first = self.outboxes.get(&step)?.open.first()?;
+        self.emits.get(first).map(|emit| Arc::clone(&emit.message.topic))
+    }
+}

@@ -1,0 +1,168 @@
+//! What steps have sent: nothing of it leaves before their result is durable, and all of it after.
+
+use std::sync::Arc;
+
+use catalog::{Name, Type, Value, VariantType};
+use engine::core::Input;
+use engine::event::{Posting, TaskId};
+use engine::ports::Outcome;
+use lang::plan::{Grant, HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict, MailUse, NodeKind, Plan};
+use testkit::fake::{failure, outcome};
+use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, count, slot, step};
+
+use crate::script::Script;
+
+const PERMITTED: [&str; 1] = ["mail_send t.>"];
+
+/// `main()`: `tell` may send, `last` comes after it, `beside` runs at once.
+fn telling(retries: u64) -> Plan {
+    let mut builder = PlanBuilder::default();
+    let function = builder.function("work", Type::U64);
+    let mut main = RegionDraft::new(0);
+    let mut tell = call(function, vec![]);
+    tell.grants = vec![Grant::Mail(MailUse::Send, "t.>".into())];
+    tell.retry = Some(count(u32::try_from(retries).unwrap()));
+    let tell = main.node("tell", NodeKind::Call(Box::new(tell)), &[], NodePolicy::default());
+    main.add("beside", step(function, vec![]));
+    let last = main.add("last", step(function, vec![slot(tell)]));
+    let main = builder.region(main, slot(last));
+    let entry = builder.flow("main", &[], main);
+    builder.finish(entry)
+}
+
+const TWO: [(&str, &str); 2] = [("t.a", "1"), ("t.b", "{\"x\":2}")];
+
+#[test]
+fn messages_leave_when_the_result_is_durable_and_the_step_is_done_when_the_bus_has_them() {
+    let mut script = Script::start(telling(0), &[], &PERMITTED);
+    script.gives("main/beside", 1);
+    script.take_lines();
+    script.holds = true;
+    script.gives_and_posts("main/tell", 5, &TWO);
+    script.check(&[]);
+    assert_eq!(script.held.len(), 1, "one append");
+    script.holds = false;
+    script.commit_held();
+    script.check(&[
+        "4 posted main/tell#1 t.a t.b",
+        "5 attempt-succeeded main/tell#1 5",
+        "publish run/main/tell.mail[0] t.a 1",
+        "publish run/main/tell.mail[1] t.b {\"x\":2}",
+    ]);
+    script.input(Input::Published(TaskId(3)));
+    script.check(&["6 message-sent main/tell.mail[1]#1"]);
+    script.input(Input::Published(TaskId(2)));
+    script.check(&["7 message-sent main/tell.mail[0]#1", "invoke main/last#1 work(5)"]);
+}
+
+#[test]
+fn what_the_bus_has_not_said_is_sent_again_by_the_next_owner() {
+    let mut script = Script::start(telling(0), &[], &PERMITTED);
+    script.gives_and_posts("main/tell", 5, &TWO);
+    script.input(Input::Published(TaskId(2)));
+    let mut script = Script::recover(script.plan, script.journal);
+    let lines = script.take_lines();
+    let sent: Vec<&String> = lines.iter().filter(|line| line.starts_with("publish")).collect();
+    assert_eq!(sent, ["publish run/main/tell.mail[1] t.b {\"x\":2}"], "{lines:?}");
+    script.input(Input::Published(TaskId(3)));
+    script.run_all();
+    assert_eq!(script.take_lines().last().unwrap(), "ended succeeded 6");
+}
+
+#[test]
+fn what_was_sent_by_an_attempt_whose_end_is_lost_was_never_sent() {
+    let mut script = Script::start(telling(0), &[], &PERMITTED);
+    script.holds = true;
+    script.gives_and_posts("main/tell", 5, &TWO);
+    // Its process dies before that is durable. The step may run again: nothing of it came out.
+    let mut script = Script::recover(script.plan, script.journal);
+    assert!(script.running().contains(&"main/tell"), "{:?}", script.running());
+    assert!(!script.lines.iter().any(|line| line.starts_with("publish")), "{:?}", script.lines);
+    script.take_lines();
+    script.gives_and_posts("main/tell", 5, &TWO[..1]);
+    assert_eq!(script.take_lines().last().unwrap(), "publish run/main/tell.mail[0] t.a 1");
+}
+
+#[test]
+fn a_failed_attempt_sends_nothing() {
+    let mut script = Script::start(telling(1), &[], &PERMITTED);
+    let start = script.in_flight.remove("main/tell").unwrap();
+    let posted = vec![Posting { topic: "t.a".into(), payload: "1".into() }];
+    let failed = Outcome { posted, ..outcome(Err(failure(catalog::FailureKind::Network, "no"))) };
+    script.input(Input::Outcome { task: start.task, number: 1, outcome: Box::new(failed) });
+    assert!(!script.lines.iter().any(|line| line.contains("posted") || line.starts_with("publish")), "{:?}", script.lines);
+    script.gives_and_posts("main/tell", 5, &TWO[..1]);
+    assert_eq!(script.take_lines().last().unwrap(), "publish run/main/tell.mail[0] t.a 1");
+}
+
+#[test]
+fn what_has_left_arrives_though_nobody_wants_the_step_any_more() {
+    let mut script = Script::start(telling(0), &[], &PERMITTED);
+    script.gives_and_posts("main/tell", 5, &TWO[..1]);
+    script.fails("main/beside");
+    assert!(!script.lines.iter().any(|line| line.starts_with("ended")), "{:?}", script.lines);
+    script.input(Input::Published(TaskId(2)));
+    assert_eq!(script.take_lines().last().unwrap(), "ended failed main/beside network: no route");
+}
+
+/// The same under a handler that is asked before each message.
+fn asked() -> Plan {
+    let mut builder = PlanBuilder::default();
+    let function = builder.function("work", Type::U64);
+    let case = |name: &str, carries: Option<Type>| (Name::from(name), carries);
+    let cases = vec![case("allow", None), case("veto", Some(Type::String)), case("rewrite", Some(Type::String))];
+    let verdict = Type::Variant(Arc::new(VariantType { name: None, cases }));
+    let guard = builder.function_of("guard", &[("message", Type::String)], verdict);
+    let mut main = RegionDraft::new(0);
+    let mut tell = call(function, vec![]);
+    tell.grants = vec![Grant::Mail(MailUse::Send, "t.>".into())];
+    let tell = main.node("tell", NodeKind::Call(Box::new(tell)), &[], NodePolicy::default());
+    let main = builder.region(main, slot(tell));
+    let entry = builder.flow("main", &[], main);
+    let mut plan = builder.finish(entry);
+    plan.hooks = vec![HookPlan {
+        phase: HookPhase::Before,
+        event: HookEvent::Message,
+        target: HookTarget::All,
+        call: call(guard, Vec::new()),
+        inputs: vec![HookInput::Message],
+        verdict: HookVerdict::Cases,
+        span: lang::Span::default(),
+    }];
+    plan
+}
+
+fn said(case: &str, text: Option<&str>) -> Value {
+    Value::Variant(case.into(), text.map(|text| Arc::new(Value::string(text))))
+}
+
+#[test]
+fn handlers_are_asked_about_each_message_before_the_first_one_leaves() {
+    let mut script = Script::start(asked(), &[], &PERMITTED);
+    script.gives_and_posts("main/tell", 5, &TWO);
+    assert_eq!(script.running(), ["main/tell.mail[0].before[0]", "main/tell.mail[1].before[0]"]);
+    script.take_lines();
+    script.gives_value("main/tell.mail[0].before[0]", said("rewrite", Some("\"tea\"")));
+    assert!(!script.take_lines().iter().any(|line| line.starts_with("publish")), "not before all are agreed to");
+    script.gives_value("main/tell.mail[1].before[0]", said("allow", None));
+    let sent: Vec<String> = script.take_lines().into_iter().filter(|line| line.starts_with("publish")).collect();
+    assert_eq!(sent, ["publish run/main/tell.mail[0] t.a \"tea\"", "publish run/main/tell.mail[1] t.b {\"x\":2}"]);
+}
+
+#[test]
+fn a_veto_lets_no_message_of_the_step_leave_and_fails_it() {
+    let mut script = Script::start(asked(), &[], &PERMITTED);
+    script.gives_and_posts("main/tell", 5, &TWO);
+    script.gives_value("main/tell.mail[0].before[0]", said("allow", None));
+    script.gives_value("main/tell.mail[1].before[0]", said("veto", Some("not today")));
+    let lines = script.take_lines();
+    assert!(!lines.iter().any(|line| line.starts_with("publish")), "{lines:?}");
+    assert_eq!(lines.last().unwrap(), "ended failed main/tell permission: `step` refused it: not today");
+}
+
+#[test]
+fn what_no_operator_permits_is_denied_before_the_step_begins() {
+    let mut script = Script::start(telling(0), &[], &["mail_send other", "mail_ask *"]);
+    let lines = script.take_lines();
+    assert!(lines.contains(&"2 denied main/tell#1 mail_send t.>".to_owned()), "{lines:?}");
+}
