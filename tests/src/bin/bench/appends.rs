@@ -13,6 +13,8 @@ pub(crate) const WRITERS: u64 = 64;
 pub(crate) const APPENDS: u64 = 500;
 /// Events of an append.
 pub(crate) const GROUP: u64 = 8;
+/// All that is appended.
+pub(crate) const EVENTS: u64 = WRITERS * APPENDS * GROUP;
 
 /// Events a second that are appended.
 pub(crate) async fn rate(journal: Arc<dyn Journal>) -> f64 {
@@ -38,7 +40,7 @@ pub(crate) async fn rate_of(writers: Vec<JoinHandle<()>>, started: Instant) -> f
     for writer in writers {
         writer.await.unwrap();
     }
-    (WRITERS * APPENDS * GROUP) as f64 / started.elapsed().as_secs_f64()
+    EVENTS as f64 / started.elapsed().as_secs_f64()
 }
 
 /// An event of more than 200 bytes.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, stream};
-use bus::nats::{Connection, JetStreamJournal, Options, Settings};
+use bus::nats::{Connection, JetStreamJournal, Options, Replica, Report, Settings};
+use journal::SqliteJournal;
 use testkit::nats::{Cluster, Server};
 
 use crate::appends::{self, APPENDS, WRITERS};
@@ -21,12 +22,32 @@ pub(crate) async fn measure(table: &mut Table) {
     table.figure("floor: async-nats, the same messages, one server", "events/s", one.floor);
     table.bounded("(m) journal on JetStream, 64 runs, one server", "events/s", one.rate, Bound::Least(100_000.0));
     table.bounded("(m) to raw publishing", "x", one.ratio, Bound::Least(0.5));
+    table.figure("a new replica takes in what is there", "events/s", taken_in(server.url()));
     drop(server);
     let cluster = Cluster::start();
     let three = rounds(&cluster.urls()).await;
     table.figure("floor: async-nats, the same messages, three servers", "events/s", three.floor);
     table.figure("journal on JetStream, 64 runs, three servers", "events/s", three.rate);
     table.bounded("(m) to raw publishing, three servers", "x", three.ratio, Bound::Least(0.5));
+}
+
+/// How fast a store on disk becomes the replica of what the last round has left.
+fn taken_in(url: String) -> f64 {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteJournal::open(&folder.path().join("replica.db"), &journal::Options::default()).unwrap();
+    let connection = Connection::open(&settings(&[url], ROUNDS - 1)).unwrap();
+    let report: Report = Arc::new(|line: &str| panic!("{line}"));
+    let started = Instant::now();
+    drop(Replica::open(&connection, &store.follower().unwrap(), &report).unwrap());
+    appends::EVENTS as f64 / started.elapsed().as_secs_f64()
+}
+
+fn settings(urls: &[String], round: usize) -> Settings {
+    Settings {
+        namespace: format!("bench{round}").parse().unwrap(),
+        timeout: Duration::from_secs(10),
+        ..Settings::new(urls.to_vec())
+    }
 }
 
 struct Figures {
@@ -38,12 +59,7 @@ struct Figures {
 async fn rounds(urls: &[String]) -> Figures {
     let (mut floors, mut rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        let settings = Settings {
-            namespace: format!("bench{round}").parse().unwrap(),
-            timeout: Duration::from_secs(10),
-            ..Settings::new(urls.to_vec())
-        };
-        let journal = JetStreamJournal::open(&Connection::open(&settings).unwrap(), &Options::default()).unwrap();
+        let journal = JetStreamJournal::open(&Connection::open(&settings(urls, round)).unwrap(), &Options::default()).unwrap();
         let rate = appends::rate(Arc::new(journal)).await;
         let floor = floor(urls, round).await;
         floors.push(floor);
