@@ -27,7 +27,7 @@ use crate::read::{Pool, Reader};
 use crate::schema;
 use crate::sessions::SessionWrite;
 use crate::store::SqliteJournal;
-use crate::wire::{Encoded, WireError, decode, encode};
+use crate::wire::{Encoded, WireError, decode, kind, stored};
 
 /// Under which `about` says whose replica the store is.
 const REPLICA: &str = "replica";
@@ -267,14 +267,16 @@ fn prepare(entry: Entry) -> Result<Ready, JournalError> {
 /// An event as it was written, to the byte, with what it changes in the list of runs.
 fn encoded(run: &RunId, seq: Seq, event: StoredEvent) -> Result<Encoded, JournalError> {
     let mut absent = |_| Ok(b"null".to_vec());
-    let body = decode(&event.kind, &event.path, &event.body, &mut absent).map_err(|error| match error {
+    let unknown = || WireError::UnknownKind(event.kind.clone());
+    let read = decode(&event.kind, &event.path, &event.body, &mut absent);
+    let read = read.and_then(|body| Ok((body, kind::known(&event.kind).ok_or_else(unknown)?)));
+    let (body, kind) = read.map_err(|error| match error {
         WireError::UnknownKind(_) | WireError::UnknownVersion { .. } => {
             JournalError::Unavailable(format!("run `{run}` cannot be followed: event {seq}: {error}"))
         }
         _ => JournalError::Damaged { run: run.clone(), what: format!("event {seq}: {error}") },
     })?;
-    let encoded = encode(&Event { seq, at: Timestamp(event.at), body });
-    Ok(Encoded { path: event.path.into(), body: event.body, blobs: Vec::new(), ..encoded })
+    Ok(stored(&Event { seq, at: Timestamp(event.at), body }, kind, &event.path, event.body))
 }
 
 /// How far a stream is written.

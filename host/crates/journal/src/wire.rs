@@ -18,6 +18,7 @@ use engine::event::Seq;
 pub use change::{decode_change, encode_change};
 pub use decode::{decode, parse_digest};
 pub use encode::encode;
+pub(crate) use encode::stored;
 
 /// The version that new bodies carry.
 pub const BODY_VERSION: u32 = 1;
@@ -34,6 +35,11 @@ pub mod kind {
 
             /// All of them.
             pub const ALL: &[&str] = &[$($constant),+];
+
+            /// The constant for a name that was read.
+            pub(crate) fn known(name: &str) -> Option<&'static str> {
+                ALL.iter().find(|known| **known == name).copied()
+            }
         };
     }
 

@@ -30,6 +30,12 @@ pub fn encode(event: &Event) -> Encoded {
     }
 }
 
+/// The stored form of an event whose body was written elsewhere, and has been read.
+pub(crate) fn stored(event: &Event, kind: &'static str, path: &str, body: String) -> Encoded {
+    let change = change(&event.body).map(Box::new);
+    Encoded { seq: event.seq, at: event.at.0.min(i64::MAX as u64), kind, path: path.into(), body, blobs: Vec::new(), change }
+}
+
 struct Writer {
     body: Object,
     path: Option<Arc<str>>,
