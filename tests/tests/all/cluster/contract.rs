@@ -243,6 +243,27 @@ fn a_run_keeps_its_hooks() {
     assert!(refused.out.contains("nobody handles the hook `gate`"), "{}", refused.out);
 }
 
+/// Nobody gets around the hooks of a cluster by not naming its servers: the service of the store knows them.
+#[test]
+fn what_is_started_through_a_service_has_the_hooks_of_its_cluster() {
+    let server = Server::start();
+    let site = Site::new();
+    site.flow("main.flow", "use \"{plugins}/kit.wasm\" as kit\nflow main() -> string { kit.echo(\"x\") }");
+    let service = serve(&site, &server.url());
+    let run = service.submit(&["main.flow"]);
+    service.wait(&run).expect(0);
+    site.host(["hook", "add", "gate", "--before", "step", "--nats", &server.url()]).expect(0);
+    let refused = |name: &str| {
+        let run = service.submit(&["main.flow"]);
+        let ended = service.wait(&run).expect(1);
+        assert!(ended.out.contains(&format!("nobody handles the hook `{name}`")), "{}", ended.out);
+    };
+    refused("gate");
+    // Its own configuration comes first, and may name hooks without servers.
+    site.write("flowhost.toml", "[[hooks]]\nname = \"own\"\nbefore = \"step\"\n");
+    refused("own");
+}
+
 /// What a run of one host emits the runs of all hosts get, once, and so it is with what others send, whichever host takes it.
 #[test]
 fn messages_pass_between_hosts_and_programs() {
