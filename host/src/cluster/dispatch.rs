@@ -15,6 +15,7 @@ use super::Cluster;
 use super::worker::Components;
 use crate::config::Config;
 use crate::exit::Problem;
+use crate::owner;
 
 /// How often it is looked how busy the hosts are.
 const SCALE: Duration = Duration::from_secs(5);
@@ -70,8 +71,9 @@ impl Dispatch {
     ) -> Result<(), JournalError> {
         let connection = self.cluster.connection.clone();
         let presence = self.cluster.presence.clone();
+        let name = presence.name().unwrap_or_else(owner::fresh_name);
         let announce = move |work| presence.set(WORK, work);
-        let open = move || Worker::open(&connection, engine, Arc::new(Components(sandbox)), announce, options);
+        let open = move || Worker::open(&connection, &name, engine, Arc::new(Components(sandbox)), announce, options);
         let opened = tokio::task::spawn_blocking(open).await;
         let worker = opened.unwrap_or_else(|error| Err(JournalError::Unavailable(error.to_string())))?;
         let looks = async {

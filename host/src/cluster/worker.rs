@@ -73,7 +73,7 @@ pub(crate) fn run(log: Log, config: &Config, settings: Settings) -> Result<Exit,
     let engine = Engine::new(invoker, journal, Arc::new(SystemClock), engine_config);
     let announced = presence.clone();
     let announce = move |work| announced.set(WORK, work);
-    let worker = Worker::open(&connection, engine, Arc::new(Components(sandbox)), announce, settings.options)?;
+    let worker = Worker::open(&connection, &name, engine, Arc::new(Components(sandbox)), announce, settings.options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -2,8 +2,11 @@
 
 mod undone;
 
+use std::sync::Arc;
+
 use engine::event::{CacheNote, EventBody, Origin, RunOutcome};
-use journal::{AttemptRow, Reader, RunRow};
+use engine::ports::Live;
+use journal::{AttemptRow, AttemptState, Reader, RunRow};
 use serde_json::{Value, json};
 
 use crate::cli::Global;
@@ -19,7 +22,10 @@ pub(crate) fn run(output: Output, global: &Global, run: &str) -> Result<Exit, Pr
     let config = Config::load(global)?;
     let reader = session::open_reader(&config)?;
     let row = reader.find(run)?;
-    let attempts = reader.attempts(&row.id)?;
+    let mut attempts = reader.attempts(&row.id)?;
+    if !row.status.is_end() {
+        under_way(&mut attempts, &reader.live(&row.id)?);
+    }
     let Ends { input, outcome, origin } = ends(&reader, &row)?;
     let listed = Listed::of(&reader, &config.store.path, row)?;
     let mut document = if output.json() { list::row_document(&listed) } else { Value::Null };
@@ -71,6 +77,15 @@ fn ends(reader: &Reader, row: &RunRow) -> Result<Ends, Problem> {
     Ok(Ends { input, origin, outcome })
 }
 
+/// Says of attempts that run where that is, as the run's owner last noted.
+fn under_way(attempts: &mut [AttemptRow], live: &[Live]) {
+    for row in attempts.iter_mut().filter(|row| row.state == AttemptState::Running) {
+        if let Some(runs) = live.iter().find(|live| live.path == row.attempt.path).and_then(|live| live.runs.as_ref()) {
+            (row.host, row.elsewhere) = (Some(Arc::clone(&runs.host)), true);
+        }
+    }
+}
+
 /// How many steps have the result of the run that this one retries.
 fn reused(attempts: &[AttemptRow]) -> usize {
     attempts.iter().filter(|row| row.cache == Some(CacheNote::Reused)).count()
@@ -87,6 +102,7 @@ fn attempt_document(row: &AttemptRow) -> Value {
         "attempt": row.attempt.number,
         "state": row.state.name(),
         "host": row.host.as_deref(),
+        "elsewhere": row.elsewhere,
         "started": row.started.map(output::time),
         "ended": row.ended.map(output::time),
         "bill": row.bill.as_ref().map(documents::bill),
@@ -156,8 +172,9 @@ fn attempt_line(row: &AttemptRow) -> [String; 8] {
     };
     let failure = row.failure.as_ref().map(|failure| format!("{}: {}", failure.kind, failure.message));
     let raised = row.limits.as_ref().map(|limits| format!("with {}", amounts(limits)));
+    let place = row.host.as_ref().filter(|_| row.elsewhere).map(|host| format!("on {host}"));
     let remark =
-        [raised, Some(failure.unwrap_or_else(|| cache.to_owned()))].into_iter().flatten().filter(|part| !part.is_empty());
+        [place, raised, Some(failure.unwrap_or_else(|| cache.to_owned()))].into_iter().flatten().filter(|part| !part.is_empty());
     let remark = remark.collect::<Vec<_>>().join("; ");
     [
         row.attempt.task.0.to_string(),

@@ -60,5 +60,13 @@ pub(crate) fn nobody(role: &str) -> Outcome {
         "no agent has the role `{role}`; name one in `flowhost.toml`: `[roles.{role}]` with `component = \"….wasm\"` and `function = \"…\"`"
     );
     let failure = Failure { kind: FailureKind::Dependency, message, details: None, retry_after: None };
-    Outcome { result: Err(failure), bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None, posted: Vec::new() }
+    Outcome {
+        result: Err(failure),
+        bill: Bill::default(),
+        denials: Vec::new(),
+        log: Vec::new(),
+        cache: None,
+        posted: Vec::new(),
+        host: None,
+    }
 }

@@ -22,6 +22,9 @@ mod journal;
 #[path = "all/messages.rs"]
 mod messages;
 #[cfg(test)]
+#[path = "all/replica.rs"]
+mod replica;
+#[cfg(test)]
 #[path = "all/site.rs"]
 mod site;
 #[cfg(test)]

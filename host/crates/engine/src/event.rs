@@ -108,7 +108,7 @@ pub enum EventBody {
     AttemptStarted {
         /// Which.
         attempt: Attempt,
-        /// The host that runs it.
+        /// The run's owner, who lets it begin: another host may run it, which is then said with how it ended.
         host: Arc<str>,
         /// What it may use where that is more than the flow asks for.
         limits: Option<Amounts>,
@@ -137,6 +137,8 @@ pub enum EventBody {
         bill: Bill,
         /// What the cache said, where it was asked.
         cache: Option<CacheNote>,
+        /// The host that ran it; none: the run's owner, if anybody did.
+        host: Option<Arc<str>>,
     },
     /// An attempt failed.
     AttemptFailed {
@@ -146,16 +148,22 @@ pub enum EventBody {
         failure: Failure,
         /// What it used.
         bill: Bill,
+        /// The host that ran it; none: the run's owner, if anybody did.
+        host: Option<Arc<str>>,
     },
     /// An attempt was stopped because its result is no longer wanted.
     AttemptCancelled {
         /// Which.
         attempt: Attempt,
+        /// The host that ran it; none: the run's owner, if anybody did.
+        host: Option<Arc<str>>,
     },
     /// After a crash: the attempt had started and nothing says how it ended.
     OutcomeUnknown {
         /// Which.
         attempt: Attempt,
+        /// The host that ran it, where it is that one which was lost; none: the run's owner.
+        host: Option<Arc<str>>,
     },
     /// A signal came; it is taken by a wait, now or later.
     SignalReceived {
@@ -247,8 +255,8 @@ impl EventBody {
             | Self::Posted { attempt, .. }
             | Self::AttemptSucceeded { attempt, .. }
             | Self::AttemptFailed { attempt, .. }
-            | Self::AttemptCancelled { attempt }
-            | Self::OutcomeUnknown { attempt }
+            | Self::AttemptCancelled { attempt, .. }
+            | Self::OutcomeUnknown { attempt, .. }
             | Self::MessageSent { attempt } => Some(&attempt.path),
             Self::Escalated(escalation) => Some(&escalation.attempt.path),
             _ => None,

@@ -16,7 +16,7 @@ pub use bus::{
     Bus, Callable, Control, Letter, Live, Mail, MailStore, MailWrite, Message, NoBus, Order, Question, Signal, WaitingNote,
 };
 pub use compiler::{CompiledPlan, Compiler, NoCompiler, PlanError, PlanSource};
-pub use elsewhere::{Elsewhere, Errand, Fate, Kind, Offer};
+pub use elsewhere::{Begun, Elsewhere, Errand, Fate, Kind, Offer, RunsOn};
 pub use mail::{Asking, Inquiry, MOST_ASKED, MOST_POSTED, MOST_POSTED_BYTES};
 
 use crate::event::{Bill, CacheNote, Denial, Event, Failure, Posting, RunId, Seq, Timestamp};
@@ -130,6 +130,8 @@ pub struct Outcome {
     pub cache: Option<CacheNote>,
     /// What it sent, in order; it leaves only when the attempt has succeeded.
     pub posted: Vec<Posting>,
+    /// The host that ran it, where that is not the run's owner. An invoker leaves it empty.
+    pub host: Option<Arc<str>>,
 }
 
 /// Keeps the events of runs.

@@ -404,7 +404,7 @@ impl<'c> Trial<'c> {
         self.agenda.withdraw((task, number));
         self.landed((task, number), true);
         self.real.retain(|start| (start.task, start.number) != (task, number));
-        self.run.handle(Input::Stopped { task, number }, self.agenda.now(), &mut self.actions);
+        self.run.handle(Input::Stopped { task, number, host: None }, self.agenda.now(), &mut self.actions);
     }
 
     /// Lets the next thing happen: a real step ends, or else the clock jumps to what is planned.
@@ -454,5 +454,5 @@ fn within(timeout: Option<u64>, takes: u64, result: Result<Value, Failure>) -> (
 }
 
 fn outcome(result: Result<Value, Failure>) -> Outcome {
-    Outcome { result, bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None, posted: Vec::new() }
+    Outcome { result, bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None, posted: Vec::new(), host: None }
 }

@@ -30,7 +30,7 @@ fn step(seq: u64) -> Event {
     Event {
         seq,
         at: Timestamp(1_700_000_000_000 + seq),
-        body: EventBody::AttemptSucceeded { attempt, output, bill, cache: None },
+        body: EventBody::AttemptSucceeded { attempt, output, bill, cache: None, host: None },
     }
 }
 

@@ -66,6 +66,7 @@ fn run_of(count: u64) -> Vec<Event> {
         output: Payload::Value(Value::string(format!("result {task}"))),
         bill: Bill::default(),
         cache: (task == 1).then_some(CacheNote::Hit),
+        host: (task == 2).then(|| "host-2/7".into()),
     };
     numbered(1, std::iter::once(started("steps")).chain((0..count.saturating_sub(1)).map(step)))
 }
@@ -81,8 +82,8 @@ fn body_as_loaded(body: EventBody) -> EventBody {
             started.input = started.input.into_iter().map(|(name, value)| (name, text(&value))).collect();
             EventBody::RunStarted(started)
         }
-        EventBody::AttemptSucceeded { attempt, output, bill, cache } => {
-            EventBody::AttemptSucceeded { attempt, output: text(&output), bill, cache }
+        EventBody::AttemptSucceeded { attempt, output, bill, cache, host } => {
+            EventBody::AttemptSucceeded { attempt, output: text(&output), bill, cache, host }
         }
         EventBody::SignalReceived { name, id, payload } => EventBody::SignalReceived { name, id, payload: text(&payload) },
         EventBody::MessageReceived { topic, id, payload } => EventBody::MessageReceived { topic, id, payload: text(&payload) },
@@ -292,8 +293,8 @@ async fn large_payload(open: Open<'_>) -> Result<(), String> {
     events.extend(numbered(
         2,
         [
-            EventBody::AttemptFailed { attempt: attempt.clone(), failure: failure.clone(), bill: Bill::default() },
-            EventBody::AttemptSucceeded { attempt, output: large.clone(), bill: Bill::default(), cache: None },
+            EventBody::AttemptFailed { attempt: attempt.clone(), failure: failure.clone(), bill: Bill::default(), host: None },
+            EventBody::AttemptSucceeded { attempt, output: large.clone(), bill: Bill::default(), cache: None, host: None },
             EventBody::RunEnded { outcome: RunOutcome::Succeeded(large) },
         ],
     ));
@@ -309,6 +310,7 @@ async fn large_append(open: Open<'_>) -> Result<(), String> {
         output: Payload::Value(Value::string(format!("{task} ").repeat(1000))),
         bill: Bill::default(),
         cache: None,
+        host: None,
     };
     let events = numbered(1, std::iter::once(started("large")).chain((0..400).map(step)));
     let (early, late) = events.split_at(300);

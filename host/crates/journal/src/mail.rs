@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::core::mail::MAX_KEPT;
 use engine::event::{RunId, Timestamp};
-use engine::ports::{Control, JournalError, Letter, Live, Mail, MailStore, MailWrite, Message, Signal};
+use engine::ports::{Control, JournalError, Letter, Live, Mail, MailStore, MailWrite, Message, RunsOn, Signal};
 use futures::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -135,17 +135,26 @@ pub(crate) fn live(connection: &Connection, run: &RunId) -> rusqlite::Result<Vec
     Ok(stored.unwrap_or_default().into_iter().filter_map(read_live).collect())
 }
 
-/// Path, what for, and where it is known, until when in milliseconds.
+/// Path, what for, and where they are known, until when; of one that runs on another host, since when, and that host. Times are in
+/// milliseconds.
 fn stored_live(live: &Live) -> Vec<String> {
-    let Live { path, what, until } = live;
-    [path.to_string(), what.clone()].into_iter().chain(until.map(|until| until.0.to_string())).collect()
+    let Live { path, what, until, runs } = live;
+    let time = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.0.to_string());
+    let mut stored = vec![path.to_string(), what.clone()];
+    match runs {
+        Some(runs) => stored.extend([time(*until), time(Some(runs.since)), runs.host.to_string()]),
+        None => stored.extend(until.map(|until| time(Some(until)))),
+    }
+    stored
 }
 
 fn read_live(stored: Vec<String>) -> Option<Live> {
     let mut stored = stored.into_iter();
     let (path, what) = (stored.next()?.into(), stored.next()?);
-    let until = stored.next().and_then(|until| until.parse().ok()).map(Timestamp);
-    Some(Live { path, what, until })
+    let mut time = || stored.next().and_then(|at| at.parse().ok()).map(Timestamp);
+    let (until, since) = (time(), time());
+    let runs = since.zip(stored.next()).map(|(since, host)| RunsOn { host: host.into(), since });
+    Some(Live { path, what, until, runs })
 }
 
 /// Whether the store is of version 1, which has no inboxes, and was only opened for reading.

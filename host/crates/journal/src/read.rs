@@ -230,7 +230,14 @@ impl Reader {
 fn concerns_attempt(name: &str) -> bool {
     matches!(
         name,
-        kind::ATTEMPT_STARTED | kind::ATTEMPT_SUCCEEDED | kind::ATTEMPT_FAILED | kind::ATTEMPT_CANCELLED | kind::OUTCOME_UNKNOWN
+        kind::ATTEMPT_STARTED
+            | kind::ATTEMPT_SUCCEEDED
+            | kind::ATTEMPT_FAILED
+            | kind::ATTEMPT_CANCELLED
+            | kind::OUTCOME_UNKNOWN
+            // Who owns the run says where an attempt ran of which nothing else is said.
+            | kind::RUN_STARTED
+            | kind::OWNER_CHANGED
     )
 }
 

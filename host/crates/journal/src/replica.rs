@@ -38,6 +38,9 @@ const SINCE: i32 = 4;
 /// Numbers of letters that one write may give: so many listen to a topic at most.
 const LETTERS: i64 = 1 << 20;
 
+/// A copy of a change comes within so many milliseconds, by the times of the stream: whoever writes one gives it up long before.
+const COPIES: i64 = 10 * 60 * 1000;
+
 /// What is written beside the events of runs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
@@ -133,8 +136,15 @@ pub enum Entry {
         /// What they name and the store lacks.
         blobs: Vec<(Digest, Vec<u8>)>,
     },
-    /// Something else, with the time of the message in milliseconds since the Unix epoch.
-    Change(Change, u64),
+    /// Something else.
+    Change {
+        /// What.
+        change: Change,
+        /// When the stream got it, in milliseconds since the Unix epoch.
+        at: u64,
+        /// The id of its message, where it has one: around an election a stream may get the same one twice.
+        id: Option<String>,
+    },
     /// Nothing that can be used: only its position counts.
     Nothing,
 }
@@ -150,7 +160,7 @@ pub(crate) enum Work {
 /// An entry in the form in which it is written.
 pub(crate) enum Ready {
     Commit { run: RunId, hash: Hash, events: Vec<Encoded>, blobs: Vec<(Digest, Vec<u8>)> },
-    Change(Change, i64),
+    Change { change: Change, at: i64, id: Option<String> },
     Nothing,
 }
 
@@ -248,7 +258,7 @@ impl Ready {
             Self::Commit { events, blobs, .. } => {
                 events.iter().map(Encoded::size).sum::<usize>() + blobs.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
             }
-            Self::Change(..) | Self::Nothing => 64,
+            Self::Change { .. } | Self::Nothing => 64,
         }
     }
 }
@@ -259,7 +269,7 @@ fn prepare(entry: Entry) -> Result<Ready, JournalError> {
             let events = events.into_iter().zip(first..).map(|(event, seq)| encoded(&run, seq, event));
             Ok(Ready::Commit { hash, events: events.collect::<Result<_, _>>()?, blobs, run })
         }
-        Entry::Change(change, at) => Ok(Ready::Change(change, i64::try_from(at).unwrap_or(i64::MAX))),
+        Entry::Change { change, at, id } => Ok(Ready::Change { change, at: i64::try_from(at).unwrap_or(i64::MAX), id }),
         Entry::Nothing => Ok(Ready::Nothing),
     }
 }
@@ -293,6 +303,21 @@ pub(crate) fn set_position(connection: &Connection, feed: Feed, position: u64) -
 /// The number of the first letter of a write at this position of its stream: the same in each replica.
 pub(crate) fn first_letter(position: u64) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX).saturating_mul(LETTERS)
+}
+
+/// Whether a change is not a copy of one that was taken lately; it is remembered from now on, inside of a transaction.
+pub(crate) fn is_new(connection: &Connection, change: &Change, id: Option<&str>, at: i64) -> rusqlite::Result<bool> {
+    // The last note counts, however often it comes.
+    let Some(id) = id.filter(|_| !matches!(change, Change::Mail(MailWrite::Waiting(..)))) else { return Ok(true) };
+    let sql = "INSERT INTO taken (id, at) VALUES (?1, ?2) \
+               ON CONFLICT (id) DO UPDATE SET at = excluded.at WHERE excluded.at - at > ?3";
+    Ok(connection.prepare_cached(sql)?.execute((id, at, COPIES))? > 0)
+}
+
+/// Forgets which changes were taken so long before the last one that no copy of them comes any more.
+pub(crate) fn forget_taken(connection: &Connection, last: i64) -> rusqlite::Result<()> {
+    let before = last.saturating_sub(COPIES);
+    connection.prepare_cached("DELETE FROM taken WHERE at < ?1")?.execute([before]).map(drop)
 }
 
 /// Whose replica the store is, if it is one.

@@ -16,7 +16,7 @@ pub const APPLICATION_ID: i32 = 0x666c_7768;
 
 /// The `user_version` of stores that this program writes, and the latest that it reads. An older store gets the tables
 /// that it lacks when it is opened for writing; whoever only reads does without them.
-pub const FORMAT_VERSION: i32 = 5;
+pub const FORMAT_VERSION: i32 = 6;
 
 /// The tables of version 1. They are described in `host/docs/journal.md`.
 ///
@@ -79,7 +79,9 @@ CREATE TABLE blobs (
 /// human has to decide about, `outbox` the reports that are to be sent.
 ///
 /// Version 5: `sessions` has what many runs are labelled with, and whether what is called at its beginning and end has been started.
-const MIGRATIONS: [&str; 4] = [
+///
+/// Version 6: `taken` has the ids of what a replica has lately taken out of the stream of changes.
+const MIGRATIONS: [&str; 5] = [
     "
 CREATE TABLE inbox (
     no INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -202,6 +204,13 @@ CREATE TABLE sessions (
     closed INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX sessions_pending ON sessions (opened, id) WHERE starting OR ending;
+",
+    "
+CREATE TABLE taken (
+    id TEXT PRIMARY KEY,
+    at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX taken_by_at ON taken (at);
 ",
 ];
 

@@ -257,7 +257,7 @@ impl<'c> Writer<'c> {
             }
         };
         let before = replica::position(self.connection, feed)?;
-        let mut answer = Ok(());
+        let (mut answer, mut latest) = (Ok(()), None);
         for (position, entry) in entries.iter().filter(|(position, _)| *position > before) {
             match entry {
                 replica::Ready::Commit { run, hash, events, blobs } => {
@@ -266,9 +266,17 @@ impl<'c> Writer<'c> {
                     }
                     answer = answer.and(self.follow(run, *hash, events, own_name)?);
                 }
-                replica::Ready::Change(change, at) => self.change_of(change, *at, replica::first_letter(*position))?,
+                replica::Ready::Change { change, at, id } => {
+                    if replica::is_new(self.connection, change, id.as_deref(), *at)? {
+                        self.change_of(change, *at, replica::first_letter(*position))?;
+                    }
+                    latest = Some(*at);
+                }
                 replica::Ready::Nothing => {}
             }
+        }
+        if let Some(latest) = latest {
+            replica::forget_taken(self.connection, latest)?;
         }
         if let Some((last, _)) = entries.last().filter(|(last, _)| *last > before) {
             replica::set_position(self.connection, feed, *last)?;

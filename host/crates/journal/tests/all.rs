@@ -25,6 +25,9 @@ mod read;
 #[path = "all/replay.rs"]
 mod replay;
 #[cfg(test)]
+#[path = "all/replica.rs"]
+mod replica;
+#[cfg(test)]
 #[path = "all/retention.rs"]
 mod retention;
 #[cfg(test)]

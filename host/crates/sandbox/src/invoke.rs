@@ -37,6 +37,7 @@ impl Invoker for Sandbox {
                     log: Vec::new(),
                     cache: None,
                     posted: Vec::new(),
+                    host: None,
                 },
             }
         })
@@ -123,6 +124,7 @@ impl Call {
             log: state.log.take(),
             cache: None,
             posted: if is_ok { state.mail.posted } else { Vec::new() },
+            host: None,
         }
     }
 }

@@ -43,6 +43,7 @@ pub fn outcome(result: Result<Value, Failure>) -> Outcome {
         log: Vec::new(),
         cache: None,
         posted: Vec::new(),
+        host: None,
     }
 }
 

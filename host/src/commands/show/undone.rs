@@ -84,6 +84,7 @@ mod tests {
             attempt: Attempt { task: TaskId(0), number, path: path.into() },
             state,
             host: None,
+            elsewhere: false,
             started: None,
             ended: None,
             bill: None,

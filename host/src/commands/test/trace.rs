@@ -79,7 +79,7 @@ fn line(report: &TrialReport, event: &Event) -> Option<Line> {
     let what = match &event.body {
         EventBody::AttemptSucceeded { attempt, output, .. } => of(attempt, Outcome::Succeeded(documents::payload(output))),
         EventBody::AttemptFailed { attempt, failure, .. } => of(attempt, Outcome::Failed(failure.clone())),
-        EventBody::AttemptCancelled { attempt } => of(attempt, Outcome::Cancelled),
+        EventBody::AttemptCancelled { attempt, .. } => of(attempt, Outcome::Cancelled),
         EventBody::TimerFired { .. } => Some(What::Timer),
         EventBody::SignalReceived { name, payload, .. } => {
             Some(What::Received { what: format!("signal {name}"), value: documents::payload(payload) })

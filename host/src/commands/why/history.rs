@@ -14,6 +14,8 @@ pub(super) struct Last {
     pub(super) at: Timestamp,
     /// Wall time in microseconds.
     pub(super) wall: u64,
+    /// Where it ran, if that is another host than the run's owner.
+    pub(super) host: Option<Arc<str>>,
     pub(super) end: End,
 }
 
@@ -37,24 +39,27 @@ impl History {
     pub(super) fn of(events: &[Event]) -> Self {
         let mut history = Self::default();
         for event in events {
-            let (attempt, end, wall) = match &event.body {
-                EventBody::AttemptStarted { attempt, .. } => (attempt, End::Open, 0),
-                EventBody::AttemptSucceeded { attempt, bill, .. } => (attempt, End::Succeeded, bill.wall),
-                EventBody::AttemptFailed { attempt, failure, bill } => (attempt, End::Failed(failure.clone()), bill.wall),
-                EventBody::AttemptCancelled { attempt } => (attempt, End::Stopped, 0),
-                EventBody::OutcomeUnknown { attempt } => (attempt, End::Unknown, 0),
+            let (attempt, end, wall, host) = match &event.body {
+                EventBody::AttemptStarted { attempt, .. } => (attempt, End::Open, 0, &None),
+                EventBody::AttemptSucceeded { attempt, bill, host, .. } => (attempt, End::Succeeded, bill.wall, host),
+                EventBody::AttemptFailed { attempt, failure, bill, host } => {
+                    (attempt, End::Failed(failure.clone()), bill.wall, host)
+                }
+                EventBody::AttemptCancelled { attempt, host } => (attempt, End::Stopped, 0, host),
+                EventBody::OutcomeUnknown { attempt, host } => (attempt, End::Unknown, 0, host),
                 _ => continue,
             };
-            history.note(attempt, event.at, end, wall);
+            let last = Last { number: attempt.number, started: None, at: event.at, wall, host: host.clone(), end };
+            history.note(attempt, last);
         }
         history
     }
 
-    fn note(&mut self, attempt: &Attempt, at: Timestamp, end: End, wall: u64) {
-        let open = matches!(end, End::Open);
-        let before = self.steps.get(&attempt.path).filter(|last| last.number == attempt.number);
-        let started = if open { Some(at) } else { before.and_then(|last| last.started) };
-        self.steps.insert(Arc::clone(&attempt.path), Last { number: attempt.number, started, at, wall, end });
+    fn note(&mut self, attempt: &Attempt, last: Last) {
+        let open = matches!(last.end, End::Open);
+        let before = self.steps.get(&attempt.path).filter(|before| before.number == attempt.number);
+        let started = if open { Some(last.at) } else { before.and_then(|before| before.started) };
+        self.steps.insert(Arc::clone(&attempt.path), Last { started, ..last });
     }
 
     /// The last attempt of the step at this path.

@@ -2,7 +2,7 @@
 
 use engine::core::{Awaited, Blocked, BlockedBy, Condition, Explained, Waiting};
 use engine::event::{Failure, Timestamp};
-
+use engine::ports::Live;
 use journal::RunStatus;
 
 use super::Known;
@@ -74,7 +74,11 @@ fn inside(form: &str, progress: Option<(usize, usize)>) -> String {
 }
 
 fn running(known: &Known, path: &str, number: u32) -> String {
-    if let Some(live) = known.live.iter().find(|live| *live.path == *path) {
+    let live = known.live.iter().find(|live| *live.path == *path);
+    if let Some(Live { runs: Some(runs), .. }) = live {
+        return format!("runs on `{}`: attempt {number}, since {}", runs.host, ago(known, runs.since));
+    }
+    if let Some(live) = live {
         let next = live.until.map_or_else(String::new, |until| format!("; it may go on {}", when(known, until)));
         return format!("{}{next}", live.what);
     }
@@ -136,18 +140,19 @@ fn done(known: &Known, path: &str) -> String {
 /// What became of a step that is over.
 fn ended(known: &Known, path: &str, last: &Last) -> String {
     let (number, at) = (last.number, output::time(last.at));
+    let place = last.host.as_ref().map_or_else(String::new, |host| format!(" on `{host}`"));
     let took = catalog::duration::display(last.wall.saturating_mul(1_000));
     match &last.end {
-        End::Succeeded => format!("is done: attempt {number} gave its result {at} and took {took}"),
+        End::Succeeded => format!("is done: attempt {number} gave its result {at}{place} and took {took}"),
         End::Failed(failure) => {
             let taken = match known.run.catcher(path) {
                 Some((by, what)) => format!("; the {what} of `{by}` took the failure"),
                 None => "; nothing took the failure".to_owned(),
             };
-            format!("failed: attempt {number} ended {at}: {}{taken}", failed(failure))
+            format!("failed: attempt {number} ended {at}{place}: {}{taken}", failed(failure))
         }
-        End::Stopped => format!("was stopped {at}: nobody wanted its result"),
-        End::Unknown => format!("was left without an outcome {at}"),
+        End::Stopped => format!("was stopped {at}{place}: nobody wanted its result"),
+        End::Unknown => format!("was left without an outcome {at}{place}"),
         End::Open => format!("began attempt {number} {at} and was not heard of again"),
     }
 }

@@ -48,6 +48,6 @@ pub(crate) fn succeeded(seq: u64) -> Event {
     let attempt = Attempt { task: TaskId(seq), number: 1, path: "digest/profiles/text.profile".into() };
     let output = Payload::Value(catalog::Value::string("0123456789".repeat(6)));
     let bill = Bill { fuel: 123_456, peak_memory: 1 << 20, wall: 345, host_calls: 3, bytes_in: 99, bytes_out: 60, attempts: 0 };
-    let body = EventBody::AttemptSucceeded { attempt, output, bill, cache: None };
+    let body = EventBody::AttemptSucceeded { attempt, output, bill, cache: None, host: None };
     Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }
 }

@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bus::nats::{ACK_WAIT, Connection, Dispatcher, Loader, Settings, Worker, WorkerOptions};
 use catalog::{Digest, Value};
 use engine::memory::MemoryJournal;
-use engine::ports::{Elsewhere, Fate, Invocation, Invoker, Kind, Offer, SystemClock};
+use engine::ports::{Begun, Elsewhere, Fate, Invocation, Invoker, Kind, Offer, SystemClock};
 use engine::shell::{Engine, EngineConfig};
 use sandbox::{Sandbox, SandboxConfig};
 use testkit::component::invocation;
@@ -44,6 +45,9 @@ impl Loader for Kit {
     }
 }
 
+/// So many workers were there: each has a name of its own.
+static WORKERS: AtomicUsize = AtomicUsize::new(0);
+
 /// A worker, until it is stopped.
 struct Hand {
     stop: watch::Sender<bool>,
@@ -61,8 +65,9 @@ impl Hand {
         let config = EngineConfig { parallel: PLACES as u32, ..EngineConfig::default() };
         let journal = Arc::new(MemoryJournal::new());
         let engine = Engine::new(Arc::new(sandbox.clone()), journal, Arc::new(SystemClock), config);
+        let name = format!("worker/{}", WORKERS.fetch_add(1, Ordering::Relaxed));
         let options = WorkerOptions { permits: Vec::new(), only: None, labels: BTreeMap::new(), ack_wait: ACK_WAIT };
-        let worker = Worker::open(&connection, engine, Arc::new(Kit(sandbox)), |_| {}, options).unwrap();
+        let worker = Worker::open(&connection, &name, engine, Arc::new(Kit(sandbox)), |_| {}, options).unwrap();
         let (stop, stopping) = watch::channel(false);
         let task = tokio::spawn(async move {
             worker.run(stopping).await.unwrap();
@@ -80,7 +85,14 @@ impl Hand {
 /// Runs an attempt elsewhere to its end.
 async fn away(dispatcher: &Dispatcher, invocation: Invocation) {
     let kind = Kind { class: None, http: false, env: false };
-    let offer = Offer { invocation: Box::new(invocation), kind, class_parallel: None, repeatable: true, lost: 0 };
+    let offer = Offer {
+        invocation: Box::new(invocation),
+        kind,
+        class_parallel: None,
+        repeatable: true,
+        lost: 0,
+        begun: Begun::default(),
+    };
     let mut errand = dispatcher.offer(offer);
     match errand.fate().await {
         Fate::Outcome(outcome) => assert!(outcome.result.is_ok(), "{outcome:?}"),

@@ -93,6 +93,10 @@ fn services_run_each_others_steps_and_say_how_busy_they_are() {
     let run = one.submit(&["main.flow"]);
     let ended = one.wait(&run).expect(0).json();
     assert_eq!(ended["result"], json!(vec![100; 40]));
+    let shown = first.host(["show", &run, "--json"]).expect(0).json();
+    let there =
+        shown["steps"].as_array().unwrap().iter().filter(|step| step["elsewhere"] == true && step["host"] != shown["owner"]);
+    assert!((1..40).contains(&there.count()), "some ran here and some there: {shown:#}");
     let text = first.host(["serve", "status"]).expect(0).out;
     assert!(text.contains("cluster  2 hosts with 10 places"), "{text}");
 }
@@ -184,10 +188,23 @@ fn in_doubt(take: impl FnOnce(Worker) -> Option<Worker>) {
     eventually("the worker is seen", || free(5));
     let run = service.submit(&["main.flow"]);
     eventually("one runs here and one there", || free(3));
+    let name = worker.logged("working").unwrap()["name"].as_str().unwrap().to_owned();
+    eventually("it is told where one runs", || {
+        site.host(["why", &run]).out.contains(&format!("runs on `{name}`: attempt 1, since ")).then_some(())
+    });
+    let at_worker = || {
+        let shown = site.host(["show", &run, "--json"]).expect(0).json();
+        let all = shown["steps"].as_array().unwrap();
+        let found = all.iter().filter(|step| step["host"] == name.as_str() && step["elsewhere"] == true);
+        found.map(|step| step["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(at_worker(), ["running"]);
     let returns = take(worker);
     let events = || site.host(["events", &run, "--json"]).expect(0).json();
     let kinds = |kind: &str| events().as_array().unwrap().iter().filter(|event| event["kind"] == kind).count();
     eventually("how one ended is not known", || (kinds("outcome-unknown") == 1).then_some(()));
+    assert_eq!(at_worker(), ["outcome unknown"]);
+    assert!(site.host(["show", &run]).expect(0).out.contains(&format!("on {name}")));
     let _another = Worker::start(&other, &server.url(), &args);
     eventually("the other worker is seen", || free(4));
     if let Some(worker) = returns {

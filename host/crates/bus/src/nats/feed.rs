@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::pull::Config;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy};
@@ -159,7 +160,8 @@ impl Reading {
     }
 
     fn change(&self, message: &Message, at: u64) -> Result<Entry, String> {
-        decode_change(&message.payload).map(|change| Entry::Change(change, at))
+        let id = message.headers.as_ref().and_then(|headers| headers.get(NATS_MESSAGE_ID)).map(|id| id.as_str().to_owned());
+        decode_change(&message.payload).map(|change| Entry::Change { change, at, id })
     }
 
     async fn commit(&self, message: &Message) -> Result<Result<Entry, String>, JournalError> {

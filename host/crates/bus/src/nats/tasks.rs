@@ -177,7 +177,7 @@ impl Elsewhere for Dispatcher {
     fn offer(&self, offer: Offer) -> Box<dyn Errand> {
         let output = output_of(&offer.invocation.function.result);
         let bytes_in = offer.invocation.args.iter().map(Argument::size).fold(0, u64::saturating_add);
-        let (id, fate) = self.owner.table.offer(offer.repeatable, output, bytes_in);
+        let (id, fate) = self.owner.table.offer(offer.repeatable, output, bytes_in, offer.begun.clone());
         let owner = Arc::clone(&self.owner);
         let sending = async move { owner.send(id, offer).await }.boxed();
         Box::new(Trip { owner: Arc::clone(&self.owner), id, sending: Some(sending), fate })
@@ -340,6 +340,7 @@ fn failed(message: String) -> Outcome {
         log: Vec::new(),
         cache: None,
         posted: Vec::new(),
+        host: None,
     }
 }
 

@@ -272,7 +272,15 @@ impl Invoker for Grader {
             } else {
                 Ok(Value::S64(i64::try_from(text.len()).unwrap()))
             };
-            Outcome { result, bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None, posted: Vec::new() }
+            Outcome {
+                result,
+                bill: Bill::default(),
+                denials: Vec::new(),
+                log: Vec::new(),
+                cache: None,
+                posted: Vec::new(),
+                host: None,
+            }
         }
         .boxed()
     }
@@ -401,6 +409,7 @@ impl Outside for Noted {
             log: Vec::new(),
             cache: None,
             posted: Vec::new(),
+            host: None,
         };
         futures::future::ready(outcome).boxed()
     }

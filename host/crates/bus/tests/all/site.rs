@@ -45,7 +45,11 @@ pub(crate) fn event(seq: u64) -> Event {
     }
     let attempt = Attempt { task: TaskId(seq), number: 1, path: format!("main/step[{seq}]").into() };
     let output = Payload::Value(Value::string(format!("result {seq}")));
-    Event { seq, at: Timestamp(seq), body: EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: None } }
+    Event {
+        seq,
+        at: Timestamp(seq),
+        body: EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: None, host: None },
+    }
 }
 
 /// These events of such a run.

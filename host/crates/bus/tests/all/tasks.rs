@@ -10,7 +10,7 @@ use catalog::{Digest, FailureKind, Type, Value};
 use engine::event::{Bill, Denial, Failure, Payload, RunOutcome};
 use engine::memory::MemoryJournal;
 use engine::permit::Permit;
-use engine::ports::{Elsewhere, Errand, Fate, GrantedCapability, Invocation, Invoker, Kind, Offer, Outcome, SystemClock};
+use engine::ports::{Begun, Elsewhere, Errand, Fate, GrantedCapability, Invocation, Invoker, Kind, Offer, Outcome, SystemClock};
 use engine::shell::{Engine, EngineConfig, NewRun, RunEnd};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -29,11 +29,15 @@ const SHORT: Duration = Duration::from_millis(1500);
 
 const WIT: &str = "package test:kit; world kit { export echo: func(text: string) -> result<string, string>; export work: func(n: u64) -> u64; }";
 
+/// So many hosts were there: each has a name of its own.
+static NAMES: AtomicUsize = AtomicUsize::new(0);
+
 type Step = dyn Fn(Invocation) -> BoxFuture<'static, Outcome> + Send + Sync;
 
 /// A host that runs tasks, with what it has run.
 struct Hand {
     worker: Worker,
+    name: String,
     ran: Arc<AtomicUsize>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -109,11 +113,12 @@ impl Hand {
         let engine = Engine::new(invoker, Arc::new(MemoryJournal::new()), Arc::new(SystemClock), config);
         let says = Arc::clone(&said);
         let announce = move |value| *says.lock().unwrap() = value;
-        let worker = Worker::open(&connection, engine, Arc::new(AllReady), announce, options).unwrap();
+        let name = format!("host {}/worker", NAMES.fetch_add(1, Ordering::SeqCst));
+        let worker = Worker::open(&connection, &name, engine, Arc::new(AllReady), announce, options).unwrap();
         let (stop, stopping) = watch::channel(false);
         let works = worker.clone();
         let task = tokio::spawn(async move { works.run(stopping).await.unwrap() });
-        Self { worker, ran, stop, task, said, _connection: connection }
+        Self { worker, name, ran, stop, task, said, _connection: connection }
     }
 
     fn ran(&self) -> usize {
@@ -155,6 +160,7 @@ impl Desk {
             class_parallel: None,
             repeatable: false,
             lost: 0,
+            begun: Begun::default(),
         };
         change(&mut offer);
         self.dispatcher.offer(offer)
@@ -186,6 +192,7 @@ fn outcome(result: Result<Value, Failure>) -> Outcome {
         log: Vec::new(),
         cache: None,
         posted: Vec::new(),
+        host: None,
     }
 }
 
@@ -263,9 +270,10 @@ async fn what_a_dead_host_had_begun_is_not_begun_again_unless_it_may_be() {
     let server = Server::start();
     let desk = Desk::at(&server.url(), "dead", SHORT).await;
     let first = Hand::with(&server, "dead", 4, short(), hang);
-    let mut effect = desk.offer("echo", Value::string("effect"), |_| {});
+    let begun = Begun::default();
+    let mut effect = desk.offer("echo", Value::string("effect"), |offer| offer.begun = begun.clone());
     let mut pure = desk.offer("echo", Value::string("pure"), |offer| offer.repeatable = true);
-    assert!(effect.fate().now_or_never().is_none() && pure.fate().now_or_never().is_none());
+    assert!(begun.told().is_none() && effect.fate().now_or_never().is_none() && pure.fate().now_or_never().is_none());
     let (effect, pure) = tokio::join!(
         async {
             let begun = async { eventually("both have begun", async || first.ran() == 2).await };
@@ -278,6 +286,7 @@ async fn what_a_dead_host_had_begun_is_not_begun_again_unless_it_may_be() {
         fate(&mut pure)
     );
     assert!(matches!(effect, Fate::Unknown), "{effect:?}");
+    assert_eq!(begun.host().as_deref(), Some(&*first.name), "whoever waits knows who had it");
     assert!(matches!(pure, Fate::Lost), "{pure:?}");
     // Whoever finds them in the queue is told that nobody waits for them.
     let second = Hand::with(&server, "dead", 4, short(), echo);

@@ -32,6 +32,8 @@ pub enum Input {
         task: TaskId,
         /// Which attempt.
         number: u32,
+        /// The host that ran it, where that is known.
+        host: Option<Arc<str>>,
     },
     /// An attempt ended because of [`Action::Stop`].
     Stopped {
@@ -39,6 +41,8 @@ pub enum Input {
         task: TaskId,
         /// Which attempt.
         number: u32,
+        /// The host that ran it, where that is not the run's owner.
+        host: Option<Arc<str>>,
     },
     /// The shell has all that an [`Action::Admit`] asked for.
     Admitted {

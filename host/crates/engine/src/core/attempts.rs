@@ -172,7 +172,7 @@ impl Run {
     pub(super) fn answer_given(&mut self, task: TaskId, now: Timestamp) -> bool {
         let number = self.state.tasks().get(&task).map_or(1, |task| task.number);
         let (Some((output, note)), Some(attempt)) = (self.state.given(task), self.attempt(task, number)) else { return false };
-        self.record(now, EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: Some(note) });
+        self.record(now, EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: Some(note), host: None });
         true
     }
 
@@ -277,7 +277,7 @@ impl Run {
             flight.phase = Phase::Over;
         }
         if let Some(attempt) = self.attempt(task, number) {
-            self.record(now, EventBody::AttemptCancelled { attempt });
+            self.record(now, EventBody::AttemptCancelled { attempt, host: None });
         }
     }
 

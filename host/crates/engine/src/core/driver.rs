@@ -238,8 +238,8 @@ impl Run {
                 }
             }
             Input::Outcome { task, number, outcome } => self.outcome(task, number, *outcome, now),
-            Input::Stopped { task, number } => self.stopped(task, number, now),
-            Input::Unknown { task, number } => self.unknown(task, number, now),
+            Input::Stopped { task, number, host } => self.stopped(task, number, host, now),
+            Input::Unknown { task, number, host } => self.unknown(task, number, host, now),
             Input::Admitted { task, number } => self.admitted(task, number, now, out),
             Input::Committed { through } => self.committed(through, now, out),
             Input::TimerDue(timer) => self.timer_due(timer, now, out),
@@ -334,25 +334,25 @@ impl Run {
         if outcome.result.is_ok() && !outcome.posted.is_empty() {
             self.record(now, EventBody::Posted { attempt: attempt.clone(), messages: outcome.posted.into() });
         }
-        let (bill, cache) = (outcome.bill, outcome.cache);
+        let (bill, cache, host) = (outcome.bill, outcome.cache, outcome.host);
         self.record(
             now,
             match outcome.result {
-                Ok(value) => EventBody::AttemptSucceeded { attempt, output: Payload::Value(value), bill, cache },
-                Err(failure) => EventBody::AttemptFailed { attempt, failure, bill },
+                Ok(value) => EventBody::AttemptSucceeded { attempt, output: Payload::Value(value), bill, cache, host },
+                Err(failure) => EventBody::AttemptFailed { attempt, failure, bill, host },
             },
         );
     }
 
-    fn stopped(&mut self, task: TaskId, number: u32, now: Timestamp) {
+    fn stopped(&mut self, task: TaskId, number: u32, host: Option<Arc<str>>, now: Timestamp) {
         if let Some(attempt) = self.land(task, number) {
-            self.record(now, EventBody::AttemptCancelled { attempt });
+            self.record(now, EventBody::AttemptCancelled { attempt, host });
         }
     }
 
-    fn unknown(&mut self, task: TaskId, number: u32, now: Timestamp) {
+    fn unknown(&mut self, task: TaskId, number: u32, host: Option<Arc<str>>, now: Timestamp) {
         if let Some(attempt) = self.land(task, number) {
-            self.record(now, EventBody::OutcomeUnknown { attempt });
+            self.record(now, EventBody::OutcomeUnknown { attempt, host });
         }
     }
 
@@ -431,16 +431,17 @@ impl Run {
                 let failure = failure.clone();
                 return (None, Some((Progress::Failed { task, path, failure, next: None }, task)));
             }
-            EventBody::AttemptCancelled { attempt } => {
+            EventBody::AttemptCancelled { attempt, .. } => {
                 self.remove_flight(attempt.task);
                 let (task, path) = task_path(attempt);
                 out.push(Action::Progress(Progress::Cancelled { task, path }));
             }
             // After a crash there is no flight: what is not known then is told with what the run waits for.
-            EventBody::OutcomeUnknown { attempt } if self.flights.contains_key(&attempt.task) => {
+            EventBody::OutcomeUnknown { attempt, host } if self.flights.contains_key(&attempt.task) => {
                 self.remove_flight(attempt.task);
                 let (task, path) = task_path(attempt);
-                let lost = format!("the host that ran `{path}` does not answer: how the attempt ended is not known");
+                let name = host.as_ref().map_or_else(String::new, |host| format!(", `{host}`,"));
+                let lost = format!("the host that ran `{path}`{name} does not answer: how the attempt ended is not known");
                 out.push(Action::Progress(Progress::Note(lost)));
                 out.push(Action::Progress(Progress::Cancelled { task, path }));
             }

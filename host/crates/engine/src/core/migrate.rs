@@ -144,8 +144,8 @@ impl Twins {
             | EventBody::Posted { attempt, .. }
             | EventBody::AttemptSucceeded { attempt, .. }
             | EventBody::AttemptFailed { attempt, .. }
-            | EventBody::AttemptCancelled { attempt }
-            | EventBody::OutcomeUnknown { attempt }
+            | EventBody::AttemptCancelled { attempt, .. }
+            | EventBody::OutcomeUnknown { attempt, .. }
             | EventBody::MessageSent { attempt } => self.attempt(attempt)?,
             EventBody::Escalated(escalation) => {
                 let attempt = &mut escalation.attempt;

@@ -112,7 +112,7 @@ impl Run {
         }
         self.record(now, EventBody::OwnerChanged { host: self.host() });
         for (task, number, path) in self.lost_steps() {
-            self.record(now, EventBody::OutcomeUnknown { attempt: Attempt { task, number, path } });
+            self.record(now, EventBody::OutcomeUnknown { attempt: Attempt { task, number, path }, host: None });
         }
         if !self.has_bug(Bug::PlanForgotten) {
             self.continue_plans(now, out);

@@ -63,8 +63,8 @@ pub fn render_event(event: &Event) -> String {
         EventBody::AttemptFailed { attempt, failure, .. } => {
             format!("attempt-failed {}#{} {}: {}", attempt.path, attempt.number, failure.kind, failure.message)
         }
-        EventBody::AttemptCancelled { attempt } => format!("attempt-cancelled {}#{}", attempt.path, attempt.number),
-        EventBody::OutcomeUnknown { attempt } => format!("outcome-unknown {}#{}", attempt.path, attempt.number),
+        EventBody::AttemptCancelled { attempt, .. } => format!("attempt-cancelled {}#{}", attempt.path, attempt.number),
+        EventBody::OutcomeUnknown { attempt, .. } => format!("outcome-unknown {}#{}", attempt.path, attempt.number),
         EventBody::SignalReceived { name, payload, .. } => format!("signal-received {name} {}", payload.json()),
         EventBody::MessageReceived { topic, id, payload } => {
             format!("message-received {id} {topic} {}", payload.json())

@@ -129,8 +129,8 @@ fn attempted(event: &Event) -> Option<&str> {
         EventBody::AttemptStarted { attempt, .. }
         | EventBody::AttemptSucceeded { attempt, .. }
         | EventBody::AttemptFailed { attempt, .. }
-        | EventBody::AttemptCancelled { attempt }
-        | EventBody::OutcomeUnknown { attempt }
+        | EventBody::AttemptCancelled { attempt, .. }
+        | EventBody::OutcomeUnknown { attempt, .. }
         | EventBody::MessageSent { attempt } => Some(&attempt.path),
         EventBody::RunEnded { outcome: RunOutcome::Failed { path, .. } } => Some(path),
         _ => None,

@@ -358,7 +358,7 @@ impl State {
                 self.running(attempt)?;
                 self.posted(attempt.task, messages);
             }
-            EventBody::AttemptSucceeded { attempt, output, bill, cache } => {
+            EventBody::AttemptSucceeded { attempt, output, bill, cache, .. } => {
                 let target = self.running(attempt)?.target;
                 let value = self.output(target, output)?;
                 let ran = !matches!(cache, Some(CacheNote::Reused | CacheNote::Supplied));
@@ -368,20 +368,20 @@ impl State {
                 }
                 self.attempt_gave(attempt.task, value, ran);
             }
-            EventBody::AttemptFailed { attempt, failure, bill } => {
+            EventBody::AttemptFailed { attempt, failure, bill, .. } => {
                 self.running(attempt)?;
                 self.bill(attempt.task, bill);
                 self.judge(attempt.task, Verdict::of(failure, bill));
                 self.unpost(attempt.task);
                 self.attempt_failed(attempt.task, failure.clone());
             }
-            EventBody::AttemptCancelled { attempt } => {
+            EventBody::AttemptCancelled { attempt, .. } => {
                 self.running(attempt)?;
                 self.judge(attempt.task, Verdict::Unknown);
                 self.unpost(attempt.task);
                 self.attempt_cancelled(attempt.task);
             }
-            EventBody::OutcomeUnknown { attempt } => {
+            EventBody::OutcomeUnknown { attempt, .. } => {
                 self.running(attempt)?;
                 self.judge(attempt.task, Verdict::Unknown);
                 self.unpost(attempt.task);

@@ -96,7 +96,7 @@ impl Watch {
             EventBody::AttemptSucceeded { attempt, bill, .. } | EventBody::AttemptFailed { attempt, bill, .. } => {
                 Some((attempt.task, bill.wall))
             }
-            EventBody::AttemptCancelled { attempt } => Some((attempt.task, 0)),
+            EventBody::AttemptCancelled { attempt, .. } => Some((attempt.task, 0)),
             _ => None,
         };
         if let Some((task, wall)) = bill

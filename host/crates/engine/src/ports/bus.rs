@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, pending, ready};
 use lang::plan::{PLAN_SOURCE, PlanRef, RoleRef};
 
-use super::{Callee, JournalError, Limits, Outcome};
+use super::{Callee, JournalError, Limits, Outcome, RunsOn};
 use crate::event::{Bill, Change, Decision, Failure, RunId, TaskId, Timestamp, Version};
 
 /// A message for all runs that wait on its topic.
@@ -105,11 +105,11 @@ pub struct Letter {
 pub struct WaitingNote {
     /// In a line.
     pub what: String,
-    /// Steps that wait for something which the run's events do not tell: their paths, and for what.
+    /// Steps that wait for something which the run's events do not tell, or run on another host.
     pub live: Vec<Live>,
 }
 
-/// What a step waits for that its run's events do not tell.
+/// What a step waits for that its run's events do not tell, or where it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Live {
     /// Its path.
@@ -118,6 +118,8 @@ pub struct Live {
     pub what: String,
     /// When it goes on at the earliest, where that is known.
     pub until: Option<Timestamp>,
+    /// It does not wait: it runs on another host.
+    pub runs: Option<RunsOn>,
 }
 
 impl From<&str> for WaitingNote {
@@ -310,6 +312,7 @@ impl Bus for NoBus {
             log: Vec::new(),
             cache: None,
             posted: Vec::new(),
+            host: None,
         };
         ready(outcome).boxed()
     }

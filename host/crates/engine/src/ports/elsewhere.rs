@@ -1,11 +1,12 @@
 //! Hosts that run attempts for each other.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use catalog::Name;
 use futures::future::BoxFuture;
 
 use super::{Invocation, Outcome};
+use crate::event::Timestamp;
 
 /// Lets other hosts run attempts for which there is no place here.
 ///
@@ -45,6 +46,40 @@ pub struct Offer {
     pub repeatable: bool,
     /// So many hosts were lost while they ran this attempt.
     pub lost: u32,
+    /// To be told which host begins it.
+    pub begun: Begun,
+}
+
+/// Where an attempt runs that left the owner of its run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunsOn {
+    /// The host that has begun it.
+    pub host: Arc<str>,
+    /// When it was let.
+    pub since: Timestamp,
+}
+
+/// Which host has begun an attempt: told once by whoever lets it begin, and seen by all who have a copy.
+#[derive(Clone, Debug, Default)]
+pub struct Begun(Arc<OnceLock<RunsOn>>);
+
+impl Begun {
+    /// This host begins it; only the first one counts.
+    pub fn tell(&self, host: &str, since: Timestamp) {
+        self.0.get_or_init(|| RunsOn { host: host.into(), since });
+    }
+
+    /// The host that has begun it, and since when it runs there.
+    #[must_use]
+    pub fn told(&self) -> Option<RunsOn> {
+        self.0.get().cloned()
+    }
+
+    /// The host that has begun it.
+    #[must_use]
+    pub fn host(&self) -> Option<Arc<str>> {
+        self.0.get().map(|runs| Arc::clone(&runs.host))
+    }
 }
 
 /// An attempt that was offered. Dropping it stops the attempt as well, and does not wait for that.

@@ -22,8 +22,10 @@ pub(super) enum Done {
     Lost(JournalError),
     /// It did not begin: nothing was to start any more.
     NotBegun,
+    /// It ran on another host, and nobody wanted its result any more.
+    Stopped(Arc<str>),
     /// Another host had begun it, and nothing says how it ended.
-    Unknown,
+    Unknown(Option<Arc<str>>),
 }
 
 /// What an attempt needs before it begins.
@@ -141,8 +143,9 @@ impl Work {
             let stage = away.stage.clone();
             let invocation = Invocation { limits: permit.limits.clone(), ..(**invocation).clone() };
             match away.run(parts, valve, invocation).await {
-                Some(Went::There(Some(outcome))) => return Ok((*outcome, permit)),
-                Some(Went::There(None)) => return Err(Done::Unknown),
+                Some(Went::There(outcome)) => return Ok((*outcome, permit)),
+                Some(Went::Lost(host)) => return Err(Done::Unknown(host)),
+                Some(Went::Stopped(host)) => return Err(Done::Stopped(host)),
                 Some(Went::Full(failure)) => return Ok((refused(failure), permit)),
                 Some(Went::Nowhere) | None => return Err(Done::NotBegun),
                 Some(Went::Here(held)) => permit.hold(held),
@@ -174,5 +177,13 @@ pub(super) fn host_failed() -> Outcome {
 
 /// What an attempt gives that was not run.
 pub(super) fn refused(failure: Failure) -> Outcome {
-    Outcome { result: Err(failure), bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None, posted: Vec::new() }
+    Outcome {
+        result: Err(failure),
+        bill: Bill::default(),
+        denials: Vec::new(),
+        log: Vec::new(),
+        cache: None,
+        posted: Vec::new(),
+        host: None,
+    }
 }

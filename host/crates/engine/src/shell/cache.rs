@@ -40,7 +40,7 @@ impl Cache {
         }
         let value = catalog::json::parse(&found.payload, &self.used.output).map_err(|_| CacheNote::NoEntry)?;
         let (bill, cache) = (Bill::default(), Some(CacheNote::Hit));
-        Ok(Outcome { result: Ok(value), bill, denials: Vec::new(), log: Vec::new(), cache, posted: Vec::new() })
+        Ok(Outcome { result: Ok(value), bill, denials: Vec::new(), log: Vec::new(), cache, posted: Vec::new(), host: None })
     }
 
     /// Keeps a result; a failure never.

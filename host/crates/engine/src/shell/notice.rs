@@ -45,10 +45,11 @@ impl Notice {
     }
 }
 
-/// What a run waits for: `live` are the steps of which only this process knows that they wait.
+/// What a run waits for: `live` are the steps of which only this process knows that they wait, or that they run on another host.
 pub(super) fn note(run: &Run, live: Vec<Live>) -> Option<WaitingNote> {
     let standing = run.explain();
-    let waits = |path: &str| live.iter().find(|known| *known.path == *path).map(|known| known.what.as_str());
+    let waits =
+        |path: &str| live.iter().find(|known| *known.path == *path && known.runs.is_none()).map(|known| known.what.as_str());
     let runs = |cause: &Explained| match cause.condition {
         Condition::Running { .. } => waits(&cause.path).is_none(),
         Condition::Starting | Condition::Sending { .. } => true,

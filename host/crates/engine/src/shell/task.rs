@@ -376,13 +376,14 @@ impl RunTask {
     /// Nothing has happened for a while: says what the run waits for.
     fn look(&mut self) {
         let now = self.parts.clock.now();
-        let waits = |(_, _, path, stage): &(u32, AbortHandle, Arc<str>, Stage)| stage.waits_for(path, now);
-        let mut live: Vec<Live> = self.running.values().filter_map(waits).take(notice::MOST_NOTED).collect();
+        let known = |(_, _, path, stage): &(u32, AbortHandle, Arc<str>, Stage)| stage.live(path, now);
+        let mut live: Vec<Live> = self.running.values().filter_map(known).take(notice::MOST_NOTED).collect();
         let no_room = "waits for a place: as many steps that may change the world have begun as there are places";
         live.extend(self.run.without_room(notice::MOST_NOTED).into_iter().map(|path| Live {
             path,
             what: no_room.to_owned(),
             until: None,
+            runs: None,
         }));
         self.notice.looked(!live.is_empty());
         // What waits for a place goes on by itself soon.
@@ -429,9 +430,10 @@ impl RunTask {
 
     fn attempt_done(&mut self, done: Result<(TaskId, u32, Done), JoinError>) {
         let (task, number, outcome) = match done {
-            Ok((task, number, Done::Outcome(outcome))) => (task, number, Some(outcome)),
-            Ok((task, number, Done::NotBegun)) => (task, number, None),
-            Ok((task, number, Done::Unknown)) => return self.lost(task, number),
+            Ok((task, number, Done::Outcome(outcome))) => (task, number, Ok(outcome)),
+            Ok((task, number, Done::NotBegun)) => (task, number, Err(None)),
+            Ok((task, number, Done::Stopped(host))) => (task, number, Err(Some(host))),
+            Ok((task, number, Done::Unknown(host))) => return self.lost(task, number, host),
             Ok((task, number, Done::Admitted(permit))) => return self.has_all(task, number, permit),
             Ok((_, _, Done::Lost(error))) => {
                 self.end.get_or_insert(RunEnd::StoreFailed(error));
@@ -439,14 +441,14 @@ impl RunTask {
             }
             Err(error) => {
                 let Some((task, number)) = self.owner_of(error.id()) else { return };
-                (task, number, if error.is_cancelled() { None } else { Some(Box::new(host_failed())) })
+                (task, number, if error.is_cancelled() { Err(None) } else { Ok(Box::new(host_failed())) })
             }
         };
         self.children.forget(task);
         let path = self.running.remove(&task).map(|(_, _, path, _)| path);
-        let Some(mut outcome) = outcome else {
-            self.input(Input::Stopped { task, number });
-            return;
+        let mut outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(host) => return self.input(Input::Stopped { task, number, host }),
         };
         if let Some(path) = path {
             for line in outcome.log.drain(..) {
@@ -457,9 +459,9 @@ impl RunTask {
     }
 
     /// Another host had begun an attempt, and does not answer any more.
-    fn lost(&mut self, task: TaskId, number: u32) {
+    fn lost(&mut self, task: TaskId, number: u32, host: Option<Arc<str>>) {
         self.running.remove(&task);
-        self.input(Input::Unknown { task, number });
+        self.input(Input::Unknown { task, number, host });
     }
 
     /// An attempt has what it needs. If nobody wants it any more, others get that.

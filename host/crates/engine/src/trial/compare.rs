@@ -47,7 +47,7 @@ impl Seen {
     fn event(&mut self, event: &Event, unknown: &mut BTreeMap<TaskId, Arc<str>>) {
         match &event.body {
             EventBody::AttemptSucceeded { attempt, output, .. } => self.step_gave(&attempt.path, output),
-            EventBody::OutcomeUnknown { attempt } => drop(unknown.insert(attempt.task, Arc::clone(&attempt.path))),
+            EventBody::OutcomeUnknown { attempt, .. } => drop(unknown.insert(attempt.task, Arc::clone(&attempt.path))),
             EventBody::OperatorDecision { task, decision: Decision::Supply(output) } => {
                 if let Some(path) = unknown.get(task) {
                     self.step_gave(path, output);

@@ -212,7 +212,7 @@ impl Script {
     /// An attempt has stopped.
     pub(crate) fn stops(&mut self, path: &str) {
         let (task, number) = self.take(path);
-        self.input(Input::Stopped { task, number });
+        self.input(Input::Stopped { task, number, host: None });
     }
 
     /// Every attempt gives the sum of its arguments and one, until nothing runs.

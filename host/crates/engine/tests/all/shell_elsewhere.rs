@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use catalog::Value;
-use engine::event::{Decision, Event, EventBody, Payload, RunId, RunOutcome};
+use engine::event::{Decision, Event, EventBody, Payload, RunId, RunOutcome, Timestamp};
 use engine::memory::MemoryJournal;
-use engine::ports::{Elsewhere, Errand, Fate, Journal, Kind, Offer, SystemClock};
+use engine::ports::{Begun, Elsewhere, Errand, Fate, Journal, Kind, Offer, SystemClock};
 use engine::shell::{BlockedBy, ClassLimits, Engine, EngineConfig, RunEnd, RunReport};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -20,6 +20,9 @@ use tokio::time::sleep;
 use crate::runs::{new_run, within};
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// The host that begins what another one begins.
+const AWAY: &str = "b/2";
 
 /// What a host does with an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,7 @@ struct Trip {
     does: Does,
     repeatable: bool,
     begun: bool,
+    tells: Begun,
 }
 
 impl Hosts {
@@ -79,13 +83,16 @@ impl Elsewhere for Hosts {
         let does = (self.does)(&offer);
         self.offers.lock().unwrap().push((offer.invocation.idempotency_key.to_string(), offer.lost));
         *self.kinds.lock().unwrap().entry(offer.kind).or_default() += 1;
-        Box::new(Trip { does, repeatable: offer.repeatable, begun: false })
+        Box::new(Trip { does, repeatable: offer.repeatable, begun: false, tells: offer.begun })
     }
 }
 
 impl Errand for Trip {
     fn fate(&mut self) -> BoxFuture<'_, Fate> {
         self.begun = matches!(self.does, Does::Answer | Does::Dies);
+        if self.begun {
+            self.tells.tell(AWAY, Timestamp(7));
+        }
         async {
             match self.does {
                 Does::Nothing => futures::future::pending().await,
@@ -158,14 +165,35 @@ fn bodies(journal: &MemoryJournal, wanted: fn(&EventBody) -> bool) -> usize {
     events.iter().filter(|event| wanted(&event.body)).count()
 }
 
+/// How and where attempts ended that did not run here.
+fn places(journal: &MemoryJournal) -> Vec<(&'static str, String)> {
+    let events: Vec<Event> = journal.load(&RunId("r".into())).unwrap();
+    let place = |event: Event| {
+        let (how, host) = match event.body {
+            EventBody::AttemptSucceeded { host, .. } => ("succeeded", host),
+            EventBody::AttemptCancelled { host, .. } => ("cancelled", host),
+            EventBody::OutcomeUnknown { host, .. } => ("unknown", host),
+            _ => return None,
+        };
+        Some((how, host?.to_string()))
+    };
+    events.into_iter().filter_map(place).collect()
+}
+
+fn away(how: &'static str) -> (&'static str, String) {
+    (how, AWAY.to_owned())
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_finds_a_place_here_stays() {
     for change in [(|_: &mut CallPlan| {}) as fn(&mut CallPlan), effect] {
         let hosts = Hosts::new(2, |_| Does::Answer);
         let report = run(&engine(3, &Arc::default(), &hosts), &fan(3, change)).await;
         assert_eq!((spread(&report), hosts.offers().len()), ((3, 0), 0));
-        let report = run(&engine(1, &Arc::default(), &hosts), &fan(3, change)).await;
+        let journal = Arc::default();
+        let report = run(&engine(1, &journal, &hosts), &fan(3, change)).await;
         assert_eq!((spread(&report), hosts.offers().len()), ((1, 2), 2), "two found no place here");
+        assert_eq!(places(&journal), [away("succeeded"), away("succeeded")], "the journal says so");
     }
 }
 
@@ -201,6 +229,7 @@ async fn an_effect_whose_host_dies_has_an_unknown_outcome_and_another_step_runs_
     let report = run(&engine_of(), &plan).await;
     let RunEnd::Paused { blocked, .. } = &report.outcome else { panic!("{report:?}") };
     assert_eq!(blocked.iter().map(|step| step.by.clone()).collect::<Vec<_>>(), [BlockedBy::Unknown]);
+    assert_eq!(places(&journal), [away("unknown")]);
     assert_eq!(bodies(&journal, |body| matches!(body, EventBody::OutcomeUnknown { .. })), 1);
     assert_eq!(bodies(&journal, |body| matches!(body, EventBody::AttemptStarted { .. })), 2, "it did not begin again");
     // Whoever takes it over finds the same.
@@ -233,9 +262,9 @@ async fn a_pause_takes_back_what_nobody_has_begun() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_cancelled_has_stopped_before_the_run_ends() {
-    let hosts = Hosts::new(4, |_| Does::Answer);
+    let (journal, hosts) = (Arc::default(), Hosts::new(4, |_| Does::Answer));
     let config = EngineConfig { parallel: 1, ..EngineConfig::default() };
-    let engine = engine_with(config, SECOND * 10, &Arc::default(), &hosts);
+    let engine = engine_with(config, SECOND * 10, &journal, &hosts);
     let handle = engine.start(new_run("r", &fan(3, effect), &["http *"])).await.unwrap();
     let began = tokio::time::Instant::now();
     let cancels = async {
@@ -246,6 +275,7 @@ async fn what_is_cancelled_has_stopped_before_the_run_ends() {
     let report = within(handle.wait()).await;
     assert_eq!(report.outcome, RunEnd::Finished(RunOutcome::Cancelled));
     assert_eq!((hosts.offers().len(), began.elapsed().as_millis()), (2, 3500), "both were waited for, at once");
+    assert_eq!(places(&journal), [away("cancelled"), away("cancelled")]);
     // What was taken back and runs here is stopped at once.
     let hosts = Hosts::new(4, |_| Does::Refuse);
     let config = EngineConfig { parallel: 1, ..EngineConfig::default() };

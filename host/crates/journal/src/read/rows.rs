@@ -248,8 +248,10 @@ pub struct AttemptRow {
     pub attempt: Attempt,
     /// How it stands.
     pub state: AttemptState,
-    /// The host that ran it, where its start was stored.
+    /// The host that ran it; none where nobody did, or that is not known.
     pub host: Option<Arc<str>>,
+    /// Whether that was another one than the run's owner.
+    pub elsewhere: bool,
     /// When it started, where that was stored: the start of a pure step may not be.
     pub started: Option<Timestamp>,
     /// When its end was stored.
@@ -264,38 +266,58 @@ pub struct AttemptRow {
     pub limits: Option<Amounts>,
 }
 
+impl AttemptRow {
+    /// It ran there, else where it began, else with the owner.
+    fn ran_on(&mut self, there: Option<Arc<str>>, owner: Option<Arc<str>>) {
+        self.elsewhere = there.is_some();
+        self.host = there.or_else(|| self.host.take()).or(owner);
+    }
+}
+
 /// Collects attempts from events.
 #[derive(Default)]
 pub(super) struct Attempts {
     rows: Vec<AttemptRow>,
     places: BTreeMap<(u64, u32), usize>,
+    /// Who owns the run by now.
+    owner: Option<Arc<str>>,
 }
 
 impl Attempts {
     pub(super) fn event(&mut self, at: Timestamp, body: EventBody) {
+        let owner = self.owner.clone();
         match body {
+            EventBody::RunStarted(started) => self.owner = Some(started.host),
+            EventBody::OwnerChanged { host } => self.owner = Some(host),
             EventBody::AttemptStarted { attempt, host, limits } => self.update(attempt, |row| {
                 row.limits = limits;
                 row.started = Some(at);
                 row.host = Some(host);
             }),
-            EventBody::AttemptSucceeded { attempt, bill, cache, .. } => self.update(attempt, |row| {
+            EventBody::AttemptSucceeded { attempt, bill, cache, host, .. } => self.update(attempt, |row| {
                 row.cache = cache;
                 row.ended = Some(at);
                 row.state = AttemptState::Succeeded;
                 row.bill = Some(bill);
+                let ran = !matches!(cache, Some(CacheNote::Hit | CacheNote::Reused | CacheNote::Supplied));
+                row.ran_on(host, owner.filter(|_| ran));
             }),
-            EventBody::AttemptFailed { attempt, failure, bill } => self.update(attempt, |row| {
+            EventBody::AttemptFailed { attempt, failure, bill, host } => self.update(attempt, |row| {
                 row.ended = Some(at);
                 row.state = AttemptState::Failed;
                 row.failure = Some(failure);
                 row.bill = Some(bill);
+                row.ran_on(host, owner);
             }),
-            EventBody::AttemptCancelled { attempt } => self.update(attempt, |row| {
+            EventBody::AttemptCancelled { attempt, host } => self.update(attempt, |row| {
                 row.ended = Some(at);
                 row.state = AttemptState::Cancelled;
+                row.ran_on(host, None);
             }),
-            EventBody::OutcomeUnknown { attempt } => self.update(attempt, |row| row.state = AttemptState::OutcomeUnknown),
+            EventBody::OutcomeUnknown { attempt, host } => self.update(attempt, |row| {
+                row.state = AttemptState::OutcomeUnknown;
+                row.ran_on(host, None);
+            }),
             _ => {}
         }
     }
@@ -312,6 +334,7 @@ impl Attempts {
                 attempt,
                 state,
                 host: None,
+                elsewhere: false,
                 started: None,
                 ended: None,
                 bill: None,

@@ -67,11 +67,11 @@ impl Tally {
                 self.ended(attempt);
                 self.bill(bill);
             }
-            EventBody::AttemptCancelled { attempt } => {
+            EventBody::AttemptCancelled { attempt, .. } => {
                 self.cancelled += 1;
                 self.ended(attempt);
             }
-            EventBody::OutcomeUnknown { attempt } => {
+            EventBody::OutcomeUnknown { attempt, .. } => {
                 self.unknown += 1;
                 self.ended(attempt);
             }

@@ -123,6 +123,7 @@ pub(super) struct AttemptSucceeded {
     pub(super) output: Payload,
     pub(super) bill: Bill,
     pub(super) cache: Option<String>,
+    pub(super) host: Option<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -134,6 +135,7 @@ pub(super) struct AttemptFailed {
     pub(super) number: u32,
     pub(super) failure: Failure,
     pub(super) bill: Bill,
+    pub(super) host: Option<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -156,7 +158,18 @@ pub(super) struct MessageReceived {
     pub(super) payload: Payload,
 }
 
-/// `attempt-cancelled`, `outcome-unknown` and `message-sent`.
+/// `attempt-cancelled` and `outcome-unknown`.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Over {
+    #[serde(rename = "v")]
+    _v: Current,
+    pub(super) task: u64,
+    pub(super) number: u32,
+    pub(super) host: Option<String>,
+}
+
+/// `message-sent`.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OnlyAttempt {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::event::{RunId, Timestamp};
-use engine::ports::{Control, Live, MailWrite, Message, Signal, WaitingNote};
+use engine::ports::{Control, Live, MailWrite, Message, RunsOn, Signal, WaitingNote};
 use serde::{Deserialize, Serialize};
 
 use crate::deploy::{DeployWrite, Topic};
@@ -46,6 +46,9 @@ enum Stored {
 struct StoredNote {
     what: String,
     live: Vec<(String, String, Option<u64>)>,
+    /// Those that run on another host, by path: that host, and since when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    runs: BTreeMap<String, (String, u64)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -119,7 +122,11 @@ fn mail(write: &MailWrite) -> Stored {
 
 fn note_of(note: &WaitingNote) -> StoredNote {
     let live = note.live.iter().map(|live| (live.path.to_string(), live.what.clone(), live.until.map(|until| until.0)));
-    StoredNote { what: note.what.clone(), live: live.collect() }
+    let runs = note.live.iter().filter_map(|live| {
+        let RunsOn { host, since } = live.runs.as_ref()?;
+        Some((live.path.to_string(), (host.to_string(), since.0)))
+    });
+    StoredNote { what: note.what.clone(), live: live.collect(), runs: runs.collect() }
 }
 
 fn deployment(write: &DeployWrite) -> Stored {
@@ -194,14 +201,17 @@ fn change(stored: Stored) -> Result<Change, String> {
 }
 
 fn read_note(note: StoredNote) -> WaitingNote {
-    let live = |(path, what, until): (String, String, Option<u64>)| Live { path: path.into(), what, until: until.map(Timestamp) };
+    let live = |(path, what, until): (String, String, Option<u64>)| {
+        let runs = note.runs.get(&path).map(|(host, since)| RunsOn { host: host.as_str().into(), since: Timestamp(*since) });
+        Live { path: path.into(), what, until: until.map(Timestamp), runs }
+    };
     WaitingNote { what: note.what, live: note.live.into_iter().map(live).collect() }
 }
 
 #[cfg(test)]
 mod tests {
     use engine::event::{RunId, Timestamp};
-    use engine::ports::{Control, Live, MailWrite, Message, Order, Signal, WaitingNote};
+    use engine::ports::{Control, Live, MailWrite, Message, Order, RunsOn, Signal, WaitingNote};
 
     use super::{decode_change, encode_change};
     use crate::deploy::{DeployWrite, Topic};
@@ -210,9 +220,13 @@ mod tests {
 
     fn all() -> Vec<Change> {
         let run = || RunId("r \"1\"".into());
+        let runs = || Some(RunsOn { host: "b/1".into(), since: Timestamp(8) });
         let note = WaitingNote {
             what: "waits".to_owned(),
-            live: vec![Live { path: "main/a".into(), what: "for b".to_owned(), until: Some(Timestamp(7)) }],
+            live: vec![
+                Live { path: "main/a".into(), what: "for b".to_owned(), until: Some(Timestamp(7)), runs: None },
+                Live { path: "main/c".into(), what: "runs".to_owned(), until: None, runs: runs() },
+            ],
         };
         let mail = [
             MailWrite::Publish(Message { topic: "a.b".into(), id: "m".into(), payload: "{\"n\": 1}".into() }),

@@ -33,8 +33,8 @@ pub fn decode(
         kind::POSTED => read.posted(),
         kind::ATTEMPT_SUCCEEDED => read.attempt_succeeded(),
         kind::ATTEMPT_FAILED => read.attempt_failed(),
-        kind::ATTEMPT_CANCELLED => read.only_attempt().map(|attempt| EventBody::AttemptCancelled { attempt }),
-        kind::OUTCOME_UNKNOWN => read.only_attempt().map(|attempt| EventBody::OutcomeUnknown { attempt }),
+        kind::ATTEMPT_CANCELLED => read.over().map(|(attempt, host)| EventBody::AttemptCancelled { attempt, host }),
+        kind::OUTCOME_UNKNOWN => read.over().map(|(attempt, host)| EventBody::OutcomeUnknown { attempt, host }),
         kind::SIGNAL_RECEIVED => read.signal(),
         kind::MESSAGE_RECEIVED => read.message(),
         kind::MESSAGE_SENT => read.only_attempt().map(|attempt| EventBody::MessageSent { attempt }),
@@ -135,13 +135,20 @@ impl Read<'_> {
             None => None,
             Some(name) => Some(CacheNote::from_name(&name).ok_or_else(|| self.malformed(format_args!("cache is `{name}`")))?),
         };
-        Ok(EventBody::AttemptSucceeded { attempt: self.attempt(body.task, body.number), output, bill: bill(&body.bill), cache })
+        let (attempt, host) = (self.attempt(body.task, body.number), body.host.map(Into::into));
+        Ok(EventBody::AttemptSucceeded { attempt, output, bill: bill(&body.bill), cache, host })
     }
 
     fn attempt_failed(mut self) -> Result<EventBody, WireError> {
         let body: bodies::AttemptFailed = self.parse()?;
         let failure = self.failure(body.failure)?;
-        Ok(EventBody::AttemptFailed { attempt: self.attempt(body.task, body.number), failure, bill: bill(&body.bill) })
+        let (attempt, host) = (self.attempt(body.task, body.number), body.host.map(Into::into));
+        Ok(EventBody::AttemptFailed { attempt, failure, bill: bill(&body.bill), host })
+    }
+
+    fn over(self) -> Result<(Attempt, Option<Arc<str>>), WireError> {
+        let body: bodies::Over = self.parse()?;
+        Ok((self.attempt(body.task, body.number), body.host.map(Into::into)))
     }
 
     fn only_attempt(self) -> Result<Attempt, WireError> {

@@ -49,16 +49,21 @@ impl Writer {
             EventBody::AttemptStarted { attempt, host, limits } => self.attempt_started(attempt, host, limits.as_ref()),
             EventBody::Denied { attempt, denial } => self.denied(attempt, denial),
             EventBody::Posted { attempt, messages } => self.posted(attempt, messages),
-            EventBody::AttemptSucceeded { attempt, output, bill, cache } => {
+            EventBody::AttemptSucceeded { attempt, output, bill, cache, host } => {
                 self.attempt_succeeded(attempt, output, bill);
                 if let Some(cache) = cache {
                     self.body.string("cache", cache.name());
                 }
+                self.host(host.as_deref());
                 kind::ATTEMPT_SUCCEEDED
             }
-            EventBody::AttemptFailed { attempt, failure, bill } => self.attempt_failed(attempt, failure, bill),
-            EventBody::AttemptCancelled { attempt } => self.only_attempt(kind::ATTEMPT_CANCELLED, attempt),
-            EventBody::OutcomeUnknown { attempt } => self.only_attempt(kind::OUTCOME_UNKNOWN, attempt),
+            EventBody::AttemptFailed { attempt, failure, bill, host } => {
+                self.attempt_failed(attempt, failure, bill);
+                self.host(host.as_deref());
+                kind::ATTEMPT_FAILED
+            }
+            EventBody::AttemptCancelled { attempt, host } => self.over(kind::ATTEMPT_CANCELLED, attempt, host.as_deref()),
+            EventBody::OutcomeUnknown { attempt, host } => self.over(kind::OUTCOME_UNKNOWN, attempt, host.as_deref()),
             EventBody::SignalReceived { name, id, payload } => self.mail(kind::SIGNAL_RECEIVED, ("name", name), id, payload),
             EventBody::MessageReceived { topic, id, payload } => self.mail(kind::MESSAGE_RECEIVED, ("topic", topic), id, payload),
             EventBody::MessageSent { attempt } => self.only_attempt(kind::MESSAGE_SENT, attempt),
@@ -179,11 +184,23 @@ impl Writer {
         self.bill(bill);
     }
 
-    fn attempt_failed(&mut self, attempt: &Attempt, failure: &Failure, bill: &Bill) -> &'static str {
+    fn attempt_failed(&mut self, attempt: &Attempt, failure: &Failure, bill: &Bill) {
         self.attempt(attempt);
         self.failure(failure);
         self.bill(bill);
-        kind::ATTEMPT_FAILED
+    }
+
+    fn over(&mut self, kind: &'static str, attempt: &Attempt, host: Option<&str>) -> &'static str {
+        self.attempt(attempt);
+        self.host(host);
+        kind
+    }
+
+    /// Where an attempt ran, unless that is the run's owner, whom earlier events name.
+    fn host(&mut self, host: Option<&str>) {
+        if let Some(host) = host {
+            self.body.string("host", host);
+        }
     }
 
     fn escalated(&mut self, escalation: &Escalation) -> &'static str {

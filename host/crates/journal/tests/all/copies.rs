@@ -56,7 +56,11 @@ fn run(id: &str) -> RunId {
 fn step(seq: u64, output: &str) -> Event {
     let attempt = Attempt { task: TaskId(seq), number: 1, path: format!("main/step[{seq}]").into() };
     let output = Payload::Value(Value::string(output));
-    Event { seq, at: Timestamp(seq), body: EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: None } }
+    Event {
+        seq,
+        at: Timestamp(seq),
+        body: EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: None, host: None },
+    }
 }
 
 /// A run with a program that names a component, a large result, and an end.

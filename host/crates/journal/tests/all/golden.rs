@@ -10,9 +10,9 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use catalog::{Digest, Value};
+use catalog::{Digest, FailureKind, Value};
 use engine::event::{
-    Attempt, Bill, CacheNote, Change, Event, EventBody, Migrated, Origin, Payload, Posting, Reusable, RunId, RunOutcome,
+    Attempt, Bill, CacheNote, Change, Event, EventBody, Failure, Migrated, Origin, Payload, Posting, Reusable, RunId, RunOutcome,
     Settings, TaskId, Timestamp, Version, Within,
 };
 use engine::ports::Journal;
@@ -40,6 +40,7 @@ fn journals() -> Vec<(&'static str, Runs)> {
         ("recovery", vec![("escalated", escalated())]),
         ("posted", vec![("few", posted(2)), ("many", posted(300))]),
         ("planned", vec![("bounded", planned(true)), ("unbounded", planned(false))]),
+        ("elsewhere", vec![("spread", spread())]),
     ]
 }
 
@@ -48,7 +49,7 @@ fn large() -> Vec<Event> {
     let attempt = Attempt { task: TaskId(0), number: 1, path: "main/step".into() };
     let mut events: Vec<_> = one_of_each().into_iter().take(1).collect();
     let bodies = [
-        EventBody::AttemptSucceeded { attempt, output: output.clone(), bill: Bill::default(), cache: None },
+        EventBody::AttemptSucceeded { attempt, output: output.clone(), bill: Bill::default(), cache: None, host: None },
         EventBody::RunEnded { outcome: RunOutcome::Succeeded(output) },
     ];
     events.extend((2..).zip(bodies).map(|(seq, body)| Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }));
@@ -64,7 +65,7 @@ fn posted(count: u32) -> Vec<Event> {
     let (output, bill) = (Payload::Value(Value::Unit), Bill::default());
     let bodies = [
         EventBody::Posted { attempt: attempt.clone(), messages: (0..count).map(message).collect() },
-        EventBody::AttemptSucceeded { attempt, output, bill, cache: None },
+        EventBody::AttemptSucceeded { attempt, output, bill, cache: None, host: None },
         EventBody::MessageSent { attempt: sent(0) },
         EventBody::MessageSent { attempt: sent(1) },
     ];
@@ -95,8 +96,25 @@ fn planned(bounded: bool) -> Vec<Event> {
     let attempt = Attempt { task: TaskId(0), number: 1, path: "main/plan".into() };
     let bill = Bill { fuel: 5, attempts: 7, ..Bill::default() };
     let output = Payload::Text(r#"{"done":true}"#.into());
-    let body = EventBody::AttemptSucceeded { attempt, output, bill, cache: None };
+    let body = EventBody::AttemptSucceeded { attempt, output, bill, cache: None, host: None };
     events.push(Event { seq: 2, at: Timestamp(1_700_000_000_002), body });
+    events
+}
+
+/// Each way in which an attempt ends that another host ran.
+fn spread() -> Vec<Event> {
+    let mut events: Vec<_> = one_of_each().into_iter().take(1).collect();
+    let attempt = |task| Attempt { task: TaskId(task), number: 1, path: format!("main/step[{task}]").into() };
+    let host = || Some(Arc::from("host-2 \"b\"/17-00ab3f"));
+    let failure = Failure { kind: FailureKind::Network, message: "no route".to_owned(), details: None, retry_after: None };
+    let (output, cache) = (Payload::Value(Value::Unit), Some(CacheNote::NoEntry));
+    let bodies = [
+        EventBody::AttemptSucceeded { attempt: attempt(0), output, bill: Bill::default(), cache, host: host() },
+        EventBody::AttemptFailed { attempt: attempt(1), failure, bill: Bill::default(), host: host() },
+        EventBody::AttemptCancelled { attempt: attempt(2), host: host() },
+        EventBody::OutcomeUnknown { attempt: attempt(3), host: host() },
+    ];
+    events.extend((2..).zip(bodies).map(|(seq, body)| Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }));
     events
 }
 
@@ -107,7 +125,7 @@ fn cached() -> Vec<Event> {
         let task = task as u64;
         let attempt = Attempt { task: TaskId(task), number: 1, path: format!("main/step[{task}]").into() };
         let output = Payload::Value(Value::U64(task));
-        let body = EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: Some(note) };
+        let body = EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: Some(note), host: None };
         events.push(Event { seq: task + 2, at: Timestamp(1_700_000_000_002 + task), body });
     }
     events
@@ -131,7 +149,7 @@ fn versions() -> Runs {
     let output = Payload::Value(Value::string(text));
     let version = |n| Version { plan: Digest([n; 32]), program: Digest([n + 1; 32]) };
     let bodies = [
-        EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: Some(CacheNote::Reused) },
+        EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: Some(CacheNote::Reused), host: None },
         EventBody::Migrated(Box::new(Migrated { from: version(1), to: version(3) })),
     ];
     events.extend((2..).zip(bodies).map(|(seq, body)| Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }));
@@ -161,7 +179,8 @@ fn changed() -> Vec<Event> {
     let attempt = Attempt { task: TaskId(0), number: 1, path: path() };
     let (output, cache) = (Payload::Value(Value::Unit), Some(CacheNote::Supplied));
     let bodies = changes.map(|change| EventBody::Changed(Box::new(change)));
-    let bodies = bodies.into_iter().chain([EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache }]);
+    let bodies =
+        bodies.into_iter().chain([EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache, host: None }]);
     events.extend((2..).zip(bodies).map(|(seq, body)| Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }));
     events
 }
@@ -298,8 +317,23 @@ fn every_golden_journal_opens_verifies_and_decodes() {
     }
     names.sort();
     let expected = [
-        "blobs", "blobs", "blobs", "blobs", "changes", "kinds", "kinds", "kinds", "kinds", "planned", "posted", "recovery",
-        "run", "run", "versions", "versions",
+        "blobs",
+        "blobs",
+        "blobs",
+        "blobs",
+        "changes",
+        "elsewhere",
+        "kinds",
+        "kinds",
+        "kinds",
+        "kinds",
+        "planned",
+        "posted",
+        "recovery",
+        "run",
+        "run",
+        "versions",
+        "versions",
     ];
     assert_eq!(names, expected);
 }

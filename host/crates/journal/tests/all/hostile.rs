@@ -23,7 +23,11 @@ fn run() -> RunId {
 fn step(seq: u64, output: &str) -> Event {
     let attempt = Attempt { task: TaskId(seq), number: 1, path: format!("main/step[{seq}]").into() };
     let output = Payload::Value(Value::string(output));
-    Event { seq, at: Timestamp(seq), body: EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: None } }
+    Event {
+        seq,
+        at: Timestamp(seq),
+        body: EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: None, host: None },
+    }
 }
 
 fn events(count: u64) -> Vec<Event> {
@@ -224,7 +228,7 @@ fn a_store_with_no_room_for_its_tables_does_not_open() {
 async fn one_append_that_does_not_fit_takes_no_other_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let journal =
-        SqliteJournal::open(&folder.path().join("store.db"), &Options { max_page_count: Some(40), ..options() }).unwrap();
+        SqliteJournal::open(&folder.path().join("store.db"), &Options { max_page_count: Some(60), ..options() }).unwrap();
     let runs: Vec<_> = (0..8).map(|n| RunId(format!("r{n}").into())).collect();
     let appends = runs.iter().enumerate().map(|(n, run)| {
         let output = "x".repeat(if n == 3 { 1_000_000 } else { 10 });

@@ -192,13 +192,48 @@ async fn attempts_are_summed_up() {
 }
 
 #[tokio::test]
+async fn an_attempt_says_where_it_ran() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = store(&folder, &[("a", 1)]).await;
+    let attempt = |task| engine::event::Attempt { task: engine::event::TaskId(task), number: 1, path: "main/step".into() };
+    let succeeded = |task, cache, host: Option<&str>| {
+        let (output, bill) = (engine::event::Payload::Text("null".into()), engine::event::Bill::default());
+        EventBody::AttemptSucceeded { attempt: attempt(task), output, bill, cache, host: host.map(Into::into) }
+    };
+    let bodies = [
+        succeeded(0, None, None),
+        EventBody::AttemptStarted { attempt: attempt(1), host: "host-1".into(), limits: None },
+        EventBody::AttemptStarted { attempt: attempt(2), host: "host-1".into(), limits: None },
+        EventBody::OwnerChanged { host: "host-3".into() },
+        succeeded(3, None, None),
+        succeeded(4, None, Some("host-2")),
+        succeeded(5, Some(engine::event::CacheNote::Hit), None),
+        EventBody::OutcomeUnknown { attempt: attempt(1), host: Some("host-2".into()) },
+        EventBody::OutcomeUnknown { attempt: attempt(2), host: None },
+    ];
+    let events = (2..).zip(bodies).map(|(seq, body)| Event { seq, at: Timestamp(seq), body }).collect();
+    journal.append(&RunId("a".into()), events).await.unwrap();
+    let rows = journal.reader().attempts(&RunId("a".into())).unwrap();
+    let found: Vec<_> = rows.iter().map(|row| (row.attempt.task.0, row.host.as_deref(), row.elsewhere)).collect();
+    let expected = [
+        (0, Some("host-1"), false),
+        (1, Some("host-2"), true),
+        (2, Some("host-1"), false),
+        (3, Some("host-3"), false),
+        (4, Some("host-2"), true),
+        (5, None, false),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
 async fn attempts_of_a_long_run_are_read_in_parts() {
     let folder = tempfile::tempdir().unwrap();
     let journal = store(&folder, &[("a", 1)]).await;
     let EventBody::AttemptSucceeded { attempt, output, bill, .. } = one_of_each().remove(5).body else { panic!() };
     let succeeded = |task: u64| {
         let attempt = engine::event::Attempt { task: engine::event::TaskId(task), ..attempt.clone() };
-        EventBody::AttemptSucceeded { attempt, output: output.clone(), bill, cache: None }
+        EventBody::AttemptSucceeded { attempt, output: output.clone(), bill, cache: None, host: None }
     };
     let events: Vec<_> = (2..5000).map(|seq| Event { seq, at: Timestamp(seq), body: succeeded(seq) }).collect();
     let run = RunId("a".into());

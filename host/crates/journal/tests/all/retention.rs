@@ -53,7 +53,11 @@ impl Site {
 fn step(seq: u64, at: u64, output: &str) -> Event {
     let attempt = Attempt { task: TaskId(seq), number: 1, path: format!("main/step[{seq}]").into() };
     let output = Payload::Value(Value::string(output));
-    Event { seq, at: Timestamp(at), body: EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: None } }
+    Event {
+        seq,
+        at: Timestamp(at),
+        body: EventBody::AttemptSucceeded { attempt, output, bill: Bill::default(), cache: None, host: None },
+    }
 }
 
 /// A run that was started on this day, with as many steps, and an end if it has one: `s`, `f` or `c`.

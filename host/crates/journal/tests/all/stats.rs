@@ -23,12 +23,12 @@ fn open(folder: &Path) -> SqliteJournal {
 
 fn succeeded(attempt: Attempt, wall: u64, cache: Option<CacheNote>) -> EventBody {
     let bill = Bill { fuel: 10, peak_memory: wall * 100, wall, ..Bill::default() };
-    EventBody::AttemptSucceeded { attempt, output: Payload::Value(Value::Unit), bill, cache }
+    EventBody::AttemptSucceeded { attempt, output: Payload::Value(Value::Unit), bill, cache, host: None }
 }
 
 fn failed(attempt: Attempt, wall: u64) -> EventBody {
     let failure = Failure { kind: FailureKind::Network, message: "no route".into(), details: None, retry_after: None };
-    EventBody::AttemptFailed { attempt, failure, bill: Bill { fuel: 1, wall, ..Bill::default() } }
+    EventBody::AttemptFailed { attempt, failure, bill: Bill { fuel: 1, wall, ..Bill::default() }, host: None }
 }
 
 fn attempt(task: u64, number: u32, path: &str) -> Attempt {
@@ -62,8 +62,8 @@ async fn fill(journal: &SqliteJournal) {
         failed(attempt(0, 1, "build/xs[0]/c"), 5),
         succeeded(attempt(0, 2, "build/xs[0]/c"), 7, None),
         succeeded(attempt(1, 1, "build/d"), 0, Some(CacheNote::Hit)),
-        EventBody::AttemptCancelled { attempt: attempt(2, 1, "build/e") },
-        EventBody::OutcomeUnknown { attempt: attempt(3, 1, "build/e") },
+        EventBody::AttemptCancelled { attempt: attempt(2, 1, "build/e"), host: None },
+        EventBody::OutcomeUnknown { attempt: attempt(3, 1, "build/e"), host: None },
     ];
     run(journal, "two", "build", 5 * HOUR, retried).await;
     let outcome = failed_end();

@@ -143,7 +143,7 @@ fn of_event(body: &EventBody) -> Option<&'static str> {
     Some(match body {
         EventBody::AttemptSucceeded { cache: Some(CacheNote::Reused), .. } => "result taken over",
         EventBody::AttemptSucceeded { attempt, .. } if attempt.number > 1 => "retry",
-        EventBody::AttemptCancelled { attempt } if hangs(&attempt.path) => "deadline",
+        EventBody::AttemptCancelled { attempt, .. } if hangs(&attempt.path) => "deadline",
         EventBody::AttemptCancelled { .. } => "cancelled attempt",
         EventBody::OutcomeUnknown { .. } => "unknown outcome",
         EventBody::TimerFired { .. } => "timer",

@@ -229,7 +229,7 @@ impl Machine {
                 if !self.asked.remove(&(task, number)) && self.in_flight.remove(&(task, number)).is_none() {
                     return Ok(());
                 }
-                Input::Stopped { task, number }
+                Input::Stopped { task, number, host: None }
             }
             Tick::Durable => return self.write(outside),
             Tick::Told(through) => Input::Committed { through },

@@ -37,7 +37,7 @@ impl Undone {
         let (path, success) = match &event.body {
             EventBody::AttemptSucceeded { attempt, .. } => (&attempt.path, true),
             EventBody::AttemptFailed { attempt, .. } => (&attempt.path, false),
-            EventBody::AttemptCancelled { attempt } if !attempt.path.contains(".undo/") => (&attempt.path, false),
+            EventBody::AttemptCancelled { attempt, .. } if !attempt.path.contains(".undo/") => (&attempt.path, false),
             EventBody::OperatorDecision { task, decision: Decision::Supply(_) } => match asked.get(task) {
                 Some((path, _)) => (path, true),
                 None => return,

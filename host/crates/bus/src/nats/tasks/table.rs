@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use catalog::Type;
-use engine::ports::Fate;
+use engine::ports::{Begun, Clock, Fate, SystemClock};
 use tokio::sync::oneshot;
+
+use crate::nats::assets::untoken;
 
 /// An owner's tasks.
 #[derive(Default)]
@@ -24,6 +26,7 @@ struct Entry {
     repeatable: bool,
     output: Arc<Type>,
     bytes_in: u64,
+    begun: Begun,
     fate: oneshot::Sender<Fate>,
 }
 
@@ -56,13 +59,13 @@ impl Table {
     }
 
     /// A new task that nobody has begun, with where its fate will come.
-    pub(super) fn offer(&self, repeatable: bool, output: Type, bytes_in: u64) -> (u64, oneshot::Receiver<Fate>) {
+    pub(super) fn offer(&self, repeatable: bool, output: Type, bytes_in: u64, begun: Begun) -> (u64, oneshot::Receiver<Fate>) {
         let (fate, receiver) = oneshot::channel();
         let mut state = self.state();
         state.next += 1;
         let id = state.next;
         let (phase, output) = (Phase::Offered, Arc::new(output));
-        state.tasks.insert(id, Entry { phase, repeatable, output, bytes_in, fate });
+        state.tasks.insert(id, Entry { phase, repeatable, output, bytes_in, begun, fate });
         (id, receiver)
     }
 
@@ -75,6 +78,8 @@ impl Table {
             Phase::Begun { claim, .. } => claim == by,
             Phase::Taken => false,
             Phase::Offered => {
+                // A host is heard under its name.
+                entry.begun.tell(&untoken(at).unwrap_or_else(|| at.to_owned()), SystemClock.now());
                 entry.phase = Phase::Begun { claim: by.to_owned(), worker: at.to_owned(), missed: 0, stops: false };
                 true
             }
@@ -175,14 +180,14 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use catalog::Type;
-    use engine::ports::Fate;
+    use engine::ports::{Begun, Fate};
 
     use super::{Stop, Table};
 
     #[test]
     fn one_worker_begins_a_task_and_whoever_is_lost_does_not_end_it() {
         let table = Table::default();
-        let (id, mut fate) = table.offer(false, Type::Unit, 0);
+        let (id, mut fate) = table.offer(false, Type::Unit, 0, Begun::default());
         assert!(!table.beat(id, "a") && table.awaits(id, "a").is_none());
         assert!(table.claim(id, "a", "w") && table.claim(id, "a", "w") && !table.claim(id, "b", "w"));
         assert!(!table.take_back(id), "it has begun");
@@ -190,7 +195,7 @@ mod tests {
         assert_eq!(table.miss(1), [Stop { worker: "w".to_owned(), task: id }]);
         assert!(matches!(fate.try_recv(), Ok(Fate::Unknown)));
         assert!(!table.end(id, "a", Fate::Lost) && !table.claim(id, "b", "w"), "it comes too late");
-        let (id, mut fate) = table.offer(true, Type::Unit, 0);
+        let (id, mut fate) = table.offer(true, Type::Unit, 0, Begun::default());
         assert!(table.claim(id, "a", "w") && !table.miss(0).is_empty());
         assert!(matches!(fate.try_recv(), Ok(Fate::Lost)), "it may run again");
     }
@@ -198,7 +203,7 @@ mod tests {
     #[test]
     fn one_that_stops_is_waited_for() {
         let table = Table::default();
-        let (id, mut fate) = table.offer(false, Type::Unit, 0);
+        let (id, mut fate) = table.offer(false, Type::Unit, 0, Begun::default());
         assert!(table.stop(id).is_none() && table.claim(id, "a", "w"));
         assert_eq!(table.stop(id), Some(Stop { worker: "w".to_owned(), task: id }));
         assert!(!table.beat(id, "a") && fate.try_recv().is_err(), "it hears that it is to stop, and has not yet");
@@ -208,14 +213,14 @@ mod tests {
     #[test]
     fn what_is_taken_back_is_not_begun_elsewhere() {
         let table = Table::default();
-        let (id, mut fate) = table.offer(true, Type::Unit, 0);
+        let (id, mut fate) = table.offer(true, Type::Unit, 0, Begun::default());
         assert!(table.take_back(id) && !table.claim(id, "a", "w") && !table.claim(id, "", ""));
         assert!(table.miss(0).is_empty() && table.forget(id).is_none() && table.forget(id).is_none());
         assert!(fate.try_recv().is_err());
-        let (id, mut fate) = table.offer(true, Type::Unit, 0);
+        let (id, mut fate) = table.offer(true, Type::Unit, 0, Begun::default());
         table.refuse(id, "nobody can");
         assert!(matches!(fate.try_recv(), Ok(Fate::Refused(why)) if &*why == "nobody can"));
-        let (id, _fate) = table.offer(true, Type::Unit, 0);
+        let (id, _fate) = table.offer(true, Type::Unit, 0, Begun::default());
         assert!(table.claim(id, "a", "w"));
         table.refuse(id, "too late");
         assert_eq!(table.forget(id), Some(Stop { worker: "w".to_owned(), task: id }));

@@ -334,6 +334,7 @@ pub(super) fn outcome(text: &[u8], output: &Type, bytes_in: u64) -> Result<Outco
         log: stored.log,
         cache: None,
         posted: Vec::new(),
+        host: None,
     })
 }
 

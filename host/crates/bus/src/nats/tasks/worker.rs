@@ -21,7 +21,8 @@ use super::guest::{Functions, Verdict};
 use super::parcel::Parcels;
 use super::stream::Queue;
 use super::wire::{self, Halt};
-use super::{BEATS, fresh_name, worker_subject};
+use super::{BEATS, worker_subject};
+use crate::nats::assets::token;
 use crate::nats::components::Components;
 use crate::nats::connection::{Connection, Link};
 use crate::nats::dead::DeadLetters;
@@ -101,12 +102,14 @@ impl std::fmt::Debug for Worker {
 }
 
 impl Worker {
-    /// A worker that uses the places of an engine, and says with `announce` how many there are. Blocks until the queue is found or made.
+    /// A worker that uses the places of an engine, and says with `announce` how many there are. `name` is what the journals of the runs
+    /// call it whose attempts it runs; no other process has it. Blocks until the queue is found or made.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`]: the servers do not answer, or do not let this client make the queue or the buckets.
     pub fn open(
         connection: &Connection,
+        name: &str,
         engine: Engine,
         loader: Arc<dyn Loader>,
         announce: impl Fn(Value) + Send + Sync + 'static,
@@ -120,7 +123,7 @@ impl Worker {
         })?;
         let link = connection.link().clone();
         let host = Host {
-            name: fresh_name(&link),
+            name: token(name),
             link,
             queue,
             parcels,

@@ -10,7 +10,7 @@ use super::pool::{Held, Kind as Of, Pool, Units};
 use super::{Asker, Gates, Want, kept};
 use crate::core::StartAttempt;
 use crate::event::Failure;
-use crate::ports::{Callable, Elsewhere, Errand, Fate, GrantedCapability, Invocation, Kind, Offer, Outcome};
+use crate::ports::{Begun, Callable, Elsewhere, Errand, Fate, GrantedCapability, Invocation, Kind, Offer, Outcome};
 use crate::shell::Parts;
 use crate::shell::valve::Valve;
 use lang::plan::Plan;
@@ -36,8 +36,12 @@ pub(in crate::shell) struct Away {
 
 /// Where an attempt went that had a place at another host.
 pub(in crate::shell) enum Went {
-    /// There, and this came of it. None: nothing says how it ended.
-    There(Option<Box<Outcome>>),
+    /// There, and this came of it.
+    There(Box<Outcome>),
+    /// There, and nothing says how it ended.
+    Lost(Option<Arc<str>>),
+    /// There, and it was stopped.
+    Stopped(Arc<str>),
     /// There is a place here now, and nobody has begun it.
     Here(Vec<Held>),
     /// There is no place here, and the line is as long as it may be.
@@ -112,8 +116,12 @@ impl Away {
         for lost in 0.. {
             let Terms { kind, class_parallel, repeatable } = Terms::clone(&self.terms);
             let invocation = Box::new(invocation.clone());
-            let offer = Offer { invocation, kind, class_parallel, repeatable, lost };
-            match self.offered(parts, valve, elsewhere.offer(offer)).await? {
+            let begun = Begun::default();
+            self.stage.offered(Some(begun.clone()));
+            let offer = Offer { invocation, kind, class_parallel, repeatable, lost, begun: begun.clone() };
+            let next = self.offered(parts, valve, elsewhere.offer(offer), &begun).await?;
+            self.stage.offered(None);
+            match next {
                 Next::Went(went) => return Some(went),
                 // It need not be the same host that it gets now, nor another one at all.
                 Next::Again => {
@@ -127,11 +135,11 @@ impl Away {
         None
     }
 
-    async fn offered(&mut self, parts: &Parts, valve: &Valve, mut errand: Box<dyn Errand>) -> Option<Next> {
+    async fn offered(&mut self, parts: &Parts, valve: &Valve, mut errand: Box<dyn Errand>, begun: &Begun) -> Option<Next> {
         let stage = self.stage.clone();
         let fate = tokio::select! {
             biased;
-            () = stage.braked() => return Some(stop(errand).await),
+            () = stage.braked() => return Some(stop(errand, begun).await),
             fate = errand.fate() => Some(fate),
             here = self.queue.wait(parts, &self.stage, &self.who) => {
                 here?;
@@ -148,7 +156,7 @@ impl Away {
                 self.queue.give_up();
                 tokio::select! {
                     biased;
-                    () = stage.braked() => return Some(stop(errand).await),
+                    () = stage.braked() => return Some(stop(errand, begun).await),
                     fate = errand.fate() => fate,
                 }
             }
@@ -156,8 +164,8 @@ impl Away {
         Some(match fate {
             Fate::Lost => Next::Again,
             Fate::Refused(_) => Next::Stay,
-            Fate::Outcome(outcome) => Next::Went(Went::There(Some(outcome))),
-            Fate::Unknown => Next::Went(Went::There(None)),
+            Fate::Outcome(outcome) => Next::Went(Went::There(Box::new(Outcome { host: begun.host(), ..*outcome }))),
+            Fate::Unknown => Next::Went(Went::Lost(begun.host())),
         })
     }
 
@@ -203,9 +211,10 @@ impl Away {
 }
 
 /// Nobody wants its result any more. What follows may undo what it did, so that it must have stopped before.
-async fn stop(mut errand: Box<dyn Errand>) -> Next {
-    if !errand.take_back() {
-        errand.stop().await;
+async fn stop(mut errand: Box<dyn Errand>, begun: &Begun) -> Next {
+    if errand.take_back() {
+        return Next::Went(Went::Nowhere);
     }
-    Next::Went(Went::Nowhere)
+    errand.stop().await;
+    Next::Went(begun.host().map_or(Went::Nowhere, Went::Stopped))
 }

@@ -11,7 +11,7 @@ use super::places::Queue;
 use super::pool::{Held, Pool, Ticket, Units};
 use super::{Asker, Want, lock};
 use crate::event::{Failure, Timestamp};
-use crate::ports::{Limits, Live, Outcome};
+use crate::ports::{Begun, Limits, Live, Outcome, RunsOn};
 use crate::shell::Parts;
 
 /// What an attempt asks for before its places.
@@ -58,6 +58,8 @@ pub(in crate::shell) struct Stage(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     waits: Mutex<Option<Waits>>,
+    /// There while it is offered to other hosts: which one has begun it.
+    begun: Mutex<Option<Begun>>,
     /// There once it may run on another host.
     brake: OnceLock<Notify>,
 }
@@ -89,6 +91,16 @@ impl Stage {
         self.set(None);
     }
 
+    /// From now on this says which other host has begun it.
+    pub(super) fn offered(&self, begun: Option<Begun>) {
+        *lock(&self.0.begun) = begun;
+    }
+
+    /// Where it runs, and since when, if that is another host.
+    fn away(&self) -> Option<RunsOn> {
+        lock(&self.0.begun).as_ref().and_then(Begun::told)
+    }
+
     /// Asks an attempt that may run on another host to stop. False where it runs here.
     pub(in crate::shell) fn brake(&self) -> bool {
         self.0.brake.get().map(Notify::notify_one).is_some()
@@ -99,8 +111,12 @@ impl Stage {
         self.0.brake.get_or_init(Notify::new).notified().await;
     }
 
-    /// What it waits for, for people; `now` is what the clock says.
-    pub(in crate::shell) fn waits_for(&self, path: &Arc<str>, now: Timestamp) -> Option<Live> {
+    /// What it waits for, or on which other host it runs, for people; `now` is what the clock says.
+    pub(in crate::shell) fn live(&self, path: &Arc<str>, now: Timestamp) -> Option<Live> {
+        if let Some(runs) = self.away() {
+            let what = format!("runs on `{}`", runs.host);
+            return Some(Live { path: Arc::clone(path), what, until: None, runs: Some(runs) });
+        }
         let waits = lock(&self.0.waits).clone()?;
         let (what, left) = match waits {
             Waits::Pool(pool, units) => (pool.describe(units), None),
@@ -109,7 +125,7 @@ impl Stage {
         };
         // In whole seconds, so that the same time is said again.
         let until = left.map(|left| Timestamp((now.0 + u64::try_from(left.as_millis()).unwrap_or(0)).div_ceil(1000) * 1000));
-        Some(Live { path: Arc::clone(path), what, until })
+        Some(Live { path: Arc::clone(path), what, until, runs: None })
     }
 }
 

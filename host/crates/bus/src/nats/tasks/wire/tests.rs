@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use catalog::{Digest, FailureKind, Type, Value};
 use engine::event::{Bill, Denial, Failure};
-use engine::ports::{Callee, GrantedCapability, Invocation, Kind, Limits, Offer, Outcome};
+use engine::ports::{Begun, Callee, GrantedCapability, Invocation, Kind, Limits, Offer, Outcome};
 
 use super::{Parcel, Task, Unreadable, outcome, outcome_text, read, write};
 
@@ -34,6 +34,7 @@ fn offer(args: Vec<Value>, grants: Vec<GrantedCapability>) -> Offer {
         class_parallel: Some(2),
         repeatable: true,
         lost: 0,
+        begun: Begun::default(),
     }
 }
 
@@ -87,8 +88,15 @@ fn an_outcome_is_read_as_it_was_written() {
         (Err(failure), Type::Unit),
     ];
     for (result, ty) in cases {
-        let said =
-            Outcome { result, bill, denials: denials.clone(), log: vec!["a line".to_owned()], cache: None, posted: Vec::new() };
+        let said = Outcome {
+            result,
+            bill,
+            denials: denials.clone(),
+            log: vec!["a line".to_owned()],
+            cache: None,
+            posted: Vec::new(),
+            host: None,
+        };
         let text = outcome_text(&said).unwrap();
         let heard = outcome(text.get().as_bytes(), &ty, 5).unwrap();
         assert_eq!(format!("{heard:?}"), format!("{said:?}"));
