@@ -24,9 +24,9 @@ pub(crate) mod roles;
 mod troubles;
 pub(crate) mod worker;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
-use bus::nats::{Connection, Presence, RunQueue};
+use bus::nats::{Connection, Presence, Replica, RunQueue};
 use journal::SqliteJournal;
 use serde_json::{Map, Value, json};
 
@@ -48,6 +48,8 @@ pub(crate) struct Cluster {
     pub(crate) presence: Presence,
     /// What goes wrong beside the runs.
     pub(crate) troubles: Arc<Troubles>,
+    /// What the store is followed by, as long as the store is open.
+    replica: OnceLock<Weak<Replica>>,
     /// What only services have.
     service: OnceLock<Service>,
     /// The other hosts' locks.
@@ -86,6 +88,7 @@ impl Cluster {
             connection,
             presence,
             troubles: Arc::default(),
+            replica: OnceLock::new(),
             service: OnceLock::new(),
             _alive: alive,
         });
@@ -133,6 +136,11 @@ impl Cluster {
     pub(crate) fn others(&self) -> Vec<String> {
         let serves = |document: &Value| document.get(SERVES) == Some(&Value::Bool(true));
         self.presence.others().into_iter().filter(|(_, document)| serves(document)).map(|(name, _)| name).collect()
+    }
+
+    /// What follows the store; none where that is closed.
+    pub(crate) fn replica(&self) -> Option<Arc<Replica>> {
+        self.replica.get().and_then(Weak::upgrade)
     }
 
     /// Runs that wait for a host; none where this process is no service.

@@ -20,6 +20,8 @@ pub(crate) fn attach(config: &Config, journal: &SqliteJournal) -> Result<(), Pro
         let troubles = Arc::clone(&cluster.troubles);
         let report: Report = Arc::new(move |line: &str| troubles.add(line));
         let replica = Replica::open(&cluster.connection, &journal.follower()?, &report)?;
+        // A process has one store.
+        let _ = cluster.replica.set(Arc::downgrade(&replica));
         journal.follow(replica);
     } else if journal.replica_of().is_some()
         && let Some(forward) = Forward::to_service(config)

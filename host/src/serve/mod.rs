@@ -14,7 +14,8 @@
 //! 9. `sessions` starts what is called when a session is opened or closed.
 //! 10. `abandoned` takes over the runs of hosts of a cluster that are gone.
 //! 11. `pulled` starts runs that other hosts of a cluster have no room for.
-//! 12. `client` is the other end of the socket, for the commands.
+//! 12. `upkeep` keeps what the hosts of a cluster share short.
+//! 13. `client` is the other end of the socket, for the commands.
 
 mod abandoned;
 mod accept;
@@ -36,6 +37,7 @@ mod sessions;
 mod socket;
 mod submit;
 mod triggers;
+mod upkeep;
 mod webhook;
 
 use std::net::SocketAddr;

@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 use super::driver::{self, Ask, Begin, Over};
 use super::orphans::Orphans;
 use super::runs::Runs;
-use super::{Parts, Settings, abandoned, cleanup, mail, pulled, sessions, socket, triggers, webhook};
+use super::{Parts, Settings, abandoned, cleanup, mail, pulled, sessions, socket, triggers, upkeep, webhook};
 use crate::cluster::Cluster;
 use crate::commands::list;
 use crate::exit::{Exit, Problem};
@@ -78,6 +78,7 @@ pub(super) async fn run(parts: Arc<Parts>, settings: &Settings, inbox: mpsc::Unb
     background.spawn(cleanup::watch(Arc::clone(&parts)));
     background.spawn(sessions::watch(Arc::clone(&parts)));
     background.spawn(abandoned::watch(Arc::clone(&parts)));
+    background.spawn(upkeep::watch(Arc::clone(&parts)));
     background.spawn(pulled::watch(Arc::clone(&parts)));
     background.spawn(socket::listen(Arc::clone(&parts), listener));
     if let Some((listener, address)) = webhooks {

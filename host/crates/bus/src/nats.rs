@@ -44,6 +44,7 @@ mod replica;
 mod settings;
 mod tasks;
 mod topics;
+mod upkeep;
 mod wire;
 mod writer;
 
@@ -62,3 +63,4 @@ pub use queue::{Queued, RunQueue};
 pub use replica::Replica;
 pub use settings::{Auth, Namespace, Settings, Tls};
 pub use tasks::{ACK_WAIT, Dispatcher, Loader, Scale, Source, WORK, Worker, WorkerOptions};
+pub use upkeep::Shortened;

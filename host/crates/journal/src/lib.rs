@@ -6,7 +6,7 @@
 //! 2. [`chain`] links the stored events of a run by hashes, and names what is missing or changed.
 //! 3. [`SqliteJournal`] appends them: one writer thread, many runs in one commit.
 //! 4. [`Reader`] answers `ps`, `show` and `events`, also while another process writes.
-//! 5. [`replica`] has a store follow streams that many hosts share.
+//! 5. [`replica`] has a store follow streams that many hosts share; [`standing`] is what it has of them beside events, in one document.
 //! 6. [`stats`] sums up how runs and steps went.
 //! 7. [`conformance`] states what every adapter of [`engine::ports::Journal`] must do.
 //!
@@ -31,6 +31,7 @@ pub mod replica;
 pub mod retention;
 mod schema;
 mod sessions;
+pub mod standing;
 pub mod stats;
 mod store;
 mod vault;

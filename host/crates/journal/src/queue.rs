@@ -200,7 +200,7 @@ impl Queue {
     pub(crate) fn replica(&self, work: replica::Work, bytes: usize, reply: Reply) {
         let events = match &work {
             replica::Work::Apply(_, entries, _) => entries.len(),
-            replica::Work::Claim(_) => 1,
+            replica::Work::Claim(_) | replica::Work::Restore(_) => 1,
         };
         self.push(Job { work: Work::Replica(work), reply, idle: false, events, bytes });
     }

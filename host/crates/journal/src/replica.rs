@@ -26,6 +26,7 @@ use crate::queue::{Answer, Queue};
 use crate::read::{Pool, Reader};
 use crate::schema;
 use crate::sessions::SessionWrite;
+use crate::standing::Standing;
 use crate::store::SqliteJournal;
 use crate::wire::{Encoded, WireError, decode, kind, stored};
 
@@ -155,6 +156,8 @@ pub(crate) enum Work {
     Claim(String),
     /// Writes what a stream has, with the positions there, for a process that owns runs under this name.
     Apply(Feed, Vec<(u64, Ready)>, Option<Arc<str>>),
+    /// Goes on from there.
+    Restore(Standing),
 }
 
 /// An entry in the form in which it is written.
@@ -247,8 +250,16 @@ impl Follower {
         self.queue.is_closed()
     }
 
-    fn gone(&self) -> JournalError {
+    pub(crate) fn gone(&self) -> JournalError {
         unavailable(self.readers.path(), "is closed: its writer has stopped")
+    }
+
+    pub(crate) fn readers(&self) -> &Pool {
+        &self.readers
+    }
+
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.queue
     }
 }
 

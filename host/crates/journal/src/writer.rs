@@ -23,6 +23,7 @@ use crate::problem::{from_sqlite, unavailable};
 use crate::queue::{Answer, Job, Queue, Work};
 use crate::replica;
 use crate::sessions;
+use crate::standing;
 use crate::wire::{Encoded, RunChange, encode};
 
 /// Runs that are remembered; beyond, the first are forgotten and read again when they go on.
@@ -251,6 +252,7 @@ impl<'c> Writer<'c> {
                 let claimed = replica::claim(self.connection, name)?;
                 return Ok(claimed.map_err(|why| unavailable(&self.path, why)));
             }
+            replica::Work::Restore(standing) => return standing::restore(self.connection, standing).map(Ok),
             replica::Work::Apply(feed, entries, own) => {
                 own_name = own.as_deref();
                 (*feed, entries)

@@ -57,6 +57,21 @@ pub(super) async fn get_at_most(objects: &Objects, digest: Digest, most: usize) 
     }
 }
 
+/// Takes bytes away that nobody needs any more, and what says of them.
+pub(super) async fn forget(objects: &Objects, digest: Digest) -> Result<(), JournalError> {
+    let Some(info) = info(objects, digest).await? else { return Ok(()) };
+    // What says of them goes first: whoever finds it finds all of them, or reads again.
+    let name = URL_SAFE.encode(digest.to_string());
+    for subject in [format!("$O.{}.M.{name}", objects.bucket), format!("$O.{}.C.{}", objects.bucket, info.nuid)] {
+        let purged = objects.stream.purge().filter(subject).await;
+        purged.map_err(|error| {
+            let complaint = objects.link.complaint();
+            unavailable(format_args!("cannot forget the blob {digest}: {}{complaint}", innermost(&error)))
+        })?;
+    }
+    Ok(())
+}
+
 /// What the store says of the blob: any server that has it, or the leader where the first one asked has not.
 async fn info(objects: &Objects, digest: Digest) -> Result<Option<ObjectInfo>, JournalError> {
     let subject = format!("$O.{}.M.{}", objects.bucket, URL_SAFE.encode(digest.to_string()));

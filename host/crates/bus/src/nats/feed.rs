@@ -12,7 +12,7 @@ use async_nats::jetstream::consumer::pull::Config;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy};
 use async_nats::jetstream::stream::Stream;
 use engine::event::RunId;
-use engine::ports::JournalError;
+use engine::ports::{Clock, JournalError, SystemClock};
 use futures::StreamExt;
 use journal::replica::{Entry, Feed, Follower, StoredEvent};
 use journal::wire::decode_change;
@@ -23,6 +23,7 @@ use super::blobs;
 use super::fetch::patiently;
 use super::named;
 use super::problem::{innermost, unavailable};
+use super::upkeep::{self, Skipped};
 use super::wire::{self, Holder};
 
 /// So many messages are asked for at once, and written in one transaction at most.
@@ -36,6 +37,9 @@ const FORGOTTEN: Duration = Duration::from_secs(60);
 
 /// After a failure.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// A change that is no older than this cannot have been followed by so much time that it is not kept any more.
+const NEW: Duration = Duration::from_secs(60);
 
 /// So often in a row it fails before that is told.
 const TOLD: u32 = 6;
@@ -85,6 +89,9 @@ impl Reading {
         self.progress.send_replace(position);
         let mut connected = self.assets.link.connected();
         let consumer = self.consumer(position + 1).await?;
+        if self.skips().await? {
+            return Ok(());
+        }
         let mut expected = 1;
         loop {
             let asked = consumer.batch().max_messages(BATCH).expires(WAIT).messages().await;
@@ -109,6 +116,22 @@ impl Reading {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether changes that the replica lacks are not in the stream any more: then it has gone on from what they led to.
+    async fn skips(&self) -> Result<bool, JournalError> {
+        if self.feed != Feed::Changes {
+            return Ok(false);
+        }
+        let before = *self.progress.borrow();
+        let Skipped::To(position) = upkeep::skip(&self.assets, &self.stream, &self.follower).await? else { return Ok(false) };
+        if before > 0 {
+            (self.report)(&format!(
+                "this host was away for so long that changes {} to {position} are not kept any more; its store goes on from what they led to",
+                before + 1
+            ));
+        }
+        Ok(true)
     }
 
     async fn consumer(&self, from: u64) -> Result<Consumer<Config>, JournalError> {
@@ -139,6 +162,10 @@ impl Reading {
             entries.push((info.stream_sequence, self.entry(&message, at).await?));
         }
         let Some(last) = entries.last().map(|(position, _)| *position) else { return Ok(whole) };
+        // What is old may have been taken away before it was given.
+        if is_old(&entries) && self.skips().await? {
+            return Ok(false);
+        }
         match self.follower.apply(self.feed, entries).await {
             Err(error @ JournalError::Damaged { .. }) => (self.report)(&error.to_string()),
             done => done?,
@@ -150,6 +177,8 @@ impl Reading {
     /// What a message brings. One that cannot be read is told of, and only its position counts.
     async fn entry(&self, message: &Message, at: u64) -> Result<Entry, JournalError> {
         let read = match self.feed {
+            // It is looked for when it is needed.
+            Feed::Changes if *message.subject == *upkeep::subject(&self.assets.link) => Ok(Entry::Nothing),
             Feed::Changes => self.change(message, at),
             Feed::Events => self.commit(message).await?,
         };
@@ -194,6 +223,12 @@ impl Reading {
     fn unreadable(&self, why: &str) -> JournalError {
         unavailable(format_args!("cannot be followed: {why}{}", self.assets.link.complaint()))
     }
+}
+
+/// Whether the first of these changes is not new.
+fn is_old(entries: &[(u64, Entry)]) -> bool {
+    let since = SystemClock.now().0.saturating_sub(u64::try_from(NEW.as_millis()).unwrap_or(u64::MAX));
+    matches!(entries.first(), Some((_, Entry::Change { at, .. })) if *at < since)
 }
 
 /// Whether all that the consumer has given arrived here. What it gave while this process was stopped is lost, when nobody waited for

@@ -28,7 +28,7 @@ const DUPLICATES: Duration = Duration::from_secs(150);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The header that lets a message take the place of all before it on its subject.
-const ROLLUP: &str = "Nats-Rollup";
+pub(super) const ROLLUP: &str = "Nats-Rollup";
 
 /// The stream of a namespace.
 pub(super) fn stream(link: &Link) -> Config {

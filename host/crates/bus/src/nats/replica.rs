@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use catalog::Digest;
 use engine::event::{Event, RunId, Timestamp};
-use engine::ports::{Cached, Journal, JournalError};
+use engine::ports::{Cached, Clock, Journal, JournalError, SystemClock};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use journal::replica::{Change, Feed, Follower, Upstream};
@@ -19,6 +19,7 @@ use super::fetch::last_in_time;
 use super::journal::{JetStreamJournal, Options};
 use super::mail;
 use super::problem::{innermost, unavailable};
+use super::upkeep::{self, Shortened};
 
 /// How long it is waited for the replica when it gets no further.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,6 +29,8 @@ pub struct Replica {
     connection: Connection,
     journal: JetStreamJournal,
     assets: Arc<Assets>,
+    /// Writes the store, and does not keep it open.
+    follower: Follower,
     events: watch::Receiver<u64>,
     changes: watch::Receiver<u64>,
     /// Blobs that others are known to have.
@@ -70,9 +73,20 @@ impl Replica {
         let events = start(Feed::Events, assets.events.clone())?;
         let changes = start(Feed::Changes, mail_stream.clone())?;
         let kept = Mutex::default();
-        let replica = Arc::new(Self { connection: connection.clone(), journal, assets, events, changes, kept });
+        let replica =
+            Arc::new(Self { connection: connection.clone(), journal, assets, follower: follower.clone(), events, changes, kept });
         replica.catch_up(mail_stream)?;
         Ok(replica)
+    }
+
+    /// Keeps the stream of changes short: writes down what the replica has beside events, and takes out of the stream what has been
+    /// written down for so long. One host of a namespace does this now and then. Blocks.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`]: the servers do not answer, do not allow it, or let another host do it at this moment.
+    pub fn shorten(&self, keep: Duration) -> Result<Shortened, JournalError> {
+        let (assets, follower) = (Arc::clone(&self.assets), self.follower.clone());
+        self.connection.block(async move { upkeep::shorten(&assets, &follower, keep, SystemClock.now()).await })
     }
 
     /// Blocks until the replica has all that the streams have now.
