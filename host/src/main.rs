@@ -21,6 +21,7 @@ mod sessions;
 mod signals;
 mod socket;
 mod stored;
+mod trace;
 mod verdict;
 mod world;
 

@@ -121,6 +121,7 @@ impl Site {
             "FLOWHOST_STORE",
             "FLOWHOST_CONFIG",
             "FLOWHOST_NATS",
+            "TRACEPARENT",
             "RUSTFLAGS",
             "CARGO_ENCODED_RUSTFLAGS",
             "RUSTC_WRAPPER",

@@ -13,6 +13,7 @@ use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::roles::RoleAgents;
 use crate::stored::StoredRun;
+use crate::trace;
 
 /// Looks at the old run, starts the new one, and waits for its end.
 pub(crate) fn run(output: Output, global: &Global, args: &RetryArgs) -> Result<Exit, Problem> {
@@ -48,6 +49,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &RetryArgs) -> Result<E
         labels,
         permitted: stored.started.permitted,
         origin: Some(Box::new(retry.origin)),
+        trace: trace::given(),
     };
     drive::drive(output, &config, session, drive::Begin::New(Box::new(new)))
 }

@@ -23,6 +23,7 @@ use crate::output::Output;
 use crate::program;
 use crate::roles::RoleAgents;
 use crate::sessions;
+use crate::trace;
 use crate::world::DiskWorld;
 
 /// Compiles, starts, and waits for the end.
@@ -35,7 +36,8 @@ pub(crate) fn run(output: Output, global: &Global, args: &RunArgs) -> Result<Exi
     let Prepared { plan, input, labels, permitted, program, journal, bytes, roles } = prepared;
     let mut session = Session::open(&config, journal, args.parallel, roles.agents)?;
     session.load(bytes.values().chain(roles.bytes.values()))?;
-    let new = NewRun { id: new_id(), plan: Arc::new(plan), program, input, labels, permitted, origin: None };
+    let new =
+        NewRun { id: new_id(), plan: Arc::new(plan), program, input, labels, permitted, origin: None, trace: trace::given() };
     drive::drive(output, &config, session, drive::Begin::New(Box::new(new)))
 }
 

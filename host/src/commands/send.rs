@@ -9,6 +9,7 @@ use crate::commands::{run, session};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
+use crate::trace;
 
 /// Puts the message into the inbox of each run that waits on its topic.
 pub(crate) fn run(output: Output, global: &Global, args: &SendArgs) -> Result<Exit, Problem> {
@@ -28,7 +29,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &SendArgs) -> Result<Ex
     drop(session::open_reader(&config)?);
     let journal = session::open_store(&config, None)?;
     let id = run::new_id().0;
-    let message = Message { topic: args.topic.as_str().into(), id: id.clone(), payload: payload.into() };
+    let message = Message { topic: args.topic.as_str().into(), id: id.clone(), payload: payload.into(), trace: trace::given() };
     futures::executor::block_on(journal.write_mail(MailWrite::Publish(message)))?;
     output.document(&json!({ "topic": args.topic, "id": &*id }), String::new);
     Ok(Exit::Done)

@@ -11,6 +11,7 @@ use crate::exit::{Exit, Problem};
 use crate::output::Output;
 use crate::serve::client::Client;
 use crate::serve::protocol::{Request, Submission};
+use crate::trace;
 
 /// Compiles here, keeps the program in the store, and has the service start it. What it prints is in the store.
 pub(crate) fn run(output: Output, global: &Global, args: &SubmitArgs) -> Result<Exit, Problem> {
@@ -24,7 +25,8 @@ pub(crate) fn run(output: Output, global: &Global, args: &SubmitArgs) -> Result<
     let Prepared { input, labels, permitted, program, .. } = prepared;
     let input: Map<String, Value> = input.iter().map(|(name, value)| (name.clone(), catalog::json::to_json(value))).collect();
     let labels: BTreeMap<String, String> = labels.into_iter().collect();
-    let submission = Submission { program: program.to_string(), input, labels, allow: permitted, id: args.id.clone() };
+    let trace = trace::given().map(|trace| trace.text().to_owned());
+    let submission = Submission { program: program.to_string(), input, labels, allow: permitted, id: args.id.clone(), trace };
     let mut client = Client::connect(&config, args.at.socket.as_deref())?;
     let answer = client.ask(&Request::Submit(Box::new(submission)))?;
     let run = answer.get("run").and_then(Value::as_str).unwrap_or_default().to_owned();

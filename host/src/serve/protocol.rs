@@ -70,6 +70,9 @@ pub(crate) struct Submission {
     /// Two submissions with the same id are one.
     #[serde(default)]
     pub(crate) id: Option<String>,
+    /// The `traceparent` of whoever submits it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trace: Option<String>,
 }
 
 /// A run that waits in the queue of a cluster for a host with room.

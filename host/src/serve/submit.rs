@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use catalog::Value;
-use engine::event::{EventBody, RunId};
+use engine::event::{EventBody, RunId, Trace};
 use engine::ports::JournalError;
 use engine::shell::{EngineError, NewRun};
 use serde_json::json;
@@ -87,7 +87,8 @@ async fn prepare(parts: &Arc<Parts>, id: RunId, submission: &Submission) -> Resu
     let labels = submission.labels.iter().map(|(key, value)| (key.clone(), value.clone()));
     let labels = labels.chain(submission.id.iter().map(|id| (LABEL.to_owned(), id.clone()))).collect();
     let (plan, permitted) = (Arc::clone(&loaded.plan), submission.allow.clone());
-    let new = NewRun { id, plan, program: digest, input, labels, permitted, origin: None };
+    let trace = submission.trace.as_deref().and_then(Trace::parse);
+    let new = NewRun { id, plan, program: digest, input, labels, permitted, origin: None, trace };
     Ok((loaded, new))
 }
 

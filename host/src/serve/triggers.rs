@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::event::{RunId, Timestamp};
+use engine::event::{RunId, Timestamp, Trace};
 use engine::ports::{Clock, SystemClock};
 use engine::shell::NewRun;
 use journal::{DeployWrite, Deployment, Fired};
@@ -48,6 +48,8 @@ pub(super) struct Firing<'a> {
     pub(super) label: Option<(&'a str, String)>,
     /// What the flow is given.
     pub(super) event: Option<Value>,
+    /// The trace of whoever sent that.
+    pub(super) trace: Option<Trace>,
 }
 
 impl Current {
@@ -62,7 +64,7 @@ impl Current {
 
 /// Starts the run of a firing, unless it was started before.
 pub(super) async fn start(parts: &Arc<Parts>, firing: Firing<'_>) -> Result<RunId, Problem> {
-    let Firing { deployment, trigger, key, label, event } = firing;
+    let Firing { deployment, trigger, key, label, event, trace } = firing;
     let unreadable = || Problem::new(Exit::Store, format!("the trigger `{}` names no program", trigger.item));
     let digest = trigger.program().ok_or_else(unreadable)?;
     let loaded = parts.programs.get(parts, digest).await?;
@@ -83,8 +85,12 @@ pub(super) async fn start(parts: &Arc<Parts>, firing: Firing<'_>) -> Result<RunI
         .chain(label.map(|(name, value)| (name.to_owned(), value)))
         .collect();
     let (plan, permitted) = (Arc::clone(&loaded.plan), deployment.document.allow.clone());
-    submit::begin(parts, &loaded, NewRun { id: id.clone(), plan, program: digest, input, labels, permitted, origin: None })
-        .await?;
+    submit::begin(
+        parts,
+        &loaded,
+        NewRun { id: id.clone(), plan, program: digest, input, labels, permitted, origin: None, trace },
+    )
+    .await?;
     Ok(id)
 }
 
@@ -228,7 +234,7 @@ impl Live {
                     let time = output::time(at);
                     parts.log.note("trigger-skipped", &[("trigger", &self.trigger.item), ("due", &time)]);
                 }
-                None => self.run(parts, &at.0.to_string(), Some(("due", output::time(at))), None).await?,
+                None => self.run(parts, &at.0.to_string(), Some(("due", output::time(at))), None, None).await?,
             }
             self.settle(parts, at).await?;
         }
@@ -239,13 +245,13 @@ impl Live {
     }
 
     async fn fire_messages(&mut self, parts: &Arc<Parts>) -> Result<(), Problem> {
-        for Fired { no, id, payload } in parts.reader.fired(&self.deployment.name, &self.trigger.item, MESSAGES)? {
+        for Fired { no, id, payload, trace } in parts.reader.fired(&self.deployment.name, &self.trigger.item, MESSAGES)? {
             match self.overlapping(parts)? {
                 Some(Overlap::Queue) => return Ok(()),
                 Some(_) => parts.log.note("trigger-skipped", &[("trigger", &self.trigger.item), ("message", &id)]),
                 None => {
                     let event = serde_json::from_str(&payload).unwrap_or(Value::String(payload));
-                    self.run(parts, &id, Some(("message", id.clone())), Some(event)).await?;
+                    self.run(parts, &id, Some(("message", id.clone())), Some(event), trace).await?;
                     self.settle(parts, self.mark).await?;
                 }
             }
@@ -261,8 +267,9 @@ impl Live {
         key: &str,
         label: Option<(&str, String)>,
         event: Option<Value>,
+        trace: Option<Trace>,
     ) -> Result<(), Problem> {
-        let firing = Firing { deployment: &self.deployment, trigger: &self.trigger, key, label, event };
+        let firing = Firing { deployment: &self.deployment, trigger: &self.trigger, key, label, event, trace };
         match start(parts, firing).await {
             Ok(run) => {
                 parts.log.note(

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::event::Trace;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -84,6 +85,7 @@ async fn take(parts: &Arc<Parts>, request: Request<Incoming>) -> Result<String, 
         Some(value) => value.to_str().map(str::to_owned).map_err(|_| bad(format!("`{KEY}` is not text")))?,
         None => run::new_id().0.to_string(),
     };
+    let trace = request.headers().get("traceparent").and_then(|value| Trace::parse(value.to_str().ok()?));
     let body = Limited::new(request.into_body(), MAX_BODY).collect().await.map_err(|error| {
         let what = format!("the body could not be read, or is longer than {MAX_BODY} bytes: {error}");
         (StatusCode::PAYLOAD_TOO_LARGE, Problem::usage(what))
@@ -94,7 +96,7 @@ async fn take(parts: &Arc<Parts>, request: Request<Incoming>) -> Result<String, 
     });
     let event = event.map_err(|error| bad(format!("the body is not JSON: {error}")))?;
     let label = Some(("request", key.clone()));
-    let firing = Firing { deployment: &deployment, trigger, key: &key, label, event: Some(event) };
+    let firing = Firing { deployment: &deployment, trigger, key: &key, label, event: Some(event), trace };
     match triggers::start(parts, firing).await {
         Ok(run) => {
             parts.log.note("triggered", &[("deployment", &deployment.name), ("trigger", &trigger.item), ("run", &run.0)]);

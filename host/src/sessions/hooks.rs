@@ -45,6 +45,7 @@ impl HookRun {
             labels: self.labels.clone(),
             permitted: self.allow.clone(),
             origin: None,
+            trace: None,
         })
     }
 }

@@ -7,6 +7,7 @@ mod change;
 mod migrated;
 mod origin;
 mod refusal;
+mod trace;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use catalog::{Digest, FailureKind, Name, Value};
 pub use change::{Change, Settings};
 pub use migrated::{Migrated, Version};
 pub use origin::{Origin, Reusable};
+pub use trace::Trace;
 
 use crate::recovery::Recovery;
 
@@ -289,6 +291,8 @@ pub struct RunStarted {
     pub origin: Option<Box<Origin>>,
     /// What it is held to when a step of another run started it.
     pub within: Option<Box<Within>>,
+    /// The trace that whoever started it gave with it: all that leaves the run is in it. None: a trace of the run's own.
+    pub trace: Option<Trace>,
 }
 
 /// What the run of a plan is held to, which a step of another run made.

@@ -37,7 +37,7 @@ pub use guest::{Guest, Room};
 pub use handle::{RunEnd, RunHandle, RunReport, Update};
 
 use crate::core::{Lineage, ReplayError, Run};
-use crate::event::{Origin, Payload, RunId, RunStarted, Within};
+use crate::event::{Origin, Payload, RunId, RunStarted, Trace, Within};
 use crate::ports::{Bus, Clock, Compiler, Control, Elsewhere, Invoker, Journal, JournalError, NoBus, NoCompiler};
 use gates::Gates;
 use handle::Inlets;
@@ -82,6 +82,8 @@ pub struct NewRun {
     pub permitted: Vec<String>,
     /// The run that this one retries.
     pub origin: Option<Box<Origin>>,
+    /// The trace that it belongs to, where somebody said one.
+    pub trace: Option<Trace>,
 }
 
 /// What a new owner does with a run first.
@@ -284,6 +286,7 @@ impl Engine {
             host: Arc::clone(&self.parts.config.host),
             origin: new.origin.clone(),
             within: None,
+            trace: new.trace.clone(),
         })
     }
 }

@@ -229,6 +229,7 @@ impl<'c> Trial<'c> {
             host: "test".into(),
             origin: None,
             within: None,
+            trace: None,
         })));
     }
 

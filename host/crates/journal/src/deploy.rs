@@ -3,7 +3,7 @@
 //! A deployment is a name with numbered versions, of which one is current. What a version is made of is the service's
 //! own document; here only its topics are known, so that a message is kept for it in the transaction that publishes it.
 
-use engine::event::{RunId, Timestamp};
+use engine::event::{RunId, Timestamp, Trace};
 use engine::ports::{JournalError, Message};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -92,6 +92,8 @@ pub struct Fired {
     pub id: String,
     /// The JSON form of what it carries.
     pub payload: String,
+    /// The trace of its sender.
+    pub trace: Option<Trace>,
 }
 
 /// Writes inside of a transaction.
@@ -150,7 +152,7 @@ fn forget_messages(connection: &Connection, name: &str, version: u32) -> rusqlit
 
 /// Keeps a message for each trigger that it fires, once. In a replica with numbers from the first that is given on.
 pub(crate) fn published(connection: &Connection, message: &Message, now: i64, first: Option<i64>) -> rusqlite::Result<()> {
-    let Message { topic, id, payload } = message;
+    let Message { topic, id, payload, trace } = message;
     let sql = "SELECT t.name, t.item, t.pattern FROM deployed d JOIN deployment_topics t \
                ON t.name = d.name AND t.version = d.version WHERE d.paused = 0 ORDER BY t.name, t.item, t.pattern";
     let rows: Vec<(String, String, String)> = connection
@@ -158,10 +160,19 @@ pub(crate) fn published(connection: &Connection, message: &Message, now: i64, fi
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?;
     for ((name, item, _), no) in rows.iter().filter(|(_, _, pattern)| fits(pattern, topic)).zip(0..) {
-        let kept = "INSERT OR IGNORE INTO fired (no, name, item, id, payload, at) SELECT ?7, ?1, ?2, ?3, ?4, ?5 \
+        let kept = "INSERT OR IGNORE INTO fired (no, name, item, id, payload, at, trace) SELECT ?7, ?1, ?2, ?3, ?4, ?5, ?8 \
                     WHERE (SELECT count(*) FROM fired WHERE name = ?1 AND item = ?2) < ?6";
         let no = first.map(|first| first.saturating_add(no));
-        connection.prepare_cached(kept)?.execute(params![name, item, &**id, &**payload, now, MAX_FIRED, no])?;
+        connection.prepare_cached(kept)?.execute(params![
+            name,
+            item,
+            &**id,
+            &**payload,
+            now,
+            MAX_FIRED,
+            no,
+            trace.as_ref().map(Trace::text)
+        ])?;
     }
     Ok(())
 }
@@ -238,10 +249,11 @@ impl Reader {
     pub fn fired(&self, name: &str, item: &str, limit: u32) -> Result<Vec<Fired>, JournalError> {
         let columns = |row: &Row<'_>| {
             let no = u64::try_from(row.get::<_, i64>(0)?).unwrap_or_default();
-            Ok(Fired { no, id: row.get(1)?, payload: row.get(2)? })
+            let trace = row.get::<_, Option<String>>(3)?.as_deref().and_then(Trace::parse);
+            Ok(Fired { no, id: row.get(1)?, payload: row.get(2)?, trace })
         };
         self.query(|connection| {
-            let sql = "SELECT no, id, payload FROM fired WHERE name = ?1 AND item = ?2 ORDER BY no LIMIT ?3";
+            let sql = "SELECT no, id, payload, trace FROM fired WHERE name = ?1 AND item = ?2 ORDER BY no LIMIT ?3";
             connection.prepare_cached(sql)?.query_map(params![name, item, limit], columns)?.collect()
         })
     }

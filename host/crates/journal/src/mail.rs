@@ -84,7 +84,7 @@ pub(crate) fn write(connection: &Connection, write: &MailWrite, now: i64, first:
 /// Puts a message into the inbox of each run that listens and has not ended. Which number a letter has says who listens, and
 /// not who has ended: that is not known everywhere at the same time.
 fn publish(connection: &Connection, message: &Message, now: i64, first: Option<i64>) -> rusqlite::Result<()> {
-    let Message { topic, id, payload } = message;
+    let Message { topic, id, payload, .. } = message;
     let most = i64::try_from(MAX_KEPT).unwrap_or(i64::MAX);
     let runs: Vec<(String, bool)> = connection
         .prepare_cached(
@@ -203,7 +203,7 @@ fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     let mail = match row.get_ref(1)?.as_str()? {
         SIGNAL => Mail::Signal(Signal { name, id, payload }),
         DROPPED => Mail::Dropped(payload.parse().unwrap_or(1)),
-        _ => Mail::Message(Message { topic: name, id, payload }),
+        _ => Mail::Message(Message { topic: name, id, payload, trace: None }),
     };
     Ok(Letter { no: number(row), mail })
 }

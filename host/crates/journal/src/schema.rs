@@ -80,7 +80,8 @@ CREATE TABLE blobs (
 ///
 /// Version 5: `sessions` has what many runs are labelled with, and whether what is called at its beginning and end has been started.
 ///
-/// Version 6: `taken` has the ids of what a replica has lately taken out of the stream of changes.
+/// Version 6: `taken` has the ids of what a replica has lately taken out of the stream of changes. Messages that are to start runs have
+/// the trace of their sender.
 const MIGRATIONS: [&str; 5] = [
     "
 CREATE TABLE inbox (
@@ -211,6 +212,7 @@ CREATE TABLE taken (
     at INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX taken_by_at ON taken (at);
+ALTER TABLE fired ADD COLUMN trace TEXT;
 ",
 ];
 

@@ -34,7 +34,7 @@ const TABLES: [(&str, &[&str]); 10] = [
     ("deployment_topics", &["name", "version", "item", "pattern"]),
     ("deployed", &["name", "version", "paused"]),
     ("trigger_marks", &["name", "item", "mark", "run"]),
-    ("fired", &["no", "name", "item", "id", "payload", "at"]),
+    ("fired", &["no", "name", "item", "id", "payload", "at", "trace"]),
     ("sessions", &["id", "status", "document", "labels", "starting", "ending", "opened", "closed"]),
     ("taken", &["id", "at"]),
 ];

@@ -157,6 +157,7 @@ async fn recovery(folder: &Path, bytes: &[u8], table: &mut Table) {
         labels: Vec::new(),
         permitted: Vec::new(),
         origin: None,
+        trace: None,
     };
     let first = engine(bytes, journal.clone());
     let _ = first.start(new).await.unwrap().wait().await;

@@ -75,6 +75,7 @@ pub(crate) async fn run(engine: &Engine, program: Digest, plan: &Arc<Plan>, name
         labels: Vec::new(),
         permitted: Vec::new(),
         origin: None,
+        trace: None,
     };
     let started = Instant::now();
     let report = engine.start(new).await.unwrap().wait().await;

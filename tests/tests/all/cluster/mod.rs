@@ -9,6 +9,7 @@ mod outside;
 mod security;
 mod servers;
 mod shared;
+mod trace;
 mod work;
 mod worker;
 

@@ -142,7 +142,7 @@ impl Asked {
         args.push('}');
         let id = format!("{}#{}", question.idempotency_key, question.number);
         let run = question.idempotency_key.split('/').next().unwrap_or_default();
-        let trace = trace(run, &id);
+        let trace = trace(question.trace.as_ref(), run, &id);
         Self { link, question, args, id, trace }
     }
 

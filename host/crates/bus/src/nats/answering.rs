@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_nats::{Message, Subscriber};
 use catalog::json::{parse, write_json};
 use catalog::{FailureKind, Name, RecordType, Type, Value};
-use engine::event::{Failure, Timestamp};
+use engine::event::{Failure, Timestamp, Trace};
 use engine::ports::{Clock, Invocation, Invoker, JournalError, Limits, Outcome, SystemClock};
 use futures::StreamExt;
 use futures::stream::{SelectAll, select_all};
@@ -16,7 +16,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::agents::{HEADERS, cancel_subject, subject};
 use super::connection::{Connection, Link};
 use super::envelope::wire::{About, Assignment, Event};
-use super::envelope::{Envelope, Kind, field, from_rfc3339, is_trace, raw_field, rfc3339, source, trace, write_failure};
+use super::envelope::{Envelope, Kind, field, from_rfc3339, raw_field, rfc3339, source, trace, write_failure};
 use super::fetch::patiently;
 use super::problem::{innermost, unavailable};
 use crate::agents::Agent;
@@ -223,9 +223,9 @@ impl Reply {
         let to = message.reply.clone()?;
         let source = format!("{}/agent/{}", source(link.namespace()), served.role);
         // The trace of the one who asks goes on.
-        let given =
-            message.headers.as_ref().and_then(|headers| headers.get("traceparent")).map(|value| value.as_str().to_owned());
-        let trace = given.filter(|given| is_trace(given)).unwrap_or_else(|| trace(&source, &to));
+        let given = message.headers.as_ref().and_then(|headers| headers.get("traceparent"));
+        let given = given.and_then(|value| Trace::parse(value.as_str()));
+        let trace = given.map_or_else(|| trace(None, &source, &to), |given| given.text().to_owned());
         Some(Self { link: link.clone(), to, source, which: Which::default(), trace })
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_nats::HeaderMap;
 use catalog::json::{MAX_JSON_DEPTH, fits_depth, write_string};
 use catalog::{FailureKind, duration};
-use engine::event::{Failure, Timestamp};
+use engine::event::{Failure, Timestamp, Trace};
 use engine::ports::{Clock, SystemClock};
 use sha2::{Digest as _, Sha256};
 
@@ -207,6 +207,11 @@ impl<'a> Event<'a> {
         (self.source == source).then_some(&*self.id)
     }
 
+    /// The trace that it belongs to.
+    pub(super) fn trace(&self) -> Option<Trace> {
+        self.traceparent.as_deref().and_then(Trace::parse)
+    }
+
     /// Where its data is, when it is not in it.
     pub(super) fn data_at(&self) -> Option<&str> {
         self.dataref.as_deref()
@@ -266,17 +271,16 @@ pub(super) fn source(namespace: &super::Namespace) -> String {
     format!("/flowhost/{namespace}")
 }
 
-/// A `traceparent` for an attempt: the trace is that of its run, so that a tracer shows all of a run together, whichever host
-/// it is on.
-pub(super) fn trace(run: &str, attempt: &str) -> String {
+/// A `traceparent` for an attempt: the trace is that of whoever started its run, or of the run itself, so that a tracer shows all of a
+/// run together, whichever host it is on.
+pub(super) fn trace(given: Option<&Trace>, run: &str, attempt: &str) -> String {
     let digest = |text: &str| hex::encode(Sha256::digest(text));
-    let (run, attempt) = (digest(run), digest(attempt));
-    format!("00-{}-{}-01", run.get(..32).unwrap_or_default(), attempt.get(..16).unwrap_or_default())
-}
-
-/// Whether a text may go on as a `traceparent`.
-pub(super) fn is_trace(text: &str) -> bool {
-    text.len() == 55 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+    let span = digest(attempt);
+    let span = span.get(..16).unwrap_or_default();
+    match given {
+        Some(given) => given.with_span(span),
+        None => format!("00-{}-{span}-01", digest(run).get(..32).unwrap_or_default()),
+    }
 }
 
 /// A time as RFC 3339 has it.
@@ -306,7 +310,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let trace = trace("r", "r/main/ask#1");
+        let trace = trace(None, "r", "r/main/ask#1");
         let envelope = Envelope {
             id: "a\"b",
             source: "/flowhost/x",

@@ -13,6 +13,7 @@ use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, Storag
 use async_nats::jetstream::{self, AckKind};
 use catalog::Digest;
 use engine::core::mail::MAX_PAYLOAD;
+use engine::event::Trace;
 use engine::ports::{JournalError, Message, Outcome, Question};
 use futures::future::{AbortHandle, BoxFuture, abortable, join_all};
 use futures::{FutureExt, StreamExt};
@@ -208,7 +209,7 @@ impl Shared {
     async fn publish(&self, message: &Message) -> Result<(), JournalError> {
         let link = &self.objects.link;
         let (source, run) = (source(link.namespace()), message.id.split('/').next().unwrap_or_default());
-        let trace = trace(run, &message.id);
+        let trace = trace(message.trace.as_ref(), run, &message.id);
         let envelope = Envelope {
             id: &message.id,
             source: &source,
@@ -265,8 +266,12 @@ impl Shared {
     async fn put(&self, bus: &LocalBus, refused: &Refused, messages: Vec<jetstream::Message>) -> Result<(), JournalError> {
         let mut writes = Vec::new();
         for message in &messages {
+            let header = message.headers.as_ref().and_then(|headers| headers.get("traceparent"));
             match self.read(&message.subject, &message.payload).await? {
-                Ok(message) => writes.push(bus.deliver(message)),
+                Ok(read) => {
+                    let trace = read.trace.or_else(|| header.and_then(|value| Trace::parse(value.as_str())));
+                    writes.push(bus.deliver(Message { trace, ..read }));
+                }
                 Err(why) => {
                     refused(&message.subject, &why);
                     self.dead.put(&DeadLetter::new("message", &message.subject, &why, 1, &message.payload)).await?;
@@ -287,12 +292,14 @@ impl Shared {
     async fn read(&self, subject: &str, payload: &[u8]) -> Result<Result<Message, String>, JournalError> {
         match self.understand(subject, payload) {
             Ok(Understood::Message(message)) => Ok(Ok(message)),
-            Ok(Understood::Elsewhere { topic, id, at }) => {
+            Ok(Understood::Elsewhere { topic, id, at, trace }) => {
                 let Some(digest) = parse_blob(&at) else {
                     return Ok(Err("its `dataref` is no `sha256:…` of an object of this namespace".to_owned()));
                 };
                 match blobs::get_at_most(&self.objects, digest, MAX_PAYLOAD).await {
-                    Ok(bytes) => Ok(document(&bytes).map(|payload| Message { topic: topic.into(), id: id.into(), payload })),
+                    Ok(bytes) => {
+                        Ok(document(&bytes).map(|payload| Message { topic: topic.into(), id: id.into(), payload, trace }))
+                    }
                     Err(JournalError::NoSuchBlob(_)) => Ok(Err("there is no object where its `dataref` points to".to_owned())),
                     Err(error) => Err(error),
                 }
@@ -309,12 +316,13 @@ impl Shared {
             Some(id) => id.to_owned(),
             None => event.identity(),
         };
+        let trace = event.trace();
         match (event.data(), event.data_at()) {
             (Some(data), _) => {
                 let payload = document(data.as_bytes())?;
-                Ok(Understood::Message(Message { topic: topic.into(), id: id.into(), payload }))
+                Ok(Understood::Message(Message { topic: topic.into(), id: id.into(), payload, trace }))
             }
-            (None, Some(at)) => Ok(Understood::Elsewhere { topic, id, at: at.to_owned() }),
+            (None, Some(at)) => Ok(Understood::Elsewhere { topic, id, at: at.to_owned(), trace }),
             (None, None) => Err("it has no `data`; a message without any has `\"data\": null`".to_owned()),
         }
     }
@@ -328,6 +336,7 @@ enum Understood {
         topic: String,
         id: String,
         at: String,
+        trace: Option<Trace>,
     },
 }
 

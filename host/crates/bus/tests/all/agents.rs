@@ -34,6 +34,7 @@ fn question(number: u32) -> Question {
         idempotency_key: "run1/main/grade".into(),
         number,
         previous_failure: None,
+        trace: None,
     }
 }
 
@@ -429,7 +430,7 @@ async fn agents_of_the_process_come_first() {
     assert_eq!(failed(&bus.ask(about("four", 1)).await).1, "outside");
     let bus = bus.with_agents(Agents::new(invoker, here));
     assert_eq!(bus.ask(about("four", 1)).await.result.unwrap(), Value::S64(4));
-    bus.publish(engine::ports::Message { topic: "t".into(), id: "1".into(), payload: "1".into() }).await.unwrap();
+    bus.publish(engine::ports::Message { topic: "t".into(), id: "1".into(), payload: "1".into(), trace: None }).await.unwrap();
     drop(bus);
     assert_eq!((asked.recv().await, asked.recv().await, asked.recv().await), (Some("grader".into()), Some("t".into()), None));
 }

@@ -203,6 +203,7 @@ async fn take_part(server: &Server, host: &Settings) {
         idempotency_key: "r/main/ask".into(),
         number: 1,
         previous_failure: None,
+        trace: None,
     };
     let answer = tokio::spawn(bus.ask(question));
     let reply = asked.next().await.unwrap().reply.unwrap();

@@ -28,6 +28,7 @@ fn question(role: &str, run: &str) -> Question {
         idempotency_key: format!("{run}/main/find.before[0]").as_str().into(),
         number: 1,
         previous_failure: None,
+        trace: None,
     }
 }
 

@@ -52,7 +52,7 @@ impl Host {
 }
 
 fn message(topic: &str, id: &str, payload: &Json) -> Message {
-    Message { topic: topic.into(), id: id.into(), payload: payload.to_string().into() }
+    Message { topic: topic.into(), id: id.into(), payload: payload.to_string().into(), trace: None }
 }
 
 fn event(id: &str, data: &Json) -> String {

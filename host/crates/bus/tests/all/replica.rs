@@ -105,7 +105,12 @@ fn signal(run: &str, id: &str) -> Change {
 }
 
 fn message(id: usize) -> Change {
-    Change::Mail(MailWrite::Publish(Message { topic: "news".into(), id: format!("m{id}").into(), payload: "1".into() }))
+    Change::Mail(MailWrite::Publish(Message {
+        topic: "news".into(),
+        id: format!("m{id}").into(),
+        payload: "1".into(),
+        trace: None,
+    }))
 }
 
 /// Much that is over, and something of each kind that is not.

@@ -504,6 +504,7 @@ async fn a_thousand_waiting_steps_spread_over_three_hosts() {
         labels: Vec::new(),
         permitted: Vec::new(),
         origin: None,
+        trace: None,
     };
     let report = engine.start(new).await.unwrap().wait().await;
     assert_eq!(report.outcome, RunEnd::Finished(RunOutcome::Succeeded(Payload::Value(Value::list((0..1000).map(Value::U64))))));

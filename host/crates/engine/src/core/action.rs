@@ -8,7 +8,7 @@ use lang::plan::{Breaker, Rate};
 
 use crate::event::{
     Bill, CacheNote, Change, Decision, Denial, Event, EventBody, Failure, RunId, RunOutcome, RunStarted, Seq, TaskId, TimerId,
-    Timestamp, Within,
+    Timestamp, Trace, Within,
 };
 use crate::ports::{Callable, GrantedCapability, Mail, Message, Outcome};
 
@@ -200,6 +200,8 @@ pub struct ChildRun {
     pub program: Digest,
     /// What the operator permitted the parent.
     pub permitted: Vec<String>,
+    /// The trace that the parent belongs to, where somebody said one.
+    pub trace: Option<Trace>,
 }
 
 /// What a step asks of that which all runs of a process share. At least one of them is there.

@@ -11,7 +11,9 @@ use super::attempts::{Admission, Capacity, Effects, Flight};
 use super::bugs::{Bug, Bugs};
 use super::control::Asked;
 use super::state::{Command, State};
-use crate::event::{Attempt, Decision, Event, EventBody, Failure, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp};
+use crate::event::{
+    Attempt, Decision, Event, EventBody, Failure, Payload, RunId, RunOutcome, Seq, TaskId, TimerId, Timestamp, Trace,
+};
 use crate::ports::{Callable, Callee, Order, Outcome, Vault};
 
 /// A run. Its owner gives it inputs, carries out its actions, and calls [`Run::flush`] when it has no more inputs at hand.
@@ -180,6 +182,12 @@ impl Run {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.state.paused().is_some()
+    }
+
+    /// The trace that all that leaves the run is in, where whoever started it said one.
+    #[must_use]
+    pub const fn trace(&self) -> Option<&Trace> {
+        self.state.trace()
     }
 
     /// Why the run is paused, durably.

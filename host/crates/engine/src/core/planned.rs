@@ -19,7 +19,7 @@ impl Run {
         let (program, permitted) = self.state.origin();
         let failures = if self.has_bug(Bug::PlanRepeated) { 0 } else { of.failures };
         let id = child_id(&self.id, &of.path, failures);
-        Some(Box::new(ChildRun { id, parent: self.id.clone(), within, program, permitted }))
+        Some(Box::new(ChildRun { id, parent: self.id.clone(), within, program, permitted, trace: self.trace().cloned() }))
     }
 
     /// The run of a plan waits for somebody, or goes on again.

@@ -54,7 +54,7 @@ use crate::core::slab::Slab;
 use crate::core::values::{decode, failure};
 use crate::event::{
     Attempt, CacheNote, Event, EventBody, Failure, Payload, Posting, RunId, RunOutcome, RunStarted, Settings, TaskId, TimerId,
-    Timestamp, Within,
+    Timestamp, Trace, Within,
 };
 use crate::permit::Permit;
 use crate::ports::Vault;
@@ -187,6 +187,7 @@ pub(crate) struct State {
     /// What it is held to when another run started it.
     within: Option<Box<Within>>,
     permits: Vec<Permit>,
+    trace: Option<Trace>,
     consented: Vec<Arc<str>>,
     given: Given,
     /// What an operator set for steps, by their paths.
@@ -257,6 +258,7 @@ impl State {
             program_digest: Digest([0; 32]),
             within: None,
             permits: Vec::new(),
+            trace: None,
             consented: Vec::new(),
             given: Given::default(),
             settings: BTreeMap::new(),
@@ -325,6 +327,11 @@ impl State {
     /// What the operator permitted, and the folders that the input names.
     pub(crate) fn permissions(&self) -> (&[Permit], &[Arc<str>]) {
         (&self.permits, &self.consented)
+    }
+
+    /// The trace that the run belongs to, where somebody said one.
+    pub(crate) const fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
     }
 
     /// How many regions are open.
@@ -436,6 +443,7 @@ impl State {
             inputs.push(value);
         }
         (self.program_digest, self.within) = (started.program, started.within.clone());
+        self.trace.clone_from(&started.trace);
         for text in &started.permitted {
             self.permits.push(text.parse().map_err(|error: crate::permit::PermitError| Misfit(error.to_string()))?);
         }

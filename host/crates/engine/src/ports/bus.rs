@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, pending, ready};
 use lang::plan::{PLAN_SOURCE, PlanRef, RoleRef};
 
 use super::{Callee, JournalError, Limits, Outcome, RunsOn};
-use crate::event::{Bill, Change, Decision, Failure, RunId, TaskId, Timestamp, Version};
+use crate::event::{Bill, Change, Decision, Failure, RunId, TaskId, Timestamp, Trace, Version};
 
 /// A message for all runs that wait on its topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Message {
     pub id: Arc<str>,
     /// The JSON form of what it carries.
     pub payload: Arc<str>,
+    /// The trace that it belongs to, where its sender said one.
+    pub trace: Option<Trace>,
 }
 
 /// A signal for one run.
@@ -166,6 +168,8 @@ pub struct Question {
     pub number: u32,
     /// Why the attempt before this one failed.
     pub previous_failure: Option<Failure>,
+    /// The trace that the run belongs to, where somebody said one.
+    pub trace: Option<Trace>,
 }
 
 /// Brings messages to runs, and questions to agents. What it is given is durable when it says so.

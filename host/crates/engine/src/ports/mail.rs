@@ -62,6 +62,8 @@ impl Inquiry {
             idempotency_key: format!("{key}.ask[{}]", self.index).into(),
             number,
             previous_failure: None,
+            trace: None,
+            trace: None,
         })
     }
 }

@@ -7,7 +7,8 @@ use futures::future::{BoxFuture, ready};
 use lang::plan::Plan;
 
 use super::attempt::refused;
-use crate::ports::{Asking, Bus, Inquiry, Outcome};
+use crate::event::Trace;
+use crate::ports::{Asking, Bus, Inquiry, Outcome, Question};
 
 /// What an attempt asks by.
 pub(super) struct Correspondence {
@@ -17,6 +18,8 @@ pub(super) struct Correspondence {
     key: Arc<str>,
     /// Of the attempt.
     number: u32,
+    /// Of the run.
+    trace: Option<Trace>,
 }
 
 impl std::fmt::Debug for Correspondence {
@@ -26,15 +29,20 @@ impl std::fmt::Debug for Correspondence {
 }
 
 impl Correspondence {
-    pub(super) fn of(bus: &Arc<dyn Bus>, plan: &Arc<Plan>, key: &Arc<str>, number: u32) -> Arc<dyn Asking> {
-        Arc::new(Self { bus: Arc::clone(bus), plan: Arc::clone(plan), key: Arc::clone(key), number })
+    pub(super) fn of(
+        bus: &Arc<dyn Bus>,
+        plan: &Arc<Plan>,
+        (key, number): (&Arc<str>, u32),
+        trace: Option<&Trace>,
+    ) -> Arc<dyn Asking> {
+        Arc::new(Self { bus: Arc::clone(bus), plan: Arc::clone(plan), key: Arc::clone(key), number, trace: trace.cloned() })
     }
 }
 
 impl Asking for Correspondence {
     fn ask(&self, inquiry: Inquiry) -> BoxFuture<'static, Outcome> {
         match inquiry.question(&self.plan, &self.key, self.number) {
-            Ok(question) => self.bus.ask(question),
+            Ok(question) => self.bus.ask(Question { trace: self.trace.clone(), ..question }),
             Err(failure) => ready(refused(failure)).boxed(),
         }
     }

@@ -10,7 +10,7 @@ use super::cache::Cache;
 use super::gates::{Line, Permit, Went};
 use super::valve::Valve;
 use crate::core::StartAttempt;
-use crate::event::{Bill, Failure};
+use crate::event::{Bill, Failure, Trace};
 use crate::ports::{Callable, GrantedCapability, Invocation, JournalError, Limits, Outcome, Question};
 
 /// How an attempt's own task ended.
@@ -111,13 +111,16 @@ pub(super) enum Work {
 }
 
 impl Work {
-    /// None for the run of a plan, which is no attempt of its own.
-    pub(super) fn of(start: StartAttempt, parts: &Parts, plan: &Arc<Plan>) -> Option<Self> {
+    /// `trace` is that of the run. None for the run of a plan, which is no attempt of its own.
+    pub(super) fn of(start: StartAttempt, parts: &Parts, plan: &Arc<Plan>, trace: Option<&Trace>) -> Option<Self> {
         // What bounds it is known when it begins.
         let limits = Limits::default();
         let asks = |grant: &GrantedCapability| matches!(grant, GrantedCapability::Mail(MailUse::Ask, _));
-        let asking =
-            start.grants.iter().any(asks).then(|| Correspondence::of(&parts.bus, plan, &start.idempotency_key, start.number));
+        let asking = start
+            .grants
+            .iter()
+            .any(asks)
+            .then(|| Correspondence::of(&parts.bus, plan, (&start.idempotency_key, start.number), trace));
         let StartAttempt { args, grants, idempotency_key, number, previous_failure, .. } = start;
         Some(match start.target {
             Callable::Function(function) => Self::Step(Box::new(Invocation {
@@ -130,9 +133,15 @@ impl Work {
                 previous_failure,
                 asking,
             })),
-            Callable::Role(role) => {
-                Self::Question(Box::new(Question { role, args, limits, idempotency_key, number, previous_failure }))
-            }
+            Callable::Role(role) => Self::Question(Box::new(Question {
+                role,
+                args,
+                limits,
+                idempotency_key,
+                number,
+                previous_failure,
+                trace: trace.cloned(),
+            })),
             Callable::Plan(_) => return None,
         })
     }

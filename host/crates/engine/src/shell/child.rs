@@ -187,6 +187,7 @@ impl Child {
             labels: labels.map(|(key, value)| (key.to_owned(), value)).to_vec(),
             permitted: self.order.permitted.clone(),
             origin: None,
+            trace: self.order.trace.clone(),
         };
         self.engine.start_within(new, self.order.within).await
     }

@@ -26,7 +26,7 @@ use super::valve::Valve;
 use super::{EngineError, Parts, TakeOver};
 use crate::core::{Action, Admission, Blocked, Idle, Input, Run, StartAttempt};
 use crate::event::{Decision, Event, RunId, RunStarted, Seq, TaskId};
-use crate::ports::{Control, JournalError, Live, Mail, Order};
+use crate::ports::{Control, JournalError, Live, Mail, Message, Order};
 
 /// So many appends are on their way at most; what happens meanwhile goes into the next one.
 const APPENDS: usize = 16;
@@ -240,7 +240,9 @@ impl RunTask {
             }
             Action::SetTimer { timer, at } => self.timers.set(timer, at),
             Action::ClearTimer { timer } => self.timers.clear(timer),
-            Action::Publish { task, message } => self.inbox.publish(task, *message),
+            Action::Publish { task, message } => {
+                self.inbox.publish(task, Message { trace: self.run.trace().cloned(), ..*message })
+            }
             Action::Listen { topic } => self.inbox.subscribe(topic),
             Action::Unlisten { topic } => self.inbox.unsubscribe(topic),
             Action::Progress(progress) => self.outlets.tell(Update::of(progress)),
@@ -306,7 +308,7 @@ impl RunTask {
             }
         };
         let (parts, valve) = (Arc::clone(&self.parts), Arc::clone(&self.valve));
-        let Some(work) = Work::of(start, &parts, &self.plan) else { return };
+        let Some(work) = Work::of(start, &parts, &self.plan, self.run.trace()) else { return };
         let cache = match &work {
             Work::Step(invocation) => used.map(|used| Cache::new(&parts, used, invocation)),
             Work::Question(_) => None,

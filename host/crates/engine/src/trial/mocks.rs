@@ -106,7 +106,7 @@ impl Mocks {
 fn mail(awaited: &Awaited, payload: Arc<str>) -> Mail {
     let id = Arc::from("");
     match awaited {
-        Awaited::Message { topic, .. } => Mail::Message(Message { topic: Arc::clone(topic), id, payload }),
+        Awaited::Message { topic, .. } => Mail::Message(Message { topic: Arc::clone(topic), id, payload, trace: None }),
         Awaited::Signal { name, .. } => Mail::Signal(Signal { name: Arc::clone(name), id, payload }),
         // Nothing is sent to it.
         Awaited::Time | Awaited::Run { .. } => Mail::Signal(Signal { name: Arc::from(""), id, payload }),

@@ -33,7 +33,7 @@ fn signal(name: &str, id: &str, payload: &str) -> Input {
 }
 
 fn message(topic: &str, id: &str, payload: &str) -> Input {
-    Input::Mail(Mail::Message(Message { topic: topic.into(), id: id.into(), payload: payload.into() }))
+    Input::Mail(Mail::Message(Message { topic: topic.into(), id: id.into(), payload: payload.into(), trace: None }))
 }
 
 /// `main(n)` with the nodes that `draw` adds; gives its slot.

@@ -33,6 +33,7 @@ pub(crate) fn new_run(id: &str, plan: &Arc<Plan>, permitted: &[&str]) -> NewRun 
         labels: Vec::new(),
         permitted: permitted.iter().map(|text| (*text).to_owned()).collect(),
         origin: None,
+        trace: None,
     }
 }
 

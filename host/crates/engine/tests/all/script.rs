@@ -44,6 +44,7 @@ pub(crate) fn started(plan: &Plan, input: &[u64], permitted: &[&str]) -> RunStar
         host: "here".into(),
         origin: None,
         within: None,
+        trace: None,
     }
 }
 

@@ -86,6 +86,7 @@ async fn outcome(plan: Plan, agents: BTreeMap<catalog::Name, Agent>) -> (RunEnd,
         labels: Vec::new(),
         permitted: Vec::new(),
         origin: None,
+        trace: None,
     };
     let running = engine.start(new).await.unwrap().wait();
     let report = tokio::time::timeout(Duration::from_secs(60), running).await.expect("it should not take so long");

@@ -133,8 +133,8 @@ async fn mail_that_came_while_nobody_owned_the_run_is_there_when_it_is_resumed()
     std::thread::spawn(move || drop(tokio::runtime::Runtime::new().unwrap().block_on(engine.start(begun)).unwrap()))
         .join()
         .unwrap();
-    let skipped = Message { topic: "t".into(), id: "a".into(), payload: "\"no number\"".into() };
-    let taken = Message { topic: "t".into(), id: "b".into(), payload: "3".into() };
+    let skipped = Message { topic: "t".into(), id: "a".into(), payload: "\"no number\"".into(), trace: None };
+    let taken = Message { topic: "t".into(), id: "b".into(), payload: "3".into(), trace: None };
     for message in [skipped, taken] {
         world.mail.write_mail(MailWrite::Publish(message)).await.unwrap();
     }

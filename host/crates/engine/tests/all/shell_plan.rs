@@ -89,7 +89,16 @@ impl World {
         let plan = compiled(&format!("{USE}{text}")).unwrap();
         let input = input.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let permitted = vec!["http *.example.com".to_owned()];
-        let new = NewRun { id: parent(), plan, program: Digest([5; 32]), input, labels: Vec::new(), permitted, origin: None };
+        let new = NewRun {
+            id: parent(),
+            plan,
+            program: Digest([5; 32]),
+            input,
+            labels: Vec::new(),
+            permitted,
+            origin: None,
+            trace: None,
+        };
         self.engine().start(new).await.unwrap()
     }
 

@@ -125,6 +125,7 @@ pub(super) fn started(flow: &str) -> EventBody {
         host: "host-1".into(),
         origin: None,
         within: None,
+        trace: None,
     }))
 }
 

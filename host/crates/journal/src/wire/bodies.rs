@@ -43,6 +43,7 @@ pub(super) struct RunStarted {
     pub(super) host: String,
     pub(super) origin: Option<Origin>,
     pub(super) within: Option<Within>,
+    pub(super) trace: Option<String>,
 }
 
 #[derive(serde::Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::event::{RunId, Timestamp};
+use engine::event::{RunId, Timestamp, Trace};
 use engine::ports::{Control, Live, MailWrite, Message, RunsOn, Signal, WaitingNote};
 use serde::{Deserialize, Serialize};
 
@@ -24,22 +24,78 @@ struct Versioned {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum Stored {
-    Publish { topic: String, id: String, payload: String },
-    Control { run: String, id: String, verb: String, fields: String },
-    Signal { run: String, name: String, id: String, payload: String },
-    Subscribe { run: String, topics: Vec<String> },
-    Unsubscribe { run: String, topic: String },
-    Remove { run: String, letters: Vec<u64> },
-    Waiting { run: String, note: Option<StoredNote> },
-    Forget { run: String },
-    Deploy { name: String, document: String, topics: Vec<(String, String)> },
-    Select { name: String, version: u32 },
-    PauseDeployment { name: String, paused: bool },
-    RemoveDeployment { name: String },
-    Mark { name: String, item: String, mark: u64, run: Option<String> },
-    Done { no: u64 },
-    OpenSession { id: String, document: String, labels: BTreeMap<String, String> },
-    Session { id: String, becomes: Becomes },
+    Publish {
+        topic: String,
+        id: String,
+        payload: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<String>,
+    },
+    Control {
+        run: String,
+        id: String,
+        verb: String,
+        fields: String,
+    },
+    Signal {
+        run: String,
+        name: String,
+        id: String,
+        payload: String,
+    },
+    Subscribe {
+        run: String,
+        topics: Vec<String>,
+    },
+    Unsubscribe {
+        run: String,
+        topic: String,
+    },
+    Remove {
+        run: String,
+        letters: Vec<u64>,
+    },
+    Waiting {
+        run: String,
+        note: Option<StoredNote>,
+    },
+    Forget {
+        run: String,
+    },
+    Deploy {
+        name: String,
+        document: String,
+        topics: Vec<(String, String)>,
+    },
+    Select {
+        name: String,
+        version: u32,
+    },
+    PauseDeployment {
+        name: String,
+        paused: bool,
+    },
+    RemoveDeployment {
+        name: String,
+    },
+    Mark {
+        name: String,
+        item: String,
+        mark: u64,
+        run: Option<String>,
+    },
+    Done {
+        no: u64,
+    },
+    OpenSession {
+        id: String,
+        document: String,
+        labels: BTreeMap<String, String>,
+    },
+    Session {
+        id: String,
+        becomes: Becomes,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -100,9 +156,12 @@ fn text(run: &RunId) -> String {
 
 fn mail(write: &MailWrite) -> Stored {
     match write {
-        MailWrite::Publish(Message { topic, id, payload }) => {
-            Stored::Publish { topic: topic.to_string(), id: id.to_string(), payload: payload.to_string() }
-        }
+        MailWrite::Publish(Message { topic, id, payload, trace }) => Stored::Publish {
+            topic: topic.to_string(),
+            id: id.to_string(),
+            payload: payload.to_string(),
+            trace: trace.as_ref().map(|trace| trace.text().to_owned()),
+        },
         MailWrite::Control(run, Control { id, order }) => {
             let (verb, fields) = order::encode(order);
             Stored::Control { run: text(run), id: id.to_string(), verb: verb.to_owned(), fields }
@@ -160,8 +219,9 @@ fn session(write: &SessionWrite) -> Stored {
 fn change(stored: Stored) -> Result<Change, String> {
     let id = |run: String| RunId(run.into());
     Ok(match stored {
-        Stored::Publish { topic, id, payload } => {
-            Change::Mail(MailWrite::Publish(Message { topic: topic.into(), id: id.into(), payload: payload.into() }))
+        Stored::Publish { topic, id, payload, trace } => {
+            let trace = trace.as_deref().and_then(Trace::parse);
+            Change::Mail(MailWrite::Publish(Message { topic: topic.into(), id: id.into(), payload: payload.into(), trace }))
         }
         Stored::Control { run, id: letter, verb, fields } => {
             let order = order::decode(&verb, &fields).ok_or_else(|| format!("its order `{verb}` cannot be read"))?;
@@ -210,7 +270,7 @@ fn read_note(note: StoredNote) -> WaitingNote {
 
 #[cfg(test)]
 mod tests {
-    use engine::event::{RunId, Timestamp};
+    use engine::event::{RunId, Timestamp, Trace};
     use engine::ports::{Control, Live, MailWrite, Message, Order, RunsOn, Signal, WaitingNote};
 
     use super::{decode_change, encode_change};
@@ -220,6 +280,7 @@ mod tests {
 
     fn all() -> Vec<Change> {
         let run = || RunId("r \"1\"".into());
+        let trace = || Trace::parse("00-34e9aedefffddf04c3cf3f9e055ba714-48eb0d9a9133f6d4-01");
         let runs = || Some(RunsOn { host: "b/1".into(), since: Timestamp(8) });
         let note = WaitingNote {
             what: "waits".to_owned(),
@@ -229,7 +290,8 @@ mod tests {
             ],
         };
         let mail = [
-            MailWrite::Publish(Message { topic: "a.b".into(), id: "m".into(), payload: "{\"n\": 1}".into() }),
+            MailWrite::Publish(Message { topic: "a.b".into(), id: "m".into(), payload: "{\"n\": 1}".into(), trace: None }),
+            MailWrite::Publish(Message { topic: "a".into(), id: "n".into(), payload: "1".into(), trace: trace() }),
             MailWrite::Control(run(), Control { id: "c".into(), order: Order::Pause { reason: "lunch".to_owned() } }),
             MailWrite::Signal(run(), Signal { name: "go".into(), id: "".into(), payload: "null".into() }),
             MailWrite::Subscribe(run(), vec!["a".into(), "b".into()]),

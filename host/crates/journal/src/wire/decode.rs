@@ -6,7 +6,7 @@ use std::sync::Arc;
 use catalog::{Digest, FailureKind};
 use engine::event::{
     Attempt, Bill, CacheNote, Change, Decision, Denial, Escalation, EventBody, Failure, Migrated, Origin, Payload, Posting,
-    Reusable, RunId, RunOutcome, RunStarted, Settings, TaskId, TimerId, Version, Within,
+    Reusable, RunId, RunOutcome, RunStarted, Settings, TaskId, TimerId, Trace, Version, Within,
 };
 use serde::de::DeserializeOwned;
 
@@ -95,6 +95,10 @@ impl Read<'_> {
             host: body.host.into(),
             origin: body.origin.map(|origin| self.origin(origin).map(Box::new)).transpose()?,
             within: body.within.map(|within| Box::new(self::within(&within))),
+            trace: match body.trace {
+                None => None,
+                Some(text) => Some(Trace::parse(&text).ok_or_else(|| self.malformed(format_args!("`{text}` is no trace")))?),
+            },
         })))
     }
 

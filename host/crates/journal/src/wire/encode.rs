@@ -129,6 +129,9 @@ impl Writer {
         if let Some(within) = &started.within {
             self.within(within);
         }
+        if let Some(trace) = &started.trace {
+            self.body.string("trace", trace.text());
+        }
         kind::RUN_STARTED
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use catalog::{Digest, FailureKind, Value};
 use engine::event::{
     Attempt, Bill, CacheNote, Change, Event, EventBody, Failure, Migrated, Origin, Payload, Posting, Reusable, RunId, RunOutcome,
-    Settings, TaskId, Timestamp, Version, Within,
+    Settings, TaskId, Timestamp, Trace, Version, Within,
 };
 use engine::ports::Journal;
 use journal::conformance::{escalated, one_of_each};
@@ -101,9 +101,12 @@ fn planned(bounded: bool) -> Vec<Event> {
     events
 }
 
-/// Each way in which an attempt ends that another host ran.
+/// A run in somebody's trace, and each way in which an attempt ends that another host ran.
 fn spread() -> Vec<Event> {
     let mut events: Vec<_> = one_of_each().into_iter().take(1).collect();
+    if let Some(EventBody::RunStarted(started)) = events.first_mut().map(|event| &mut event.body) {
+        started.trace = Trace::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    }
     let attempt = |task| Attempt { task: TaskId(task), number: 1, path: format!("main/step[{task}]").into() };
     let host = || Some(Arc::from("host-2 \"b\"/17-00ab3f"));
     let failure = Failure { kind: FailureKind::Network, message: "no route".to_owned(), details: None, retry_after: None };

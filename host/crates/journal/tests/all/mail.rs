@@ -15,7 +15,7 @@ fn run(id: &str) -> RunId {
 }
 
 fn message(topic: &str, id: &str) -> Message {
-    Message { topic: topic.into(), id: id.into(), payload: "1".into() }
+    Message { topic: topic.into(), id: id.into(), payload: "1".into(), trace: None }
 }
 
 fn ids(letters: &[Letter]) -> Vec<&str> {

@@ -131,6 +131,7 @@ async fn record(path: &Path, plan: &Arc<Plan>) -> Vec<Event> {
         labels: vec![("kind".to_owned(), "golden".to_owned())],
         permitted: vec!["http mail.example.com".to_owned()],
         origin: None,
+        trace: None,
     };
     let mut handle = host("first", &shop, &journal).start(new).await.unwrap();
     shop.until_sending(&mut handle).await;
@@ -169,6 +170,7 @@ async fn record_waits(path: &Path, plan: &Arc<Plan>) -> Vec<Event> {
         labels: Vec::new(),
         permitted: Vec::new(),
         origin: None,
+        trace: None,
     };
     let mut handle = host("first", &shop, &journal).start(new).await.unwrap();
     until_waiting(&mut handle, "time").await;

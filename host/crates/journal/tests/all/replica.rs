@@ -69,7 +69,7 @@ async fn ids_are_forgotten_when_no_copy_comes_any_more() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(&folder);
     let publish = |at| {
-        let message = Message { topic: "orders".into(), id: "m".into(), payload: "1".into() };
+        let message = Message { topic: "orders".into(), id: "m".into(), payload: "1".into(), trace: None };
         entry(Change::Mail(MailWrite::Publish(message)), at, "m")
     };
     let subscribe = Change::Mail(MailWrite::Subscribe(RunId("r".into()), vec!["orders".into()]));

@@ -456,5 +456,6 @@ fn started(outside: &Outside) -> RunStarted {
         host: "machine".into(),
         origin: outside.origin.clone().map(Box::new),
         within: None,
+        trace: None,
     }
 }

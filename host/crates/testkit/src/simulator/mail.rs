@@ -63,7 +63,7 @@ impl Outside {
         Some(if inbox.signal {
             Mail::Signal(Signal { name, id, payload })
         } else {
-            Mail::Message(Message { topic: name, id, payload })
+            Mail::Message(Message { topic: name, id, payload, trace: None })
         })
     }
 

@@ -23,6 +23,8 @@ pub(in crate::nats) struct Event<'a> {
     /// Where the data is instead.
     #[serde(borrow, default)]
     pub(super) dataref: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) traceparent: Option<Cow<'a, str>>,
 }
 
 /// A field that is there, also with null.

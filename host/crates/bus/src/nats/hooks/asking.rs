@@ -29,7 +29,7 @@ pub(in crate::nats) async fn call(link: &Link, handler: Handler<'_>, question: &
     let data = data(handler, question);
     let (key, number) = (&question.idempotency_key, question.number);
     let (run, id) = (key.split('/').next().unwrap_or_default(), format!("{key}#{number}"));
-    let (source, trace) = (source(link.namespace()), trace(run, &id));
+    let (source, trace) = (source(link.namespace()), trace(question.trace.as_ref(), run, &id));
     let envelope = Envelope { id: &id, source: &source, subject: key, kind, trace: &trace, data: &data };
     let (text, mut headers) = (envelope.write(), envelope.headers());
     let most = link.client.max_payload().saturating_sub(HEADERS);

@@ -41,8 +41,12 @@ impl State {
         let mut open = Vec::with_capacity(messages.len());
         for (index, Posting { topic, payload }) in messages.iter().enumerate() {
             let path: Arc<str> = format!("{path}.mail[{index}]").into();
-            let message =
-                Message { topic: Arc::clone(topic), id: [&*self.id.0, "/", &path].concat().into(), payload: Arc::clone(payload) };
+            let message = Message {
+                topic: Arc::clone(topic),
+                id: [&*self.id.0, "/", &path].concat().into(),
+                payload: Arc::clone(payload),
+                trace: None,
+            };
             let emit = TaskId(self.next_task);
             self.next_task += 1;
             self.emits.insert(emit, Emit { activity, path, message, sending: false, asked: 0, of: Some(id), agreed: false });

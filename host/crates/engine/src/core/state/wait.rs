@@ -83,7 +83,7 @@ impl State {
         let task = TaskId(self.next_task);
         let Some(activity) = self.begin_form(id, node, Form::Emit(task))? else { return Ok(()) };
         self.next_task += 1;
-        let message = Message { topic, id: [&*self.id.0, "/", &path].concat().into(), payload: payload.into() };
+        let message = Message { topic, id: [&*self.id.0, "/", &path].concat().into(), payload: payload.into(), trace: None };
         self.emits.insert(task, Emit { activity, path, message, sending: false, asked: 0, of: None, agreed: false });
         self.send_when_agreed(task);
         Ok(())

@@ -4,3 +4,4 @@ CREATE TABLE taken (
     at INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX taken_by_at ON taken (at);
+ALTER TABLE fired ADD COLUMN trace TEXT;
