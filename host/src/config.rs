@@ -15,7 +15,7 @@ use engine::shell::RecoveryRules;
 use serde::Deserialize;
 
 use crate::cli::{Durability, Global};
-use crate::cluster::Joined;
+use crate::cluster::{Followed, Joined};
 use crate::escalation::Target;
 use crate::exit::{Exit, Problem};
 pub(crate) use catalog::CatalogConfig;
@@ -53,6 +53,9 @@ pub(crate) struct Config {
     /// The same, once this process has joined it.
     #[serde(skip)]
     pub(crate) joined: Joined,
+    /// The store, where this command has it follow the cluster without anybody else.
+    #[serde(skip)]
+    pub(crate) followed: Followed,
     /// What this host runs there for the runs of others.
     pub(crate) worker: WorkerConfig,
     /// Whether this process is the service, and not there for one run.
@@ -171,6 +174,7 @@ impl Config {
         }
         if let Some(servers) = &global.nats {
             config.nats.url = Some(Urls::split(servers));
+            config.nats.asked_for = true;
         }
         Ok(config)
     }

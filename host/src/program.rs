@@ -167,10 +167,7 @@ pub(crate) struct PackedWorld {
 
 /// Reads a program back.
 pub(crate) fn unpack(journal: &dyn Journal, digest: Digest) -> Result<Program, Problem> {
-    let packed: Packed = serde_json::from_slice(&journal.blob(digest)?).map_err(|error| unreadable(&error.to_string()))?;
-    if packed.v != VERSION {
-        return Err(unreadable(&format!("it has version {}, this host reads version {VERSION}", packed.v)));
-    }
+    let packed = read(journal, digest)?;
     let mut world = PackedWorld { sources: BTreeMap::new(), references: BTreeMap::new(), bytes: BTreeMap::new() };
     world.sources = packed.sources.into_iter().map(|(path, text)| (path, text.into())).collect();
     let mut decoded = BTreeMap::new();
@@ -208,6 +205,36 @@ pub(crate) fn unpack(journal: &dyn Journal, digest: Digest) -> Result<Program, P
         hooks_of,
         hooks,
     })
+}
+
+/// The same program with these hooks, as far as it has none of the same name: a program of its own, which is kept in the store.
+pub(crate) fn hooked(journal: &dyn Journal, digest: Digest, hooks: &[HookRule]) -> Result<Digest, Problem> {
+    let mut packed = read(journal, digest)?;
+    let is_known = |hook: &&HookRule| packed.hooks.iter().any(|known| known.name == hook.name);
+    let missing: Vec<PackedHook> = hooks.iter().filter(|hook| !is_known(hook)).map(packed_hook).collect();
+    if missing.is_empty() {
+        return Ok(digest);
+    }
+    packed.hooks.extend(missing);
+    let text = serde_json::to_vec(&packed).map_err(|error| unreadable(&error.to_string()))?;
+    Ok(journal.put_blob(&text)?)
+}
+
+/// Whether two programs differ in nothing but the operator's hooks.
+pub(crate) fn is_same(journal: &dyn Journal, one: Digest, other: Digest) -> Result<bool, Problem> {
+    let bare = |digest| {
+        let packed = Packed { hooks: Vec::new(), ..read(journal, digest)? };
+        serde_json::to_vec(&packed).map_err(|error| unreadable(&error.to_string()))
+    };
+    Ok(one == other || bare(one)? == bare(other)?)
+}
+
+fn read(journal: &dyn Journal, digest: Digest) -> Result<Packed, Problem> {
+    let packed: Packed = serde_json::from_slice(&journal.blob(digest)?).map_err(|error| unreadable(&error.to_string()))?;
+    if packed.v != VERSION {
+        return Err(unreadable(&format!("it has version {}, this host reads version {VERSION}", packed.v)));
+    }
+    Ok(packed)
 }
 
 fn packed_hook(rule: &HookRule) -> PackedHook {

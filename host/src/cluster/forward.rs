@@ -23,9 +23,14 @@ pub(super) struct Forward {
 }
 
 impl Forward {
+    /// Whether a service runs.
+    pub(super) fn has_service(config: &Config) -> bool {
+        Client::connect(config, socket().as_deref()).is_ok()
+    }
+
     /// None where no service runs.
     pub(super) fn to_service(config: &Config) -> Option<Self> {
-        let socket = std::env::var_os("FLOWHOST_SOCKET").map(PathBuf::from);
+        let socket = socket();
         Client::connect(config, socket.as_deref()).ok()?;
         let mut of_store = Config::default();
         of_store.store.path.clone_from(&config.store.path);
@@ -36,6 +41,11 @@ impl Forward {
         let document = serde_json::from_str(&encode_change(change)).unwrap_or_default();
         Client::connect(&self.config, self.socket.as_deref())?.ask(&Request::Write { change: document }).map(drop)
     }
+}
+
+/// Where the service is, if that is said.
+fn socket() -> Option<PathBuf> {
+    std::env::var_os("FLOWHOST_SOCKET").map(PathBuf::from)
 }
 
 impl Upstream for Forward {

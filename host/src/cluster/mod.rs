@@ -4,7 +4,7 @@
 //!
 //! 1. [`Cluster::join`] connects to the servers that the configuration names; [`Config::cluster`] gives it to whoever needs it.
 //! 2. [`There`] shows this process to the others under the name that the journals of its runs have.
-//! 3. `replica` has the store follow the cluster's streams; `forward` has commands write through the service of a replica.
+//! 3. `replica` has the store follow the cluster's streams, for a command that only reads where nobody else does; `forward` has commands write through the service of a replica.
 //! 4. `failover` says who takes over a run.
 //! 5. `dispatch` lets other hosts run attempts, and runs theirs; `worker` does only the latter.
 //! 6. `leader` says which host starts runs by itself.
@@ -34,7 +34,7 @@ use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::owner::{self, Owner};
 use leader::Leadership;
-pub(crate) use replica::attach;
+pub(crate) use replica::{Followed, attach, follow};
 pub(crate) use troubles::Troubles;
 
 /// A connection to the cluster, with all that this process is there.

@@ -1,14 +1,56 @@
 //! A store in a file as what it is in a cluster: a replica, written through the streams.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bus::nats::{Replica, Report};
 use journal::SqliteJournal;
 
 use super::Cluster;
 use super::forward::Forward;
+use crate::commands::session;
 use crate::config::Config;
 use crate::exit::Problem;
+
+/// The place of a store in the configuration of a command that has it follow the cluster.
+#[derive(Debug, Default)]
+pub(crate) struct Followed(OnceLock<Arc<SqliteJournal>>);
+
+impl Followed {
+    /// The store, if this command has it follow.
+    pub(crate) fn store(&self) -> Option<Arc<SqliteJournal>> {
+        self.0.get().cloned()
+    }
+}
+
+/// Has the store follow the cluster as long as the command runs, where nobody else does: where there is none yet, or the command line
+/// asks for the cluster. Blocks until it has all that is there now.
+///
+/// # Errors
+/// There is no server, or it cannot be used.
+pub(crate) fn follow(config: &Config) -> Result<(), Problem> {
+    let path = &config.store.path;
+    let is_asked_for = config.nats.asked_for || !path.exists();
+    if !is_asked_for || config.cluster().is_some() || config.nats.settings(&config.folder)?.is_none() {
+        return Ok(());
+    }
+    // A file that is something else, such as a bundle, is shown as it is; and a service keeps its store up to date.
+    if (path.exists() && session::open_beside(config)?.replica_of().is_none()) || Forward::has_service(config) {
+        return Ok(());
+    }
+    // Where there is no server no file is left behind.
+    let unreachable = |problem: Problem| match &problem.help {
+        None => problem.help(format!(
+            "`{}` is a copy of what is on the servers; to see what it has now, leave `--nats` out, once it was made",
+            path.display()
+        )),
+        Some(_) => problem,
+    };
+    Cluster::join(config).map_err(unreachable)?;
+    let store = session::open_store(config, None)?;
+    // A command has one store.
+    let _ = config.followed.0.set(store);
+    Ok(())
+}
 
 /// Has a store that was just opened follow the cluster that the configuration names. Where it names none and the store is a
 /// replica all the same, what is written goes through the service of the store; without one, writes are refused.

@@ -8,6 +8,7 @@ use engine::ports::{Clock, JournalError, SystemClock};
 use journal::{Reader, RunFilter, RunRow, RunStatus};
 
 use crate::cli::Selection;
+use crate::cluster;
 use crate::commands::session;
 use crate::config::Config;
 use crate::exit::Problem;
@@ -91,6 +92,7 @@ impl<E: From<JournalError>> From<JournalError> for Early<E> {
 
 /// The store for reading; none where none was ever made, which is no error for who asks for all that is there.
 pub(crate) fn store(config: &Config) -> Result<Option<Reader>, Problem> {
+    cluster::follow(config)?;
     if config.store.path.exists() { session::open_reader(config).map(Some) } else { Ok(None) }
 }
 

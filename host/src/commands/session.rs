@@ -46,6 +46,9 @@ pub(crate) struct Session {
 
 /// The store that the configuration names, for writing.
 pub(crate) fn open_store(config: &Config, durability: Option<Durability>) -> Result<Arc<SqliteJournal>, Problem> {
+    if let Some(store) = config.followed.store() {
+        return Ok(store);
+    }
     // A replica can be made again.
     let configured = if config.nats.url.is_some() { Durability::Process } else { config.store.durability };
     let durability = match durability.unwrap_or(configured) {
@@ -60,11 +63,19 @@ pub(crate) fn open_store(config: &Config, durability: Option<Durability>) -> Res
 
 /// The same for reading only.
 pub(crate) fn open_for_reading(config: &Config) -> Result<SqliteJournal, Problem> {
+    cluster::follow(config)?;
     Ok(SqliteJournal::open(&config.store.path, &Options { read_only: true, ..Options::default() })?)
 }
 
-/// The store that the configuration names, for reading beside whoever writes.
+/// The store that the configuration names, for reading beside whoever writes. Where it is a copy of what a cluster has, which nobody
+/// keeps up to date, this command does.
 pub(crate) fn open_reader(config: &Config) -> Result<Reader, Problem> {
+    cluster::follow(config)?;
+    open_beside(config)
+}
+
+/// The same as it is.
+pub(crate) fn open_beside(config: &Config) -> Result<Reader, Problem> {
     Ok(Reader::open(&config.store.path, Options::default().lock_timeout)?)
 }
 

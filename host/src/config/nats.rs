@@ -25,6 +25,9 @@ pub(crate) struct NatsConfig {
     /// How many servers keep each message.
     pub(crate) replicas: Option<usize>,
     pub(crate) tls: TlsConfig,
+    /// Whether the URL is that of the command line.
+    #[serde(skip)]
+    pub(crate) asked_for: bool,
 }
 
 /// One or more.

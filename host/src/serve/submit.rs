@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use catalog::Value;
+use catalog::{Digest, Value};
 use engine::event::{EventBody, RunId, Trace};
 use engine::ports::JournalError;
 use engine::shell::{EngineError, NewRun};
@@ -14,6 +14,7 @@ use super::Parts;
 use super::programs::Loaded;
 use super::protocol::{Submission, Waiting};
 use super::service::Event;
+use crate::cluster::hooks;
 use crate::commands::{documents, run};
 use crate::exit::{Exit, Problem};
 use crate::{inputs, program};
@@ -81,6 +82,7 @@ fn wrong(what: &str) -> Problem {
 async fn prepare(parts: &Arc<Parts>, id: RunId, submission: &Submission) -> Result<(Arc<Loaded>, NewRun), Problem> {
     let digest = program::parse_digest(&submission.program)
         .ok_or_else(|| wrong(&format!("`{}` is not the digest of a program", submission.program)))?;
+    let digest = hooked(parts, digest).await?;
     let loaded = parts.programs.get(parts, digest).await?;
     let input = loaded.plan.flows.get(loaded.plan.entry).map(|flow| inputs::of_fields(&submission.input, flow));
     let input = input.ok_or_else(|| wrong("its program has no flow"))??;
@@ -90,6 +92,17 @@ async fn prepare(parts: &Arc<Parts>, id: RunId, submission: &Submission) -> Resu
     let trace = submission.trace.as_deref().and_then(Trace::parse);
     let new = NewRun { id, plan, program: digest, input, labels, permitted, origin: None, trace };
     Ok((loaded, new))
+}
+
+/// The program with the hooks that this host's operator puts around runs: who submits it need not know of them.
+async fn hooked(parts: &Arc<Parts>, digest: Digest) -> Result<Digest, Problem> {
+    if parts.config.cluster().is_none() {
+        return Ok(digest);
+    }
+    let shared = Arc::clone(parts);
+    let add = move || program::hooked(&*shared.journal, digest, &hooks::rules(&shared.config)?);
+    let added = tokio::task::spawn_blocking(add).await;
+    added.unwrap_or_else(|error| Err(Problem::new(Exit::Store, error.to_string())))
 }
 
 fn is_full(parts: &Parts) -> bool {
@@ -152,10 +165,13 @@ fn compare(parts: &Parts, id: &RunId, asked: &str, program: &str, input: &[(Stri
     };
     let before: Vec<_> = started.input.iter().map(|(name, value)| (name.clone(), documents::payload(value))).collect();
     let now: Vec<_> = input.iter().map(|(name, value)| (name.clone(), catalog::json::to_json(value))).collect();
-    if row.program == program && before == now {
+    let digests = program::parse_digest(&row.program).zip(program::parse_digest(program));
+    // Hooks may have come or gone meanwhile.
+    let same = digests.map_or(Ok(false), |(one, other)| program::is_same(&*parts.journal, one, other))?;
+    if same && before == now {
         return Ok(());
     }
-    let what = if row.program == program { "other input" } else { "another program" };
+    let what = if same { "other input" } else { "another program" };
     Err(Problem::usage(format!("the submission `{asked}` was used before with {what}, for run `{id}`"))
         .help("each submission needs an id of its own; `host show` prints the run that has this one"))
 }

@@ -138,3 +138,60 @@ fn a_server_that_is_restarted_holds_runs_up_and_ends_none() {
     waiting(&there, &again);
     assert_eq!(owners(&there, &run).len(), 1, "no host was given up");
 }
+
+#[test]
+fn a_machine_without_a_service_makes_a_copy_and_answers() {
+    let mut server = Server::start();
+    let (here, there) = (Site::new(), Site::new());
+    here.flow("greeting.flow", GREETING);
+    let nats = server.url();
+    let one = serve(&here, &nats);
+    let run = one.submit(&["greeting.flow"]);
+    waiting(&here, &run);
+    let printed = there.host(["ps", "--json", "--nats", &nats]).expect(0).json();
+    assert_eq!((&printed[0]["id"], &printed[0]["status"]), (&run.as_str().into(), &"running".into()));
+    assert!(there.host(["why", &run, "--nats", &nats]).expect(6).out.contains("word"));
+    // Whoever waits sees what happens elsewhere, and what is told here gets there.
+    let waits = there.command(["wait", &run, "--json", "--nats", &nats, "--timeout", "80s"]).spawn().unwrap();
+    there.host(["signal", &run, "word", "\"hi\"", "--nats", &nats]).expect(0);
+    assert_eq!(e2e::finish(waits).expect(0).json()["result"], "hi, you");
+    let second = one.submit(&["greeting.flow"]);
+    waiting(&here, &second);
+    let ids = |args: &[&str]| {
+        let rows = there.host(["ps", "--json"].iter().chain(args)).expect(0).json();
+        rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&[]), [run.clone()], "the copy as it is");
+    assert_eq!(ids(&["--nats", &nats]), [second, run.clone()]);
+    drop(one);
+    server.kill();
+    let printed = there.host(["show", &run, "--nats", &nats]).expect(5);
+    assert!(printed.err.contains("no NATS server answers") && printed.err.contains("leave `--nats` out"), "{}", printed.err);
+    assert_eq!(ids(&[]).len(), 2);
+    let nobody = Site::new();
+    nobody.host(["ps", "--nats", &nats]).expect(5);
+    assert!(!nobody.path().join(".flowhost/flowhost.db").exists(), "no copy of nothing is left");
+}
+
+#[test]
+fn a_service_puts_hooks_around_what_is_submitted_without_knowing_of_them() {
+    let server = Server::start();
+    let site = Site::new();
+    site.flow("hello.flow", "flow main() -> string { \"hello\" }");
+    let nats = server.url();
+    let host = serve(&site, &nats);
+    site.host(["hook", "add", "ledger", "--after", "run", "--nats", &nats]).expect(0);
+    let run = host.submit(&["hello.flow", "--id", "a"]);
+    wait(&site, &run).expect(0);
+    let hooks = |run: &str| {
+        let shown = site.host(["show", run, "--json"]).expect(0).json();
+        shown["steps"].as_array().unwrap().iter().filter(|step| step["path"].as_str().unwrap().contains(".after[")).count()
+    };
+    assert_eq!(hooks(&run), 1);
+    // The same submission is the same, whatever hooks there are by then.
+    site.host(["hook", "add", "gate", "--after", "run", "--nats", &nats]).expect(0);
+    assert_eq!(host.submit(&["hello.flow", "--id", "a"]), run);
+    let other = host.submit(&["hello.flow", "--id", "b"]);
+    wait(&site, &other).expect(0);
+    assert_eq!((hooks(&run), hooks(&other)), (1, 2));
+}

@@ -7,7 +7,7 @@ use async_nats::jetstream::{self, consumer::pull, stream};
 use bus::nats::{Connection, DeadLetters, Delivery, NatsOutside};
 use bus::{LocalBus, MemoryMail};
 use engine::core::mail::MAX_PAYLOAD;
-use engine::event::RunId;
+use engine::event::{RunId, Trace};
 use engine::ports::{Bus, Letter, Mail, MailStore, MailWrite, Message};
 use futures::StreamExt;
 use serde_json::{Value as Json, json};
@@ -188,7 +188,11 @@ async fn large_messages() {
     let bucket = jetstream::new(client).get_object_store("flow_x_blobs").await.unwrap();
     assert_eq!(bucket.info(place).await.unwrap().size, MAX_PAYLOAD);
     eventually("it is there", async || !host.letters(&run("r")).is_empty()).await;
-    assert_eq!(host.letters(&run("r")), [message("t", "run/main/big", &large)]);
+    let mut letters = host.letters(&run("r"));
+    // It is in the trace that the event outside says.
+    let trace = letters.iter_mut().find_map(|letter| letter.trace.take());
+    assert_eq!(trace.as_ref().map(Trace::text), seen["traceparent"].as_str());
+    assert!(trace.is_some() && letters == [message("t", "run/main/big", &large)]);
 }
 
 /// Messages wait for servers that are away, and for hosts that are not there.

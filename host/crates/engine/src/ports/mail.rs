@@ -63,7 +63,6 @@ impl Inquiry {
             number,
             previous_failure: None,
             trace: None,
-            trace: None,
         })
     }
 }
