@@ -121,9 +121,7 @@ impl<'a> Rig<'a> {
     /// As often as it takes: with an id of its own it is one run.
     fn submitted(&self, host: usize, what: &[&str]) -> String {
         let (address, name) = (format!("address={}", self.outside.address()), format!("run-{}", self.runs.len()));
-        // Hooks are put around a run by whoever starts it, so that the command has to know the cluster.
-        let servers = urls(&self.proxies[host]);
-        let args = ["submit", "--json", "--nats", &servers, "--input", &address, "--id", &name];
+        let args = ["submit", "--json", "--input", &address, "--id", &name];
         eventually("the run is submitted", || {
             let printed = self.sites[host].host(args.iter().chain(what));
             assert!(matches!(printed.code, 0 | 5), "{}{}", printed.out, printed.err);
