@@ -161,7 +161,7 @@ fn a_machine_without_a_service_makes_a_copy_and_answers() {
         let rows = there.host(["ps", "--json"].iter().chain(args)).expect(0).json();
         rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(ids(&[]), [run.clone()], "the copy as it is");
+    assert_eq!(ids(&[]), std::slice::from_ref(&run), "the copy as it is");
     assert_eq!(ids(&["--nats", &nats]), [second, run.clone()]);
     drop(one);
     server.kill();
