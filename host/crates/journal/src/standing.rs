@@ -10,14 +10,13 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, params_from_iter};
-use serde::Deserialize;
 
 use crate::problem::{from_sqlite, unavailable};
 use crate::queue::Reply;
 use crate::replica::{Feed, Follower, Work, position, set_position};
 
 /// The version that is written.
-const VERSION: u32 = 1;
+const VERSION: u64 = 1;
 
 /// The longest document in bytes.
 const MOST: usize = 256 << 20;
@@ -56,12 +55,6 @@ pub struct Standing {
     rows: Vec<(usize, Vec<Value>)>,
 }
 
-#[derive(Deserialize)]
-struct Head {
-    v: u32,
-    position: u64,
-}
-
 impl Standing {
     /// The position of the last change that is in it.
     #[must_use]
@@ -75,15 +68,17 @@ impl Standing {
     /// What is wrong with it.
     pub fn read(text: &str) -> Result<Self, String> {
         let mut lines = text.lines();
-        let head: Head = serde_json::from_str(lines.next().unwrap_or_default()).map_err(|error| error.to_string())?;
-        if head.v != VERSION {
-            let v = head.v;
+        let head: serde_json::Value =
+            serde_json::from_str(lines.next().unwrap_or_default()).map_err(|error| error.to_string())?;
+        let number = |name: &str| head.get(name).and_then(serde_json::Value::as_u64).ok_or_else(|| format!("it has no `{name}`"));
+        let (v, position) = (number("v")?, number("position")?);
+        if v != VERSION {
             return Err(format!(
                 "its version {v} is not known to this program, which reads {VERSION}; a newer one may have written it"
             ));
         }
         let rows = lines.map(row).collect::<Result<_, _>>()?;
-        Ok(Self { position: head.position, rows })
+        Ok(Self { position, rows })
     }
 
     fn size(&self) -> usize {

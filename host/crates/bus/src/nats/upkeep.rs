@@ -8,6 +8,8 @@
 //!    less goes on as if nothing had been.
 //! 3. A replica whose next change is not there any more goes on from the document ([`Skipped`]).
 
+mod wire;
+
 use std::time::Duration;
 
 use async_nats::jetstream::message::PublishMessage;
@@ -18,7 +20,6 @@ use engine::ports::JournalError;
 use journal::replica::{Feed, Follower};
 use journal::standing::Standing;
 use journal::wire::parse_digest;
-use serde::{Deserialize, Serialize};
 
 use super::assets::{Assets, handle};
 use super::blobs;
@@ -26,27 +27,10 @@ use super::connection::Link;
 use super::fetch::last_in_time;
 use super::mail;
 use super::problem::{innermost, unavailable};
-
-/// The version that is written.
-const VERSION: u32 = 1;
+use wire::{Pointer, VERSION};
 
 /// So many older documents are known by their positions.
 const MOST_MARKS: usize = 1_000;
-
-/// Where the document of a namespace is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Pointer {
-    v: u32,
-    /// The position of the last change that is in it.
-    position: u64,
-    /// The document, as `sha256:…`.
-    blob: String,
-    /// The one before, which somebody may be reading.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    former: Option<String>,
-    /// Positions of documents, and when each was written, in milliseconds since the Unix epoch: what was in one of them was no newer.
-    marks: Vec<(u64, u64)>,
-}
 
 /// What became of keeping the stream short.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
