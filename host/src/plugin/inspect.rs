@@ -88,7 +88,7 @@ fn meaning(import: &str) -> &'static str {
         "flowhost:plugin/log" => "lines for people, bounded; always there",
         "flowhost:plugin/progress" => "percent and note of a long step; always there",
         "flowhost:plugin/mail" => {
-            "messages and questions; `allow: [mail_send \"topic\"]` and `[mail_ask role]` permit them, without that each call is refused"
+            "messages and questions; `allow: [mail_send \"topic\"]`, `[mail_receive \"topic\"]` and `[mail_ask role]` permit them, without that each call is refused"
         }
         "flowhost:plugin/failures" | "flowhost:plugin/failure" => "types only",
         "wasi:http/outgoing-handler" => {

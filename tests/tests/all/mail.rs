@@ -59,7 +59,7 @@ fn run(site: &Site, args: &[&str], code: i32) -> Value {
 /// The kinds of the events of a run that are about mail, with their paths.
 fn mail_of(site: &Site, run: &Value) -> Vec<String> {
     let events = site.host(["events", run["run"].as_str().unwrap(), "--json"]).expect(0).json();
-    let about = |event: &&Value| matches!(event["kind"].as_str(), Some("posted" | "message-sent" | "denied"));
+    let about = |event: &&Value| matches!(event["kind"].as_str(), Some("posted" | "taken" | "message-sent" | "denied"));
     let line = |event: &Value| format!("{} {}", event["kind"].as_str().unwrap(), event["path"].as_str().unwrap_or(""));
     events.as_array().unwrap().iter().filter(about).map(line).collect()
 }
@@ -234,4 +234,56 @@ fn a_component_asks_so_often_and_sends_what_it_was_told() {
     site.write("flowhost.toml", format!("{AGENTS}allow = [\"mail_ask reviewer\"]\n"));
     let printed = site.host(["run", "main.flow", "--flow", "many", "--input", "count=1"]).expect(2);
     assert!(printed.err.contains("cannot be granted to an agent"), "{}", printed.err);
+}
+
+const TAKER: &str = r#"use "{plugins}/post.wasm" as post
+
+flow main(most: u32) -> list<string> {
+    wait message "go" with { timeout: 100s }
+    post.take("orders.new", most) with { allow: [mail_receive "orders.new"] }
+}
+
+flow retried() -> string {
+    wait message "go" with { timeout: 100s }
+    post.take_and_fail("orders.new", 2) with { allow: [mail_receive "orders.new"], retry: 2 }
+}
+
+flow ungranted() -> list<string> {
+    post.take("orders.new", 1)
+}
+"#;
+
+/// What a run of the flow gives to which these messages came before it looked.
+fn taken(site: &Site, args: &[&str], messages: &[&str]) -> Value {
+    let args = ["run", "main.flow", "--json", "--allow", "mail_receive >"].into_iter().chain(args.iter().copied());
+    let child = site.command(args).spawn().unwrap();
+    let started = Instant::now();
+    while !site.host(["ps", "--json"]).out.contains("message \\\"go\\\"") {
+        assert!(started.elapsed() < Duration::from_secs(60), "nothing waits");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for message in messages {
+        site.host(["send", "orders.new", message]).expect(0);
+    }
+    site.host(["send", "go"]).expect(0);
+    e2e::finish(child).expect(0).json()
+}
+
+#[test]
+fn a_component_takes_the_messages_that_came_for_its_run() {
+    let site = Site::new();
+    site.flow("main.flow", TAKER);
+    let all = taken(&site, &["--flow", "main", "--input", "most=9"], &["{\"id\":1}", "2"]);
+    assert_eq!(all["result"], serde_json::json!(["{\"id\":1}", "2"]));
+    assert_eq!(mail_of(&site, &all), ["taken main/post.take", "taken main/post.take"]);
+    let one = taken(&site, &["--flow", "main", "--input", "most=1"], &["1", "2"]);
+    assert_eq!(one["result"], serde_json::json!(["1"]));
+    let none = taken(&site, &["--flow", "main", "--input", "most=9"], &[]);
+    assert_eq!((&none["result"], mail_of(&site, &none)), (&serde_json::json!([]), Vec::new()));
+    // Each attempt gets the same message until one succeeds.
+    let same = taken(&site, &["--flow", "retried"], &["1", "2"]);
+    assert!(same["result"].as_str().unwrap().ends_with(" 1"), "{same}");
+    assert_eq!(mail_of(&site, &same).len(), 3);
+    let printed = site.host(["run", "main.flow", "--flow", "ungranted"]).expect(1);
+    assert!(printed.err.contains("`allow: [mail_receive \"orders.new\"]` would permit it"), "{}", printed.err);
 }

@@ -122,6 +122,13 @@ pub enum EventBody {
         /// What.
         denial: Denial,
     },
+    /// An attempt takes the first message on a topic that nothing has taken; it is back when the attempt does not succeed.
+    Taken {
+        /// Whose.
+        attempt: Attempt,
+        /// The topic.
+        topic: Arc<str>,
+    },
     /// What an attempt has sent; stands before its [`EventBody::AttemptSucceeded`], in the same append, and leaves after it.
     Posted {
         /// Whose.
@@ -255,6 +262,7 @@ impl EventBody {
             Self::AttemptStarted { attempt, .. }
             | Self::Denied { attempt, .. }
             | Self::Posted { attempt, .. }
+            | Self::Taken { attempt, .. }
             | Self::AttemptSucceeded { attempt, .. }
             | Self::AttemptFailed { attempt, .. }
             | Self::AttemptCancelled { attempt, .. }

@@ -1,7 +1,7 @@
 //! What an operator permits: the text form of grants, as in `host run --allow "http example.com"`.
 //!
 //! `http HOST` (a name, `name:port`, `*.domain`, or `*` for any), `env NAME` (or `*`), `clock`, `random`,
-//! `mail_send TOPIC` (or a pattern of topics), `mail_ask ROLE` (or `*`),
+//! `mail_send TOPIC` and `mail_receive TOPIC` (or patterns of topics), `mail_ask ROLE` (or `*`),
 //! `read FOLDER` and `read_write FOLDER`. `clock` and `random` need no permission, and a folder that the
 //! run's input names is consented to by naming it.
 
@@ -28,7 +28,7 @@ pub enum Permit {
     Random,
     /// `read FOLDER`, `read_write FOLDER`: the folder and what is below it.
     Folder(FolderAccess, Arc<str>),
-    /// `mail_send TOPIC`, `mail_ask ROLE`: a pattern covers the topics that fit it, `*` every role.
+    /// `mail_send TOPIC`, `mail_receive TOPIC`, `mail_ask ROLE`: a pattern covers the topics that fit it, `*` every role.
     Mail(MailUse, Name),
 }
 
@@ -37,7 +37,7 @@ pub enum Permit {
 pub enum PermitError {
     /// The first word is none of the capabilities.
     #[error(
-        "`{0}` is not a capability; write `http HOST`, `env NAME`, `clock`, `random`, `read FOLDER`, `read_write FOLDER`, `mail_send TOPIC` or `mail_ask ROLE`"
+        "`{0}` is not a capability; write `http HOST`, `env NAME`, `clock`, `random`, `read FOLDER`, `read_write FOLDER`, `mail_send TOPIC`, `mail_receive TOPIC` or `mail_ask ROLE`"
     )]
     Unknown(String),
     /// The capability needs a subject.
@@ -295,10 +295,10 @@ mod tests {
             ("read_write /data/x", &["read /data"], ""),
             ("read /data/x", &["read_write /data"], "read /data/x"),
             ("mail_send orders.new", &[], ""),
-            ("mail_send orders.new", &["mail_ask *"], ""),
+            ("mail_send orders.new", &["mail_receive >"], ""),
             ("mail_send orders.new", &["mail_send orders.*"], "mail_send orders.new"),
             ("mail_send orders.>", &["mail_send orders.new", "mail_send bills.new"], "mail_send orders.new"),
-            ("mail_send orders.new", &["mail_send >"], "mail_send orders.new"),
+            ("mail_receive orders.new", &["mail_receive >"], "mail_receive orders.new"),
             ("mail_ask reviewer", &["mail_ask writer"], ""),
             ("mail_ask reviewer", &["mail_ask *"], "mail_ask reviewer"),
         ];
@@ -316,7 +316,7 @@ mod tests {
         let cases = [
             (
                 "",
-                "`` is not a capability; write `http HOST`, `env NAME`, `clock`, `random`, `read FOLDER`, `read_write FOLDER`, `mail_send TOPIC` or `mail_ask ROLE`",
+                "`` is not a capability; write `http HOST`, `env NAME`, `clock`, `random`, `read FOLDER`, `read_write FOLDER`, `mail_send TOPIC`, `mail_receive TOPIC` or `mail_ask ROLE`",
             ),
             ("http", "`http` needs to say what it permits, as in `http example.com`"),
             ("mail_send", "`mail_send` needs to say what it permits, as in `mail_send orders.new`"),

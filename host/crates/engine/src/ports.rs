@@ -17,7 +17,7 @@ pub use bus::{
 };
 pub use compiler::{CompiledPlan, Compiler, NoCompiler, PlanError, PlanSource};
 pub use elsewhere::{Begun, Elsewhere, Errand, Fate, Kind, Offer, RunsOn};
-pub use mail::{Asking, Inquiry, MOST_ASKED, MOST_POSTED, MOST_POSTED_BYTES};
+pub use mail::{Asking, Inquiry, MOST_ASKED, MOST_POSTED, MOST_POSTED_BYTES, MOST_RECEIVED};
 
 use crate::event::{Bill, CacheNote, Denial, Event, Failure, Posting, RunId, Seq, Timestamp};
 
@@ -44,7 +44,7 @@ pub struct Invocation {
     pub number: u32,
     /// Why the attempt before this one failed.
     pub previous_failure: Option<Failure>,
-    /// How it asks roles; none where it is granted to ask nobody.
+    /// How it asks roles and takes messages; none where it is granted neither.
     pub asking: Option<Arc<dyn Asking>>,
 }
 

@@ -172,6 +172,8 @@ struct Trial<'c> {
     end: Option<TrialEnd>,
     /// Messages that were sent, by their ids.
     sent: BTreeMap<Arc<str>, Message>,
+    /// The message that a component has taken last.
+    handed: Option<Box<Message>>,
     crash: Crash,
 }
 
@@ -194,6 +196,7 @@ impl<'c> Trial<'c> {
             waiting: Vec::new(),
             end: None,
             sent: BTreeMap::new(),
+            handed: None,
             crash: Crash::default(),
         };
         trial.bound_capacity();
@@ -215,7 +218,7 @@ impl<'c> Trial<'c> {
     fn start(&mut self) {
         let flow = self.plan.flows.get(self.plan.entry).map_or_else(String::new, |flow| flow.name.to_string());
         // What is permitted is only told to mocks: of what is granted anything, only what has mail and nothing else runs.
-        let mail = ["mail_send >", "mail_ask *"];
+        let mail = ["mail_send >", "mail_ask *", "mail_receive >"];
         let permitted = ["http *", "env *", "read_write /"].into_iter().chain(mail).map(str::to_owned).collect();
         self.input(Input::Start(Box::new(RunStarted {
             flow,
@@ -298,6 +301,7 @@ impl<'c> Trial<'c> {
                 self.sent.insert(Arc::clone(&message.id), *message);
                 self.run.handle(Input::Published(task), self.agenda.now(), &mut self.actions);
             }
+            Action::Hand { message, .. } => self.handed = message,
             Action::Idle(idle) => self.waiting = idle.waiting,
             Action::Progress(_) | Action::Listen { .. } | Action::Unlisten { .. } => {}
             Action::Ended(outcome) => self.finish(match outcome {
@@ -421,7 +425,7 @@ impl<'c> Trial<'c> {
                 tokio::select! {
                     biased;
                     ended = &mut ending => break ended,
-                    Some(asked) = questions.recv() => self.answer_question(asked, &path, number),
+                    Some(asked) = questions.recv() => self.serve(asked, &path, (task, number)),
                 }
             };
             match ended {

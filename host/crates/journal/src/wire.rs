@@ -50,6 +50,8 @@ pub mod kind {
         ATTEMPT_STARTED = "attempt-started";
         /// [`engine::event::EventBody::Denied`]
         DENIED = "denied";
+        /// [`engine::event::EventBody::Taken`]
+        TAKEN = "taken";
         /// [`engine::event::EventBody::Posted`]
         POSTED = "posted";
         /// [`engine::event::EventBody::AttemptSucceeded`]

@@ -359,6 +359,7 @@ impl Writer {
             Grant::Random => self.tag(4),
             Grant::Mail(MailUse::Send, topic) => self.tagged(5, topic),
             Grant::Mail(MailUse::Ask, role) => self.tagged(6, role),
+            Grant::Mail(MailUse::Receive, topic) => self.tagged(7, topic),
         }
     }
 

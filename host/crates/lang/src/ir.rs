@@ -556,7 +556,7 @@ pub enum GrantKind {
     Clock,
     /// `random`.
     Random,
-    /// `mail_send "topic"`, `mail_ask role`.
+    /// `mail_send "topic"`, `mail_receive "topic"`, `mail_ask role`.
     Mail(MailUse, Name),
 }
 

@@ -454,13 +454,13 @@ impl CallPlan {
     /// Whether an earlier result may stand for running it.
     #[must_use]
     pub fn cacheable(&self) -> bool {
-        (self.idempotent && !self.sends_mail()) || self.effect() == Effect::Pure
+        (self.idempotent && !self.moves_mail()) || self.effect() == Effect::Pure
     }
 
-    /// Whether it sends messages, which a result of earlier does not.
+    /// Whether it sends or takes messages, which an earlier result does not.
     #[must_use]
-    pub fn sends_mail(&self) -> bool {
-        self.grants.iter().any(|grant| matches!(grant, Grant::Mail(MailUse::Send, _)))
+    pub fn moves_mail(&self) -> bool {
+        self.grants.iter().any(|grant| matches!(grant, Grant::Mail(MailUse::Send | MailUse::Receive, _)))
     }
 
     /// Whether it may simply run again when the outcome of an attempt is not known. A plan that it runs has a journal of
@@ -506,7 +506,7 @@ pub enum Grant {
     Clock,
     /// `random`: real random numbers.
     Random,
-    /// `mail_send "topic"`, `mail_ask role`: the topic may be a pattern.
+    /// `mail_send "topic"`, `mail_receive "topic"`, `mail_ask role`: the topic may be a pattern where something is sent.
     Mail(MailUse, Name),
 }
 
@@ -516,8 +516,8 @@ impl Grant {
     pub const fn effect(&self) -> Effect {
         match self {
             Self::Folder(FolderAccess::Read, _) | Self::Env(_) | Self::Clock | Self::Random => Effect::ReadOnly,
-            // Until the attempt has succeeded, nothing was sent.
-            Self::Mail(MailUse::Send, _) => Effect::Deferred,
+            // Until the attempt has succeeded, nothing was sent and nothing taken.
+            Self::Mail(MailUse::Send | MailUse::Receive, _) => Effect::Deferred,
             Self::Folder(FolderAccess::ReadWrite, _) | Self::Http(_) | Self::Mail(MailUse::Ask, _) => Effect::Effectful,
         }
     }

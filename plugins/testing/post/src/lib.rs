@@ -44,6 +44,22 @@ impl Guest for Plugin {
         count_ok(count, || mail::ask(&role, &message, None).is_ok())
     }
 
+    fn take(topic: String, most: u32) -> Result<Vec<String>, Failure> {
+        let mut taken = Vec::new();
+        for _ in 0..most {
+            let Some(message) = mail::receive(&topic)? else { break };
+            taken.push(message.payload);
+        }
+        Ok(taken)
+    }
+
+    fn take_and_fail(topic: String, times: u32) -> Result<String, Failure> {
+        let message = mail::receive(&topic)?;
+        let text = message.map_or_else(|| "nothing".to_owned(), |message| format!("{} {}", message.id, message.payload));
+        let number = current().number;
+        if number > times { Ok(text) } else { Err(failure(format!("attempt {number} of {times} that fail, with {text}"))) }
+    }
+
     fn relay(role: String, message: String, topic: String) -> Result<String, Failure> {
         let answer = mail::ask(&role, &message, None)?;
         mail::send(&topic, &answer)?;

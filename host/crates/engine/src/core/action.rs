@@ -81,6 +81,15 @@ pub enum Input {
         /// What its run waits for; none: it goes on.
         what: Option<Arc<str>>,
     },
+    /// An attempt wants the next message on a topic that nothing has taken.
+    Receive {
+        /// Which step.
+        task: TaskId,
+        /// Which attempt.
+        number: u32,
+        /// The topic.
+        topic: Arc<str>,
+    },
     /// The bus has the message of an [`Action::Publish`].
     Published(TaskId),
     /// An operator changes what has not begun; see [`crate::core::Run::check_change`].
@@ -129,6 +138,15 @@ pub enum Action {
         task: TaskId,
         /// The message.
         message: Box<Message>,
+    },
+    /// Give an attempt what its oldest open [`Input::Receive`] asked for.
+    Hand {
+        /// Which step.
+        task: TaskId,
+        /// Which attempt.
+        number: u32,
+        /// None: there is none.
+        message: Option<Box<Message>>,
     },
     /// From now on messages on this topic are waited for; those on literal topics of the plan always are.
     Listen {

@@ -257,6 +257,7 @@ impl Run {
             Input::Mail(mail) => self.receive(mail, now, out),
             Input::Stalled { task, number, what } => self.stall(task, number, what),
             Input::Published(task) => self.published(task, now),
+            Input::Receive { task, number, topic } => self.take_next(task, number, topic, now, out),
             Input::Change(change) => self.ask_for(Order::Change(vec![*change]), now),
             Input::Decide { task, decision } => self.ask_for(Order::Decide { task, migrations: None, decision }, now),
         }
@@ -492,6 +493,7 @@ impl Run {
                 let message = self.state.emit(task).map(|emit| Box::new(emit.message.clone()));
                 out.extend(message.map(|message| Action::Publish { task, message }));
             }
+            Command::Hand(task, number, message) => out.push(Action::Hand { task, number, message: message.map(Box::new) }),
             Command::Listen(topic) => out.push(Action::Listen { topic }),
             Command::Unlisten(topic) => out.push(Action::Unlisten { topic }),
             Command::Note(text) => out.push(Action::Progress(Progress::Note(text))),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::{Name, Type, Value};
-use lang::plan::{Expr, NodeKind, Plan, WaitPlan};
+use lang::plan::{Expr, Grant, MailUse, NodeKind, Plan, WaitPlan};
 
 /// The most bytes of the JSON form of what a signal or message carries.
 pub const MAX_PAYLOAD: usize = 1 << 20;
@@ -82,20 +82,33 @@ pub fn signals(plan: &Plan) -> BTreeMap<Name, Type> {
     plan.nodes.values().filter_map(|node| signal(&node.kind)).collect()
 }
 
-/// The literal topics that a plan waits on, with what their messages carry. A run listens to them from its start.
+/// The literal topics that a plan waits on, or whose messages its components may take, with what these carry. A run listens to them from its start.
 #[must_use]
 pub fn topics(plan: &Plan) -> BTreeMap<Arc<str>, Type> {
     let topic = |kind: &NodeKind| match kind {
         NodeKind::Wait(WaitPlan::Message { topic: Expr::Const(Value::String(topic)), ty }) => Some((topic.clone(), ty.clone())),
         _ => None,
     };
-    plan.nodes.values().filter_map(|node| topic(&node.kind)).collect()
+    let waited: BTreeMap<Arc<str>, Type> = plan.nodes.values().filter_map(|node| topic(&node.kind)).collect();
+    // What only components take may be anything.
+    let taken = received(plan).map(|topic| (topic, Type::Json));
+    taken.chain(waited).collect()
 }
 
-/// Whether a plan waits for signals or messages.
+/// The topics whose messages components of a plan may take.
+fn received(plan: &Plan) -> impl Iterator<Item = Arc<str>> + '_ {
+    let calls = plan.nodes.values().filter_map(|node| if let NodeKind::Call(call) = &node.kind { Some(call) } else { None });
+    calls.flat_map(|call| &call.grants).filter_map(|grant| match grant {
+        Grant::Mail(MailUse::Receive, topic) => Some(Arc::clone(topic)),
+        _ => None,
+    })
+}
+
+/// Whether a plan takes signals or messages.
 #[must_use]
 pub fn takes_mail(plan: &Plan) -> bool {
-    plan.nodes.values().any(|node| matches!(node.kind, NodeKind::Wait(WaitPlan::Signal { .. } | WaitPlan::Message { .. })))
+    let waits = |kind: &NodeKind| matches!(kind, NodeKind::Wait(WaitPlan::Signal { .. } | WaitPlan::Message { .. }));
+    plan.nodes.values().any(|node| waits(&node.kind)) || received(plan).next().is_some()
 }
 
 /// Whether a signal with this payload, a JSON text, is one that the plan waits for.

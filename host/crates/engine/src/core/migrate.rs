@@ -142,6 +142,7 @@ impl Twins {
             EventBody::AttemptStarted { attempt, .. }
             | EventBody::Denied { attempt, .. }
             | EventBody::Posted { attempt, .. }
+            | EventBody::Taken { attempt, .. }
             | EventBody::AttemptSucceeded { attempt, .. }
             | EventBody::AttemptFailed { attempt, .. }
             | EventBody::AttemptCancelled { attempt, .. }

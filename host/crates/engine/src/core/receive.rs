@@ -79,6 +79,16 @@ impl Run {
         self.arriving.1 = self.arriving.1.saturating_sub(1);
     }
 
+    /// An attempt wants a message. Where none has come, nothing is recorded; what is being recorded comes before.
+    pub(super) fn take_next(&mut self, task: TaskId, number: u32, topic: Arc<str>, now: Timestamp, out: &mut Vec<Action>) {
+        let attempt = self.state.tasks().get(&task).map(|of| Attempt { task, number, path: Arc::clone(&of.path) });
+        let may_be = self.arriving.1 > 0 || self.state.has_kept(&topic);
+        match attempt.filter(|_| may_be && self.is_running(task, number) && !self.over()) {
+            Some(attempt) => self.record(now, EventBody::Taken { attempt, topic }),
+            None => out.push(Action::Hand { task, number, message: None }),
+        }
+    }
+
     /// The bus has a message.
     pub(super) fn published(&mut self, task: TaskId, now: Timestamp) {
         let Some(emit) = self.state.emit(task).filter(|emit| emit.sending) else { return };

@@ -1,6 +1,7 @@
 //! Actions and commands as stable text, one line each: what golden journals are compared with.
 
-use crate::event::{Amounts, Change, Decision, Escalation, Event, EventBody, RunOutcome};
+use crate::event::{Amounts, Change, Decision, Escalation, Event, EventBody, RunOutcome, TaskId};
+use crate::ports::Message;
 
 use super::action::Action;
 use super::driver::{Run, json};
@@ -23,6 +24,7 @@ pub fn render_action(action: &Action) -> String {
         Action::SetTimer { timer, at } => format!("set timer {} at {}", timer.0, at.0),
         Action::ClearTimer { timer } => format!("clear timer {}", timer.0),
         Action::Publish { message, .. } => format!("publish {} {} {}", message.id, message.topic, message.payload),
+        Action::Hand { task, number, message } => render_hand(*task, *number, message.as_deref()),
         Action::Listen { topic } => format!("listen {topic}"),
         Action::Unlisten { topic } => format!("unlisten {topic}"),
         Action::Progress(progress) => format!("progress {progress:?}"),
@@ -52,6 +54,7 @@ pub fn render_event(event: &Event) -> String {
         EventBody::Denied { attempt, denial } => {
             format!("denied {}#{} {} {}", attempt.path, attempt.number, denial.capability, denial.subject)
         }
+        EventBody::Taken { attempt, topic } => format!("taken {}#{} {topic}", attempt.path, attempt.number),
         EventBody::Posted { attempt, messages } => {
             let topics: Vec<&str> = messages.iter().map(|message| &*message.topic).collect();
             format!("posted {}#{} {}", attempt.path, attempt.number, topics.join(" "))
@@ -122,6 +125,11 @@ fn render_amounts(amounts: &Amounts) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
+fn render_hand(task: TaskId, number: u32, message: Option<&Message>) -> String {
+    let message = message.map_or_else(|| "nothing".to_owned(), |message| format!("{} {}", message.id, message.payload));
+    format!("hand step {}#{number} {message}", task.0)
+}
+
 fn render_outcome(outcome: &RunOutcome) -> String {
     match outcome {
         RunOutcome::Succeeded(payload) => format!("succeeded {}", payload.json()),
@@ -153,6 +161,7 @@ impl Run {
                 message
                     .map_or_else(String::new, |message| format!("publish {} {} {}", message.id, message.topic, message.payload))
             }
+            Command::Hand(task, number, message) => render_hand(*task, *number, message.as_ref()),
             Command::Listen(topic) => format!("listen {topic}"),
             Command::Unlisten(topic) => format!("unlisten {topic}"),
             Command::Note(text) => format!("note {text}"),

@@ -57,7 +57,7 @@ use crate::event::{
     Timestamp, Trace, Within,
 };
 use crate::permit::Permit;
-use crate::ports::Vault;
+use crate::ports::{Message, Vault};
 use crate::recovery::Recovery;
 use breaker::{Fuse, FuseId, Verdict};
 use given::Given;
@@ -92,6 +92,8 @@ pub(crate) enum Command {
     ClearTimer(TimerId),
     /// Hand a message to the bus.
     Publish(TaskId),
+    /// Give an attempt a message that it takes.
+    Hand(TaskId, u32, Option<Message>),
     /// A wait on a computed topic is open.
     Listen(Arc<str>),
     /// None is any more.
@@ -360,6 +362,10 @@ impl State {
             }
             EventBody::Denied { attempt, .. } => {
                 self.running(attempt)?.denied = true;
+            }
+            EventBody::Taken { attempt, topic } => {
+                self.running(attempt)?;
+                self.lend(attempt, topic);
             }
             EventBody::Posted { attempt, messages } => {
                 self.running(attempt)?;

@@ -8,7 +8,7 @@ use catalog::{FailureKind, Name, RecordType, Type};
 use futures::future::BoxFuture;
 use lang::plan::Plan;
 
-use super::{Limits, Outcome, Question};
+use super::{Limits, Message, Outcome, Question};
 use crate::event::Failure;
 
 /// The most messages that an attempt may send.
@@ -19,6 +19,9 @@ pub const MOST_POSTED_BYTES: usize = 4 << 20;
 
 /// The most questions that an attempt may ask.
 pub const MOST_ASKED: u32 = 100;
+
+/// The most times that an attempt may look for a message.
+pub const MOST_RECEIVED: u32 = 1_000;
 
 /// A question of a component that runs.
 #[derive(Clone, Debug)]
@@ -33,10 +36,14 @@ pub struct Inquiry {
     pub limits: Limits,
 }
 
-/// Brings questions of one attempt to whoever has the role.
+/// Brings questions of one attempt to whoever has the role, and messages of its run to it.
 pub trait Asking: fmt::Debug + Send + Sync + 'static {
     /// Asks. Dropping the future tells that nobody waits for the answer any more.
     fn ask(&self, inquiry: Inquiry) -> BoxFuture<'static, Outcome>;
+
+    /// Takes the next message on a topic that came for the run and that nothing has taken. It is taken when the attempt
+    /// succeeds, else there again.
+    fn receive(&self, topic: Name) -> BoxFuture<'static, Result<Option<Message>, Failure>>;
 }
 
 impl Inquiry {

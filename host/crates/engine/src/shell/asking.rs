@@ -1,23 +1,75 @@
-//! Questions of components that run: the same way as those of an `ask`.
+//! What components ask while they run: questions go the way of those of an `ask`, messages come from the task of the run.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use catalog::{FailureKind, Name};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use lang::plan::Plan;
+use tokio::sync::{mpsc, oneshot};
 
 use super::attempt::refused;
-use crate::event::Trace;
-use crate::ports::{Asking, Bus, Inquiry, Outcome, Question};
+use crate::core::StartAttempt;
+use crate::event::{Failure, TaskId, Trace};
+use crate::ports::{Asking, Bus, Inquiry, Message, Outcome, Question};
+
+/// A component looks for a message.
+pub(super) struct Wanted {
+    pub(super) task: TaskId,
+    pub(super) number: u32,
+    pub(super) topic: Name,
+    pub(super) reply: Reply,
+}
+
+/// Where a message goes; none: there is none.
+type Reply = oneshot::Sender<Option<Message>>;
+
+/// The components of a run that look for messages.
+pub(super) struct Mailroom {
+    sender: mpsc::UnboundedSender<Wanted>,
+    receiver: mpsc::UnboundedReceiver<Wanted>,
+    /// Those that were told to the core, by attempt.
+    told: BTreeMap<(TaskId, u32), VecDeque<Reply>>,
+}
+
+impl Mailroom {
+    pub(super) fn new() -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Self { sender, receiver, told: BTreeMap::new() }
+    }
+
+    /// The next one that looks. Never ends by itself.
+    pub(super) async fn next(&mut self) -> Option<Wanted> {
+        self.receiver.recv().await
+    }
+
+    /// The core is told.
+    pub(super) fn tell(&mut self, attempt: (TaskId, u32), reply: Reply) {
+        self.told.entry(attempt).or_default().push_back(reply);
+    }
+
+    /// What the core gives to an attempt. One that is over does not look any more.
+    pub(super) fn hand(&mut self, attempt: (TaskId, u32), message: Option<Message>) {
+        let reply = self.told.get_mut(&attempt).and_then(VecDeque::pop_front);
+        drop(reply.map(|reply| reply.send(message)));
+    }
+
+    /// An attempt is over.
+    pub(super) fn forget(&mut self, attempt: (TaskId, u32)) {
+        self.told.remove(&attempt);
+    }
+}
 
 /// What an attempt asks by.
 pub(super) struct Correspondence {
     bus: Arc<dyn Bus>,
     plan: Arc<Plan>,
+    mailroom: mpsc::UnboundedSender<Wanted>,
+    task: TaskId,
+    number: u32,
     /// `run/path` of the step.
     key: Arc<str>,
-    /// Of the attempt.
-    number: u32,
     /// Of the run.
     trace: Option<Trace>,
 }
@@ -30,12 +82,21 @@ impl std::fmt::Debug for Correspondence {
 
 impl Correspondence {
     pub(super) fn of(
+        start: &StartAttempt,
         bus: &Arc<dyn Bus>,
         plan: &Arc<Plan>,
-        (key, number): (&Arc<str>, u32),
+        mailroom: &Mailroom,
         trace: Option<&Trace>,
     ) -> Arc<dyn Asking> {
-        Arc::new(Self { bus: Arc::clone(bus), plan: Arc::clone(plan), key: Arc::clone(key), number, trace: trace.cloned() })
+        Arc::new(Self {
+            bus: Arc::clone(bus),
+            plan: Arc::clone(plan),
+            mailroom: mailroom.sender.clone(),
+            task: start.task,
+            number: start.number,
+            key: Arc::clone(&start.idempotency_key),
+            trace: trace.cloned(),
+        })
     }
 }
 
@@ -45,5 +106,18 @@ impl Asking for Correspondence {
             Ok(question) => self.bus.ask(Question { trace: self.trace.clone(), ..question }),
             Err(failure) => ready(refused(failure)).boxed(),
         }
+    }
+
+    fn receive(&self, topic: Name) -> BoxFuture<'static, Result<Option<Message>, Failure>> {
+        let (reply, message) = oneshot::channel();
+        // Of a run that is not driven any more, nothing comes.
+        drop(self.mailroom.send(Wanted { task: self.task, number: self.number, topic, reply }));
+        let gone = |_| Failure {
+            kind: FailureKind::Dependency,
+            message: "the run is not driven here any more".to_owned(),
+            details: None,
+            retry_after: None,
+        };
+        async move { message.await.map_err(gone) }.boxed()
     }
 }

@@ -1,17 +1,15 @@
 //! An attempt from its place to its outcome.
 
 use futures::future::BoxFuture;
-use lang::plan::{MailUse, Plan};
 use std::sync::Arc;
 
 use super::Parts;
-use super::asking::Correspondence;
 use super::cache::Cache;
 use super::gates::{Line, Permit, Went};
 use super::valve::Valve;
 use crate::core::StartAttempt;
 use crate::event::{Bill, Failure, Trace};
-use crate::ports::{Callable, GrantedCapability, Invocation, JournalError, Limits, Outcome, Question};
+use crate::ports::{Asking, Callable, Invocation, JournalError, Limits, Outcome, Question};
 
 /// How an attempt's own task ended.
 pub(super) enum Done {
@@ -112,15 +110,9 @@ pub(super) enum Work {
 
 impl Work {
     /// `trace` is that of the run. None for the run of a plan, which is no attempt of its own.
-    pub(super) fn of(start: StartAttempt, parts: &Parts, plan: &Arc<Plan>, trace: Option<&Trace>) -> Option<Self> {
+    pub(super) fn of(start: StartAttempt, asking: Option<Arc<dyn Asking>>, trace: Option<&Trace>) -> Option<Self> {
         // What bounds it is known when it begins.
         let limits = Limits::default();
-        let asks = |grant: &GrantedCapability| matches!(grant, GrantedCapability::Mail(MailUse::Ask, _));
-        let asking = start
-            .grants
-            .iter()
-            .any(asks)
-            .then(|| Correspondence::of(&parts.bus, plan, (&start.idempotency_key, start.number), trace));
         let StartAttempt { args, grants, idempotency_key, number, previous_failure, .. } = start;
         Some(match start.target {
             Callable::Function(function) => Self::Step(Box::new(Invocation {

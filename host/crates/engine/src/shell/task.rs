@@ -9,11 +9,12 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, StreamExt};
 use futures::{FutureExt, poll};
-use lang::plan::Plan;
+use lang::plan::{MailUse, Plan};
 use std::task::Poll;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::Instant;
 
+use super::asking::{Correspondence, Mailroom, Wanted};
 use super::attempt::{self, Done, Entry, Ready, Work, host_failed};
 use super::cache::Cache;
 use super::child::{Children, Word};
@@ -26,7 +27,7 @@ use super::valve::Valve;
 use super::{EngineError, Parts, TakeOver};
 use crate::core::{Action, Admission, Blocked, Idle, Input, Run, StartAttempt};
 use crate::event::{Decision, Event, RunId, RunStarted, Seq, TaskId};
-use crate::ports::{Control, JournalError, Live, Mail, Message, Order};
+use crate::ports::{Asking, Control, GrantedCapability, JournalError, Live, Mail, Message, Order};
 
 /// So many appends are on their way at most; what happens meanwhile goes into the next one.
 const APPENDS: usize = 16;
@@ -53,6 +54,8 @@ pub(super) struct RunTask {
     timers: Timers,
     inbox: Inbox,
     children: Children,
+    /// Components that look for messages.
+    mailroom: Mailroom,
     outlets: Outlets,
     listening: bool,
     /// Shut: what was handed out and has not begun does not begin.
@@ -93,6 +96,7 @@ impl RunTask {
             timers: Timers::default(),
             inbox,
             children: Children::new(),
+            mailroom: Mailroom::new(),
             outlets,
             listening: true,
             valve: Arc::default(),
@@ -243,6 +247,7 @@ impl RunTask {
             Action::Publish { task, message } => {
                 self.inbox.publish(task, Message { trace: self.run.trace().cloned(), ..*message })
             }
+            Action::Hand { task, number, message } => self.mailroom.hand((task, number), message.map(|message| *message)),
             Action::Listen { topic } => self.inbox.subscribe(topic),
             Action::Unlisten { topic } => self.inbox.unsubscribe(topic),
             Action::Progress(progress) => self.outlets.tell(Update::of(progress)),
@@ -308,7 +313,8 @@ impl RunTask {
             }
         };
         let (parts, valve) = (Arc::clone(&self.parts), Arc::clone(&self.valve));
-        let Some(work) = Work::of(start, &parts, &self.plan, self.run.trace()) else { return };
+        let asking = self.asking(&start);
+        let Some(work) = Work::of(start, asking, self.run.trace()) else { return };
         let cache = match &work {
             Work::Step(invocation) => used.map(|used| Cache::new(&parts, used, invocation)),
             Work::Question(_) => None,
@@ -316,6 +322,21 @@ impl RunTask {
         let ready = Ready { work, cache, entry, valve };
         let abort = self.attempts.spawn(async move { (task, number, ready.run(&parts).await) });
         self.running.insert(task, (number, abort, path, stage));
+    }
+
+    /// How a component asks, when it may.
+    fn asking(&self, start: &StartAttempt) -> Option<Arc<dyn Asking>> {
+        let asks = |grant: &GrantedCapability| matches!(grant, GrantedCapability::Mail(MailUse::Ask | MailUse::Receive, _));
+        let asks = start.grants.iter().any(asks);
+        asks.then(|| Correspondence::of(start, &self.parts.bus, &self.plan, &self.mailroom, self.run.trace()))
+    }
+
+    /// A component looks for a message: what has come by now counts.
+    fn wanted(&mut self, wanted: Wanted) {
+        let Wanted { task, number, topic, reply } = wanted;
+        self.mailroom.tell((task, number), reply);
+        self.collect_mail();
+        self.input(Input::Receive { task, number, topic });
     }
 
     /// Lets an attempt wait for what it needs before it begins.
@@ -349,6 +370,7 @@ impl RunTask {
             Some(done) = self.attempts.join_next(), if !self.attempts.is_empty() => self.attempt_done(done),
             request = self.outlets.requests.recv(), if self.listening => self.request(request),
             done = self.inbox.next() => self.errand_done(done),
+            Some(wanted) = self.mailroom.next() => self.wanted(wanted),
             Some(word) = self.children.next(), if !self.children.is_empty() => self.heard(word),
             () = sleep => {}
             () = until(self.leaving.as_ref().map(|(.., until)| *until)) => self.stay(),
@@ -447,6 +469,7 @@ impl RunTask {
             }
         };
         self.children.forget(task);
+        self.mailroom.forget((task, number));
         let path = self.running.remove(&task).map(|(_, _, path, _)| path);
         let mut outcome = match outcome {
             Ok(outcome) => outcome,

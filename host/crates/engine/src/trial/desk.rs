@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::FailureKind;
+use catalog::{FailureKind, Name};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lang::plan::MockTarget;
@@ -11,17 +11,20 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::mocks::Answer;
 use super::{Trial, TrialEnd, outcome, within};
-use crate::event::Failure;
-use crate::ports::{Asking, Callable, GrantedCapability, Inquiry, Outcome};
+use crate::core::Input;
+use crate::event::{Failure, TaskId};
+use crate::ports::{Asking, Callable, GrantedCapability, Inquiry, Message, Outcome};
 
 /// Where a component asks.
 #[derive(Debug)]
 pub(super) struct Desk(mpsc::UnboundedSender<Asked>);
 
-/// A question that waits for its answer.
-pub(super) struct Asked {
-    inquiry: Inquiry,
-    reply: oneshot::Sender<Outcome>,
+/// What waits for an answer.
+pub(super) enum Asked {
+    /// A question to a role.
+    Question(Inquiry, oneshot::Sender<Outcome>),
+    /// Whether there is a message on a topic.
+    Message(Name, oneshot::Sender<Option<Message>>),
 }
 
 /// A desk, and what is asked there.
@@ -34,8 +37,14 @@ impl Asking for Desk {
     fn ask(&self, inquiry: Inquiry) -> BoxFuture<'static, Outcome> {
         let (reply, answer) = oneshot::channel();
         // Who cannot be asked any more gives no answer either.
-        drop(self.0.send(Asked { inquiry, reply }));
+        drop(self.0.send(Asked::Question(inquiry, reply)));
         async move { answer.await.unwrap_or_else(|_| outcome(Err(over()))) }.boxed()
+    }
+
+    fn receive(&self, topic: Name) -> BoxFuture<'static, Result<Option<Message>, Failure>> {
+        let (reply, message) = oneshot::channel();
+        drop(self.0.send(Asked::Message(topic, reply)));
+        async move { message.await.map_err(|_| over()) }.boxed()
     }
 }
 
@@ -50,8 +59,17 @@ pub(super) fn has_only_mail(grants: &[GrantedCapability]) -> bool {
 
 impl Trial<'_> {
     /// A component that runs asks. While it does, no virtual time passes.
-    pub(super) fn answer_question(&mut self, asked: Asked, path: &Arc<str>, number: u32) {
-        let Asked { inquiry, reply } = asked;
+    pub(super) fn serve(&mut self, asked: Asked, path: &Arc<str>, (task, number): (TaskId, u32)) {
+        match asked {
+            Asked::Question(inquiry, reply) => self.answer_question(inquiry, reply, path, number),
+            Asked::Message(topic, reply) => {
+                self.input(Input::Receive { task, number, topic });
+                drop(reply.send(self.handed.take().map(|message| *message)));
+            }
+        }
+    }
+
+    fn answer_question(&mut self, inquiry: Inquiry, reply: oneshot::Sender<Outcome>, path: &Arc<str>, number: u32) {
         let timeout = inquiry.limits.timeout;
         let result = inquiry.question(&self.plan, path, number).and_then(|question| {
             let (role, args) = (Arc::clone(&question.role), question.args);

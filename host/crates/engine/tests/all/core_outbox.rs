@@ -1,11 +1,12 @@
-//! What steps have sent: nothing of it leaves before their result is durable, and all of it after.
+//! What steps have sent: nothing of it leaves before their result is durable, and all of it after. What they have taken is there again
+//! when they do not succeed.
 
 use std::sync::Arc;
 
 use catalog::{Name, Type, Value, VariantType};
 use engine::core::Input;
-use engine::event::{Posting, TaskId};
-use engine::ports::Outcome;
+use engine::event::{EventBody, Posting, TaskId};
+use engine::ports::{Mail, Message, Outcome};
 use lang::plan::{Grant, HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict, MailUse, NodeKind, Plan};
 use testkit::fake::{failure, outcome};
 use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, count, slot, step};
@@ -165,4 +166,75 @@ fn what_no_operator_permits_is_denied_before_the_step_begins() {
     let mut script = Script::start(telling(0), &[], &["mail_send other", "mail_ask *"]);
     let lines = script.take_lines();
     assert!(lines.contains(&"2 denied main/tell#1 mail_send t.>".to_owned()), "{lines:?}");
+}
+
+/// `main()`: `take` may take messages on `t`, and be tried twice.
+fn taking() -> Plan {
+    let mut builder = PlanBuilder::default();
+    let function = builder.function("work", Type::U64);
+    let mut main = RegionDraft::new(0);
+    let mut take = call(function, vec![]);
+    take.grants = vec![Grant::Mail(MailUse::Receive, "t".into())];
+    take.retry = Some(count(1));
+    let take = main.node("take", NodeKind::Call(Box::new(take)), &[], NodePolicy::default());
+    let main = builder.region(main, slot(take));
+    let entry = builder.flow("main", &[], main);
+    builder.finish(entry)
+}
+
+fn comes(script: &mut Script, id: &str, payload: &str) {
+    let message = Message { topic: "t".into(), id: id.into(), payload: payload.into(), trace: None };
+    script.input(Input::Mail(Mail::Message(message)));
+}
+
+/// What the attempt that runs gets when it looks for a message.
+fn takes(script: &mut Script, number: u32) -> String {
+    script.take_lines();
+    script.input(Input::Receive { task: TaskId(0), number, topic: "t".into() });
+    script.take_lines().pop().unwrap()
+}
+
+#[test]
+fn an_attempt_takes_messages_in_order_and_gives_them_back_when_it_fails() {
+    let mut script = Script::start(taking(), &[], &["mail_receive t"]);
+    assert_eq!(takes(&mut script, 1), "hand step 0#1 nothing");
+    assert!(!script.journal.iter().any(|event| matches!(event.body, EventBody::Taken { .. })), "nothing is recorded of nothing");
+    for (id, payload) in [("a", "1"), ("b", "{\"x\":2}"), ("a", "1"), ("c", "3")] {
+        comes(&mut script, id, payload);
+    }
+    assert_eq!(takes(&mut script, 1), "hand step 0#1 a 1");
+    assert_eq!(takes(&mut script, 1), "hand step 0#1 b {\"x\":2}");
+    script.fails("main/take");
+    assert_eq!(takes(&mut script, 2), "hand step 0#2 a 1");
+    assert_eq!(takes(&mut script, 2), "hand step 0#2 b {\"x\":2}");
+    assert_eq!(takes(&mut script, 2), "hand step 0#2 c 3");
+    assert_eq!(takes(&mut script, 2), "hand step 0#2 nothing");
+    script.gives("main/take", 1);
+    assert_eq!(script.take_lines().last().unwrap(), "ended succeeded 1");
+}
+
+#[test]
+fn what_a_lost_attempt_took_is_there_again() {
+    let mut script = Script::start(taking(), &[], &["mail_receive t"]);
+    comes(&mut script, "a", "1");
+    comes(&mut script, "b", "2");
+    assert_eq!(takes(&mut script, 1), "hand step 0#1 a 1");
+    let mut script = Script::recover(script.plan, script.journal);
+    assert_eq!(script.running(), ["main/take"], "it may run again: it took nothing for good");
+    assert_eq!(takes(&mut script, 2), "hand step 0#2 a 1");
+    // One that is not there any more gets nothing, and takes nothing.
+    assert_eq!(takes(&mut script, 1), "hand step 0#1 nothing");
+    assert_eq!(takes(&mut script, 2), "hand step 0#2 b 2");
+}
+
+#[test]
+fn a_message_that_comes_while_another_is_written_is_found() {
+    let mut script = Script::start(taking(), &[], &["mail_receive t"]);
+    script.holds = true;
+    comes(&mut script, "a", "1");
+    script.input(Input::Receive { task: TaskId(0), number: 1, topic: "t".into() });
+    script.take_lines();
+    script.holds = false;
+    script.commit_held();
+    assert_eq!(script.take_lines().pop().unwrap(), "hand step 0#1 a 1");
 }

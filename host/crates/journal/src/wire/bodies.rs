@@ -99,6 +99,16 @@ pub(super) struct Denied {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Taken {
+    #[serde(rename = "v")]
+    _v: Current,
+    pub(super) task: u64,
+    pub(super) number: u32,
+    pub(super) topic: String,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Posted {
     #[serde(rename = "v")]
     _v: Current,

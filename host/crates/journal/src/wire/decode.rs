@@ -30,6 +30,10 @@ pub fn decode(
         kind::RUN_STARTED => read.run_started(),
         kind::ATTEMPT_STARTED => read.attempt_started(),
         kind::DENIED => read.denied(),
+        kind::TAKEN => {
+            let body: bodies::Taken = read.parse()?;
+            Ok(EventBody::Taken { attempt: read.attempt(body.task, body.number), topic: body.topic.into() })
+        }
         kind::POSTED => read.posted(),
         kind::ATTEMPT_SUCCEEDED => read.attempt_succeeded(),
         kind::ATTEMPT_FAILED => read.attempt_failed(),

@@ -48,6 +48,11 @@ impl Writer {
             EventBody::RunStarted(started) => self.run_started(started),
             EventBody::AttemptStarted { attempt, host, limits } => self.attempt_started(attempt, host, limits.as_ref()),
             EventBody::Denied { attempt, denial } => self.denied(attempt, denial),
+            EventBody::Taken { attempt, topic } => {
+                self.attempt(attempt);
+                self.body.string("topic", topic);
+                kind::TAKEN
+            }
             EventBody::Posted { attempt, messages } => self.posted(attempt, messages),
             EventBody::AttemptSucceeded { attempt, output, bill, cache, host } => {
                 self.attempt_succeeded(attempt, output, bill);

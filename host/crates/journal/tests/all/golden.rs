@@ -38,6 +38,7 @@ fn journals() -> Vec<(&'static str, Runs)> {
         ("versions", versions()),
         ("changes", vec![("changed", changed())]),
         ("recovery", vec![("escalated", escalated())]),
+        ("taken", vec![("one", taken())]),
         ("posted", vec![("few", posted(2)), ("many", posted(300))]),
         ("planned", vec![("bounded", planned(true)), ("unbounded", planned(false))]),
         ("elsewhere", vec![("spread", spread())]),
@@ -70,6 +71,15 @@ fn posted(count: u32) -> Vec<Event> {
         EventBody::MessageSent { attempt: sent(1) },
     ];
     events.extend((2..).zip(bodies).map(|(seq, body)| Event { seq, at: Timestamp(1_700_000_000_000 + seq), body }));
+    events
+}
+
+/// An attempt that has taken a message.
+fn taken() -> Vec<Event> {
+    let mut events: Vec<_> = one_of_each().into_iter().take(1).collect();
+    let attempt = Attempt { task: TaskId(0), number: 1, path: "main/step".into() };
+    let body = EventBody::Taken { attempt, topic: "orders.\"new\"".into() };
+    events.push(Event { seq: 2, at: Timestamp(1_700_000_000_002), body });
     events
 }
 
@@ -335,6 +345,7 @@ fn every_golden_journal_opens_verifies_and_decodes() {
         "recovery",
         "run",
         "run",
+        "taken",
         "versions",
         "versions",
     ];

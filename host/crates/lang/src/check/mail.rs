@@ -1,4 +1,4 @@
-//! `mail_send` and `mail_ask` in an `allow`.
+//! `mail_send`, `mail_ask` and `mail_receive` in an `allow`.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl FlowChecker<'_, '_> {
             return self.asked_role(subject, grant, owner);
         }
         let (text, at) = self.quoted(of.word(), "takes a topic in quotes", subject, grant)?;
-        let problem = if text.contains(['*', '>']) {
+        let problem = if of == MailUse::Send && text.contains(['*', '>']) {
             (!is_topic_pattern(text)).then_some("is no pattern of topics")
         } else {
             topic_problem(text)

@@ -15,7 +15,7 @@ use crate::diagnostics::settings as say;
 use crate::ir::{self, Backoff, Grant, GrantKind, Policy};
 use crate::plan::{Class, FolderAccess, MailUse};
 
-const CAPABILITIES: [&str; 8] = ["clock", "env", "http", "mail_ask", "mail_send", "random", "read", "read_write"];
+const CAPABILITIES: [&str; 9] = ["clock", "env", "http", "mail_ask", "mail_receive", "mail_send", "random", "read", "read_write"];
 
 impl FlowChecker<'_, '_> {
     /// Checks a `with`.
@@ -251,6 +251,7 @@ impl FlowChecker<'_, '_> {
                     "time" => Some("clock".to_owned()),
                     "rand" => Some("random".to_owned()),
                     "send" | "publish" | "mail" => Some("mail_send".to_owned()),
+                    "receive" | "subscribe" => Some("mail_receive".to_owned()),
                     other => self.g.suggestions.closest(other, CAPABILITIES),
                 };
                 self.g.report(say::unknown_grant(other, close.as_deref(), grant.capability.span));

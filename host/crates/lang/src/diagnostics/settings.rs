@@ -75,7 +75,7 @@ pub(crate) fn class_differs(name: &str, at: Span, first: Span) -> Diagnostic {
 pub(crate) fn unknown_grant(name: &str, close: Option<&str>, at: Span) -> Diagnostic {
     let help = meant(close, || {
         "capabilities are `read folder`, `read_write folder`, `http \"host\"`, `env \"NAME\"`, `clock`, `random`, \
-         `mail_send \"topic\"` and `mail_ask role`"
+         `mail_send \"topic\"`, `mail_receive \"topic\"` and `mail_ask role`"
             .to_owned()
     });
     Diagnostic::error("flow::grant", format!("there is no capability `{name}`"), at, "not a capability").help(help)
@@ -86,6 +86,7 @@ pub(crate) fn grant_subject(capability: &str, wants: &str, at: Span) -> Diagnost
         "http" => "write `http \"api.example.com\"`",
         "env" => "write `env \"NAME\"`",
         "mail_send" => "write `mail_send \"orders.new\"`, or a pattern such as `mail_send \"orders.*\"`",
+        "mail_receive" => "write `mail_receive \"orders.new\"`",
         "mail_ask" => "write `mail_ask reviewer`, with `role reviewer(…)` in the file",
         "read" | "read_write" => "name the folder's parameter: `read folder`",
         _ => "write the word alone",

@@ -85,12 +85,12 @@ pub(crate) fn cache_effects(step: &str, at: Span, cache: Span) -> Diagnostic {
         .help("take its `allow` away, write `idempotent: true` if an earlier result will do, or `cache: false` for this step")
 }
 
-/// An earlier result would stand for running a step, and sends nothing.
+/// An earlier result would stand for running a step, and sends and takes nothing.
 pub(crate) fn cache_mail(step: &str, at: Span, cache: Span) -> Diagnostic {
-    let message = format!("`{step}` may send messages, and an earlier result sends none");
+    let message = format!("`{step}` may send or take messages, and an earlier result does not");
     Diagnostic::error("flow::cache_effects", message, cache, "cached because of this")
         .and(at, "this step")
-        .help("take `mail_send` out of its `allow`, or write `cache: false` for this step")
+        .help("take `mail_send` and `mail_receive` out of its `allow`, or write `cache: false` for this step")
 }
 
 /// A grant that the step's component cannot use.

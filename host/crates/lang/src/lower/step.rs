@@ -70,7 +70,7 @@ impl<'p> FlowLowering<'p, '_> {
         if let Some(cache) = policy.cache
             && !call.cacheable()
         {
-            let say = if call.sends_mail() { diagnostics::cache_mail } else { diagnostics::cache_effects };
+            let say = if call.moves_mail() { diagnostics::cache_mail } else { diagnostics::cache_effects };
             self.report.push(say(written.0, written.1, cache.span));
         }
         self.warn_of_retry(&call, &policy, written);

@@ -9,11 +9,13 @@ pub enum MailUse {
     Send,
     /// Ask whoever has a role.
     Ask,
+    /// Take messages on a topic that came for the run.
+    Receive,
 }
 
 impl MailUse {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Send, Self::Ask];
+    pub const ALL: [Self; 3] = [Self::Send, Self::Ask, Self::Receive];
 
     /// The word in an `allow`, in flows and of operators.
     #[must_use]
@@ -21,6 +23,7 @@ impl MailUse {
         match self {
             Self::Send => "mail_send",
             Self::Ask => "mail_ask",
+            Self::Receive => "mail_receive",
         }
     }
 

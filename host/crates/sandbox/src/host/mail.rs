@@ -1,4 +1,5 @@
-//! `flowhost:plugin/mail`: what an attempt sends is kept until it has succeeded; what it asks, it waits for.
+//! `flowhost:plugin/mail`: what an attempt sends is kept until it has succeeded; what it asks, it waits for; what it
+//! takes is there again when it does not succeed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,12 +7,12 @@ use std::time::{Duration, Instant};
 use catalog::{FailureKind, json};
 use engine::core::mail::{MAX_PAYLOAD, check_topic};
 use engine::event::{Failure, Posting};
-use engine::ports::{Asking, Inquiry, Limits, MOST_ASKED, MOST_POSTED, MOST_POSTED_BYTES, Outcome};
+use engine::ports::{Asking, Inquiry, Limits, MOST_ASKED, MOST_POSTED, MOST_POSTED_BYTES, MOST_RECEIVED, Message, Outcome};
 use lang::plan::MailUse;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Val};
 
-use super::plugin::{charge, failure_record, misfit};
+use super::plugin::{charge, failure_record, field, misfit};
 use crate::denials::Asked;
 use crate::failure::failure;
 use crate::state::State;
@@ -23,6 +24,7 @@ pub(crate) struct Mail {
     /// Bytes of what is posted.
     size: usize,
     asked: u32,
+    received: u32,
     asking: Option<Arc<dyn Asking>>,
     limits: Limits,
     /// When the attempt is over at the latest.
@@ -43,7 +45,8 @@ impl Mail {
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let mut mail = linker.instance("flowhost:plugin/mail@0.1.0")?;
     mail.func_new("send", |store, _, params, results| send(store, params, results))?;
-    mail.func_new_async("ask", |store, _, params, results| Box::new(ask(store, params, results)))
+    mail.func_new_async("ask", |store, _, params, results| Box::new(ask(store, params, results)))?;
+    mail.func_new_async("receive", |store, _, params, results| Box::new(receive(store, params, results)))
 }
 
 fn send(mut store: StoreContextMut<'_, State>, params: &[Val], results: &mut [Val]) -> wasmtime::Result<()> {
@@ -146,6 +149,37 @@ fn answered(state: &mut State, role: &str, outcome: Outcome) -> Result<String, F
         return Err(failure(FailureKind::Resource, message));
     }
     Ok(text)
+}
+
+async fn receive(mut store: StoreContextMut<'_, State>, params: &[Val], results: &mut [Val]) -> wasmtime::Result<()> {
+    charge(&mut store)?;
+    let ([Val::String(topic)], [result]) = (params, results) else { return Err(misfit("mail.receive")) };
+    let message = match desk(store.data_mut(), topic) {
+        Ok(asking) => asking.receive(topic.as_str().into()).await,
+        Err(failure) => Err(failure),
+    };
+    *result = given(message.map(|message| Some(Box::new(Val::Option(message.map(|message| Box::new(record(&message))))))));
+    Ok(())
+}
+
+/// Who brings messages.
+fn desk(state: &mut State, topic: &str) -> Result<Arc<dyn Asking>, Failure> {
+    check_topic(topic).map_err(|problem| failure(FailureKind::InvalidInput, problem))?;
+    grant(state, MailUse::Receive, topic)?;
+    let mail = &mut state.mail;
+    if mail.received >= MOST_RECEIVED {
+        return Err(failure(FailureKind::Resource, format!("an attempt looks for messages at most {MOST_RECEIVED} times")));
+    }
+    mail.received += 1;
+    mail.asking.clone().ok_or_else(|| failure(FailureKind::Dependency, format!("no messages on `{topic}` come here")))
+}
+
+fn record(message: &Message) -> Val {
+    Val::Record(vec![
+        field("topic", Val::String(message.topic.to_string())),
+        field("id", Val::String(message.id.to_string())),
+        field("payload", Val::String(message.payload.to_string())),
+    ])
 }
 
 fn given(result: Result<Option<Box<Val>>, Failure>) -> Val {

@@ -72,7 +72,7 @@ fn kind_name(kind: FailureKind) -> String {
     kind.name().replace('_', "-")
 }
 
-fn field(name: &str, value: Val) -> (String, Val) {
+pub(super) fn field(name: &str, value: Val) -> (String, Val) {
     (name.to_owned(), value)
 }
 

@@ -360,7 +360,11 @@ impl Machine {
             }
             Action::Progress(Progress::Note(text)) => return Err(text),
             // All topics of the simulation are literal ones.
-            Action::Progress(_) | Action::ClearTimer { .. } | Action::Listen { .. } | Action::Unlisten { .. } => {}
+            Action::Progress(_)
+            | Action::ClearTimer { .. }
+            | Action::Listen { .. }
+            | Action::Unlisten { .. }
+            | Action::Hand { .. } => {}
         }
         Ok(())
     }

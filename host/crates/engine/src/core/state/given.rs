@@ -187,7 +187,7 @@ impl State {
         }
         let plan = self.plan();
         let effect = match plan.nodes.get(node).map(|node| &node.kind) {
-            Some(NodeKind::Call(call)) => !call.repeatable() || call.sends_mail(),
+            Some(NodeKind::Call(call)) => !call.repeatable() || call.moves_mail(),
             Some(NodeKind::Emit { .. }) => true,
             _ => false,
         };

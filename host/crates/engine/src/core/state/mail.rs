@@ -12,8 +12,8 @@ use crate::core::action::Waiting;
 use crate::core::bugs::Bug;
 use crate::core::mail::{self, MAX_KEPT, MAX_PAYLOAD, SignalError};
 use crate::core::values::decode;
-use crate::event::Payload;
-use crate::ports::Mail;
+use crate::event::{Attempt, Payload, TaskId};
+use crate::ports::{Mail, Message};
 
 /// So many open waits are told of at most.
 const MOST_TOLD: usize = 100;
@@ -32,8 +32,12 @@ pub(crate) struct Mailbox {
     /// The literal topics of the plan.
     topics: BTreeMap<Arc<str>, Type>,
     /// What nothing has taken yet, in the order in which it came.
-    kept: BTreeMap<Address, VecDeque<Payload>>,
+    kept: BTreeMap<Address, VecDeque<Kept>>,
     count: usize,
+    /// So many were kept by now.
+    numbered: u64,
+    /// What attempts that run have taken; it is there again should they not succeed.
+    lent: BTreeMap<TaskId, Vec<(Arc<str>, Kept)>>,
     /// The ids of what has come.
     seen: BTreeSet<Arc<str>>,
     /// The waits that are open, in the order in which they opened.
@@ -41,7 +45,24 @@ pub(crate) struct Mailbox {
     next: u64,
 }
 
+/// What came and was not taken.
+#[derive(Clone, Debug)]
+struct Kept {
+    /// Rises with what comes.
+    no: u64,
+    id: Arc<str>,
+    payload: Payload,
+}
+
 impl Mailbox {
+    /// Puts something where it belongs in the order in which it came.
+    fn keep(&mut self, address: Address, kept: Kept) {
+        let line = self.kept.entry(address).or_default();
+        let place = line.partition_point(|before| before.no < kept.no);
+        line.insert(place, kept);
+        self.count += 1;
+    }
+
     pub(super) fn new(plan: &Plan) -> Self {
         Self { signals: mail::signals(plan), topics: mail::topics(plan), ..Self::default() }
     }
@@ -119,6 +140,14 @@ impl State {
         if doubled && !self.bugs.0.has(Bug::DuplicateMessage) {
             return Ok(());
         }
+        self.mail.numbered += 1;
+        let kept = Kept { no: self.mail.numbered, id: Arc::clone(id), payload: payload.clone() };
+        self.offer(address, kept)
+    }
+
+    /// The first wait that a message or signal fits takes it, else it is kept.
+    fn offer(&mut self, address: &Address, kept: Kept) -> Result<(), Misfit> {
+        let payload = &kept.payload;
         let mut reason = String::new();
         let waiting: Vec<ActivityId> = self.mail.waiting.get(address).into_iter().flat_map(BTreeMap::values).copied().collect();
         for activity in waiting {
@@ -133,8 +162,7 @@ impl State {
         }
         match self.mail.kept_as(address).map(|ty| decode(payload, ty)) {
             Some(Ok(_)) => {
-                self.mail.kept.entry(address.clone()).or_default().push_back(payload.clone());
-                self.mail.count += 1;
+                self.mail.keep(address.clone(), kept);
                 return Ok(());
             }
             Some(Err(error)) => reason = error,
@@ -155,13 +183,52 @@ impl State {
     /// Takes the first kept mail that fits.
     pub(super) fn take_kept(&mut self, address: &Address, ty: &Type) -> Option<Value> {
         let kept = self.mail.kept.get_mut(address)?;
-        let (index, value) = kept.iter().enumerate().find_map(|(index, payload)| Some((index, decode(payload, ty).ok()?)))?;
-        kept.remove(index);
-        if kept.is_empty() {
+        let (index, value) = kept.iter().enumerate().find_map(|(index, kept)| Some((index, decode(&kept.payload, ty).ok()?)))?;
+        self.take_out(address, index);
+        Some(value)
+    }
+
+    fn take_out(&mut self, address: &Address, index: usize) -> Option<Kept> {
+        let line = self.mail.kept.get_mut(address)?;
+        let kept = line.remove(index);
+        if line.is_empty() {
             self.mail.kept.remove(address);
         }
         self.mail.count = self.mail.count.saturating_sub(1);
-        Some(value)
+        kept
+    }
+
+    /// Whether something on a topic is there that nothing has taken.
+    pub(crate) fn has_kept(&self, topic: &Arc<str>) -> bool {
+        self.mail.kept.contains_key(&Address::Message(Arc::clone(topic)))
+    }
+
+    /// An attempt takes the next message on a topic, if there is one, for as long as it is not known how it ends.
+    pub(super) fn lend(&mut self, attempt: &Attempt, topic: &Arc<str>) {
+        let kept = self.take_out(&Address::Message(Arc::clone(topic)), 0);
+        let message = kept.as_ref().map(|kept| Message {
+            topic: Arc::clone(topic),
+            id: Arc::clone(&kept.id),
+            payload: kept.payload.json().into(),
+            trace: None,
+        });
+        if let Some(kept) = kept {
+            self.mail.lent.entry(attempt.task).or_default().push((Arc::clone(topic), kept));
+        }
+        self.commands.push(Command::Hand(attempt.task, attempt.number, message));
+    }
+
+    /// An attempt has succeeded: what it took is taken.
+    pub(super) fn keep_taken(&mut self, task: TaskId) {
+        self.mail.lent.remove(&task);
+    }
+
+    /// An attempt has not succeeded: what it took is there again, in its place.
+    pub(super) fn take_back(&mut self, task: TaskId) {
+        for (topic, kept) in self.mail.lent.remove(&task).unwrap_or_default() {
+            // It fitted when it came, so it does now.
+            let _ = self.offer(&Address::Message(topic), kept);
+        }
     }
 
     /// A wait for mail is open.

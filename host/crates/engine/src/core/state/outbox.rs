@@ -24,13 +24,15 @@ impl State {
         self.posted.insert(id, Arc::clone(messages));
     }
 
-    /// An attempt has ended in another way: what it sent was never sent.
+    /// An attempt has ended in another way: what it sent was never sent, and what it took is there again.
     pub(super) fn unpost(&mut self, id: TaskId) {
         self.posted.remove(&id);
+        self.take_back(id);
     }
 
     /// A step has its value; its messages leave before it is done.
     pub(super) fn attempt_gave(&mut self, id: TaskId, value: Value, ran: bool) {
+        self.keep_taken(id);
         let messages = self.posted.remove(&id).filter(|messages| !messages.is_empty());
         let (Some(messages), Some(task)) = (messages, self.tasks.get_mut(&id)) else {
             self.attempt_succeeded(id, value, ran);
