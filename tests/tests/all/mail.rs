@@ -287,3 +287,40 @@ fn a_component_takes_the_messages_that_came_for_its_run() {
     let printed = site.host(["run", "main.flow", "--flow", "ungranted"]).expect(1);
     assert!(printed.err.contains("`allow: [mail_receive \"orders.new\"]` would permit it"), "{}", printed.err);
 }
+
+const TESTED: &str = r#"use "{plugins}/post.wasm" as post
+
+role reviewer(text: string) -> string
+
+flow main(text: string = "a text") -> string {
+    let said = post.relay("reviewer", "{\"text\": \"${text}\"}", "reviews.done") with {
+        allow: [mail_ask reviewer, mail_send "reviews.*"],
+    }
+    post.send("orders.done", said) with { allow: [mail_send "orders.*"] }
+    said
+}
+
+test "what the reviewer says is sent" {
+    mock ask reviewer("a text") => "good"
+    assert main() == "\"good\""
+    assert emitted("reviews.done") == [json("good")]
+    assert emitted("orders.done") == [json("good")]
+    assert calls(reviewer) == 1
+}
+"#;
+
+#[test]
+fn a_flow_with_mail_is_the_same_whenever_its_host_dies() {
+    let site = Site::new();
+    site.flow("main.flow", TESTED);
+    let tested = site.host(["test", "main.flow", "--crash-everywhere"]).expect(0);
+    assert!(tested.out.contains("10 crash points, resumed 18 times"), "{}", tested.out);
+    site.flow("main.flow", &TESTED.replace("mock ask reviewer(\"a text\")", "mock ask reviewer(\"another\")"));
+    let printed = site.host(["test", "main.flow"]).expect(1);
+    assert!(
+        printed.err.contains("no mock of `ask reviewer` is left") || printed.out.contains("no mock of `ask reviewer` is left"),
+        "{}{}",
+        printed.out,
+        printed.err
+    );
+}
