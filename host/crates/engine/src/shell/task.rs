@@ -1,5 +1,6 @@
 //! The task of a run: takes what comes, performs what the core asks.
 
+mod desk;
 mod orders;
 
 use std::collections::BTreeMap;
@@ -9,12 +10,12 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, StreamExt};
 use futures::{FutureExt, poll};
-use lang::plan::{MailUse, Plan};
+use lang::plan::Plan;
 use std::task::Poll;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use super::asking::{Correspondence, Mailroom, Wanted};
+use super::asking::Mailroom;
 use super::attempt::{self, Done, Entry, Ready, Work, host_failed};
 use super::cache::Cache;
 use super::child::{Children, Word};
@@ -27,7 +28,7 @@ use super::valve::Valve;
 use super::{EngineError, Parts, TakeOver};
 use crate::core::{Action, Admission, Blocked, Idle, Input, Run, StartAttempt};
 use crate::event::{Decision, Event, RunId, RunStarted, Seq, TaskId};
-use crate::ports::{Asking, Control, GrantedCapability, JournalError, Live, Mail, Message, Order};
+use crate::ports::{Control, JournalError, Live, Mail, Message, Order};
 
 /// So many appends are on their way at most; what happens meanwhile goes into the next one.
 const APPENDS: usize = 16;
@@ -322,21 +323,6 @@ impl RunTask {
         let ready = Ready { work, cache, entry, valve };
         let abort = self.attempts.spawn(async move { (task, number, ready.run(&parts).await) });
         self.running.insert(task, (number, abort, path, stage));
-    }
-
-    /// How a component asks, when it may.
-    fn asking(&self, start: &StartAttempt) -> Option<Arc<dyn Asking>> {
-        let asks = |grant: &GrantedCapability| matches!(grant, GrantedCapability::Mail(MailUse::Ask | MailUse::Receive, _));
-        let asks = start.grants.iter().any(asks);
-        asks.then(|| Correspondence::of(start, &self.parts.bus, &self.plan, &self.mailroom, self.run.trace()))
-    }
-
-    /// A component looks for a message: what has come by now counts.
-    fn wanted(&mut self, wanted: Wanted) {
-        let Wanted { task, number, topic, reply } = wanted;
-        self.mailroom.tell((task, number), reply);
-        self.collect_mail();
-        self.input(Input::Receive { task, number, topic });
     }
 
     /// Lets an attempt wait for what it needs before it begins.
