@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::{FailureKind, Name};
-use engine::event::{Bill, Failure};
+use engine::event::Failure;
 use engine::ports::{Callee, GrantedCapability, Invocation, Invoker, Outcome, Question};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
@@ -60,13 +60,5 @@ pub(crate) fn nobody(role: &str) -> Outcome {
         "no agent has the role `{role}`; name one in `flowhost.toml`: `[roles.{role}]` with `component = \"….wasm\"` and `function = \"…\"`"
     );
     let failure = Failure { kind: FailureKind::Dependency, message, details: None, retry_after: None };
-    Outcome {
-        result: Err(failure),
-        bill: Bill::default(),
-        denials: Vec::new(),
-        log: Vec::new(),
-        cache: None,
-        posted: Vec::new(),
-        host: None,
-    }
+    Outcome::new(Err(failure))
 }

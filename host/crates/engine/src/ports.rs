@@ -134,6 +134,14 @@ pub struct Outcome {
     pub host: Option<Arc<str>>,
 }
 
+impl Outcome {
+    /// One that ended like this, used nothing and did nothing else.
+    #[must_use]
+    pub fn new(result: Result<Value, Failure>) -> Self {
+        Self { result, bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None, posted: Vec::new(), host: None }
+    }
+}
+
 /// Keeps the events of runs.
 ///
 /// An append names the position it follows; when another owner has written there, it is refused, and

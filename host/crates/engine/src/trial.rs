@@ -31,7 +31,7 @@ pub use crash::{CrashOptions, CrashReport, Difference, Outside, crash_everywhere
 pub use place::place;
 
 use crate::core::{Action, Awaited, Capacity, Input, Run, StartAttempt, Waiting};
-use crate::event::{Bill, Event, EventBody, Failure, RunId, RunOutcome, RunStarted, TaskId};
+use crate::event::{Event, EventBody, Failure, RunId, RunOutcome, RunStarted, TaskId};
 use crate::ports::{Asking, Callable, Callee, Invocation, Invoker, Message, Outcome};
 use crate::shell::EngineConfig;
 use agenda::{Agenda, Tick};
@@ -459,5 +459,5 @@ fn within(timeout: Option<u64>, takes: u64, result: Result<Value, Failure>) -> (
 }
 
 fn outcome(result: Result<Value, Failure>) -> Outcome {
-    Outcome { result, bill: Bill::default(), denials: Vec::new(), log: Vec::new(), cache: None, posted: Vec::new(), host: None }
+    Outcome::new(result)
 }

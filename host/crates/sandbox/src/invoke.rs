@@ -30,15 +30,7 @@ impl Invoker for Sandbox {
         Box::pin(async move {
             match Call::prepare(&shared, invocation) {
                 Ok(call) => call.run().await,
-                Err((failure, bytes_in)) => Outcome {
-                    result: Err(failure),
-                    bill: Bill { bytes_in, ..Bill::default() },
-                    denials: Vec::new(),
-                    log: Vec::new(),
-                    cache: None,
-                    posted: Vec::new(),
-                    host: None,
-                },
+                Err((failure, bytes_in)) => Outcome { bill: Bill { bytes_in, ..Bill::default() }, ..Outcome::new(Err(failure)) },
             }
         })
     }
@@ -118,13 +110,11 @@ impl Call {
         };
         let is_ok = result.is_ok();
         Outcome {
-            result,
             bill,
             denials: denied.iter().map(crate::denials::Denied::event).collect(),
             log: state.log.take(),
-            cache: None,
             posted: if is_ok { state.mail.posted } else { Vec::new() },
-            host: None,
+            ..Outcome::new(result)
         }
     }
 }

@@ -36,15 +36,7 @@ where
 /// An outcome with an empty bill.
 #[must_use]
 pub fn outcome(result: Result<Value, Failure>) -> Outcome {
-    Outcome {
-        result,
-        bill: Bill { fuel: 1, ..Bill::default() },
-        denials: Vec::new(),
-        log: Vec::new(),
-        cache: None,
-        posted: Vec::new(),
-        host: None,
-    }
+    Outcome { bill: Bill { fuel: 1, ..Bill::default() }, ..Outcome::new(result) }
 }
 
 /// A failure with nothing but a kind and a message.

@@ -118,7 +118,7 @@ impl Said {
         let number = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
         let wall = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
         let bill = Bill { wall, bytes_in: number(asked), bytes_out: number(self.bytes), ..Bill::default() };
-        Outcome { result: self.result, bill, denials: Vec::new(), log: self.log, cache: None, posted: Vec::new(), host: None }
+        Outcome { bill, log: self.log, ..Outcome::new(self.result) }
     }
 }
 

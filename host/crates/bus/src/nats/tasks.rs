@@ -333,15 +333,7 @@ impl Owner {
 /// How an attempt ended that did not end as it should.
 fn failed(message: String) -> Outcome {
     let failure = Failure { kind: FailureKind::Internal, message, details: None, retry_after: None };
-    Outcome {
-        result: Err(failure),
-        bill: engine::event::Bill::default(),
-        denials: Vec::new(),
-        log: Vec::new(),
-        cache: None,
-        posted: Vec::new(),
-        host: None,
-    }
+    Outcome::new(Err(failure))
 }
 
 /// Hears workers until the dispatcher is dropped.

@@ -9,7 +9,7 @@ use async_nats::{Client, Message, Subscriber};
 use bus::nats::{Connection, NatsAgents, RoleServer, Served};
 use bus::{Agent, Agents, LocalBus, MemoryMail, Outside};
 use catalog::{Digest, FailureKind, Type, Value};
-use engine::event::{Bill, Failure};
+use engine::event::Failure;
 use engine::ports::{Bus, Callee, Invocation, Invoker, JournalError, Limits, Outcome, Question};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
@@ -273,15 +273,7 @@ impl Invoker for Grader {
             } else {
                 Ok(Value::S64(i64::try_from(text.len()).unwrap()))
             };
-            Outcome {
-                result,
-                bill: Bill::default(),
-                denials: Vec::new(),
-                log: Vec::new(),
-                cache: None,
-                posted: Vec::new(),
-                host: None,
-            }
+            Outcome::new(result)
         }
         .boxed()
     }
@@ -403,15 +395,7 @@ impl Outside for Noted {
     fn ask(&self, question: Question) -> BoxFuture<'static, Outcome> {
         self.0.send(question.role.name.to_string()).unwrap();
         let failure = Failure { kind: FailureKind::Dependency, message: "outside".to_owned(), details: None, retry_after: None };
-        let outcome = Outcome {
-            result: Err(failure),
-            bill: Bill::default(),
-            denials: Vec::new(),
-            log: Vec::new(),
-            cache: None,
-            posted: Vec::new(),
-            host: None,
-        };
+        let outcome = Outcome::new(Err(failure));
         futures::future::ready(outcome).boxed()
     }
 

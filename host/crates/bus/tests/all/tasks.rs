@@ -185,15 +185,7 @@ fn invocation(function: &str, arg: Value) -> Invocation {
 }
 
 fn outcome(result: Result<Value, Failure>) -> Outcome {
-    Outcome {
-        result,
-        bill: Bill { fuel: 3, ..Bill::default() },
-        denials: Vec::new(),
-        log: Vec::new(),
-        cache: None,
-        posted: Vec::new(),
-        host: None,
-    }
+    Outcome { bill: Bill { fuel: 3, ..Bill::default() }, ..Outcome::new(result) }
 }
 
 /// Gives back what it gets.

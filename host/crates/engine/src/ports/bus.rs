@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, pending, ready};
 use lang::plan::{PLAN_SOURCE, PlanRef, RoleRef};
 
 use super::{Callee, JournalError, Limits, Outcome, RunsOn};
-use crate::event::{Bill, Change, Decision, Failure, RunId, TaskId, Timestamp, Trace, Version};
+use crate::event::{Change, Decision, Failure, RunId, TaskId, Timestamp, Trace, Version};
 
 /// A message for all runs that wait on its topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -309,15 +309,7 @@ impl Bus for NoBus {
     fn ask(&self, question: Question) -> BoxFuture<'static, Outcome> {
         let message = format!("the role `{}` cannot be asked: this host has no bus", question.role.name);
         let failure = Failure { kind: FailureKind::Dependency, message, details: None, retry_after: None };
-        let outcome = Outcome {
-            result: Err(failure),
-            bill: Bill::default(),
-            denials: Vec::new(),
-            log: Vec::new(),
-            cache: None,
-            posted: Vec::new(),
-            host: None,
-        };
+        let outcome = Outcome::new(Err(failure));
         ready(outcome).boxed()
     }
 }

@@ -8,7 +8,7 @@ use super::cache::Cache;
 use super::gates::{Line, Permit, Went};
 use super::valve::Valve;
 use crate::core::StartAttempt;
-use crate::event::{Bill, Failure, Trace};
+use crate::event::{Failure, Trace};
 use crate::ports::{Asking, Callable, Invocation, JournalError, Limits, Outcome, Question};
 
 /// How an attempt's own task ended.
@@ -178,13 +178,5 @@ pub(super) fn host_failed() -> Outcome {
 
 /// What an attempt gives that was not run.
 pub(super) fn refused(failure: Failure) -> Outcome {
-    Outcome {
-        result: Err(failure),
-        bill: Bill::default(),
-        denials: Vec::new(),
-        log: Vec::new(),
-        cache: None,
-        posted: Vec::new(),
-        host: None,
-    }
+    Outcome::new(Err(failure))
 }

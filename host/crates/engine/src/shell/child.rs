@@ -317,13 +317,5 @@ fn failure(kind: FailureKind, message: impl Into<String>) -> Failure {
 }
 
 fn over(result: Result<Value, Failure>, bill: Bill) -> Done {
-    Done::Outcome(Box::new(Outcome {
-        result,
-        bill,
-        denials: Vec::new(),
-        log: Vec::new(),
-        cache: None,
-        posted: Vec::new(),
-        host: None,
-    }))
+    Done::Outcome(Box::new(Outcome { bill, ..Outcome::new(result) }))
 }

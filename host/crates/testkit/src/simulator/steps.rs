@@ -48,15 +48,7 @@ pub(super) fn behave(seed: u64, path: &str, function: &str, args: &[Value], fail
         })
     };
     let bill = Bill { fuel: chance % 100, attempts: if function == PLAN_SOURCE { 2 } else { 0 }, ..Bill::default() };
-    Behaviour::Ends(Box::new(Outcome {
-        result,
-        bill,
-        denials: Vec::new(),
-        log: Vec::new(),
-        cache: None,
-        posted: Vec::new(),
-        host: None,
-    }))
+    Behaviour::Ends(Box::new(Outcome { bill, ..Outcome::new(result) }))
 }
 
 /// Whether this is the path of a call of a handler.

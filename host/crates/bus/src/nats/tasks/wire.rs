@@ -328,13 +328,10 @@ pub(super) fn outcome(text: &[u8], output: &Type, bytes_in: u64) -> Result<Outco
     };
     let StoredBill { fuel, peak_memory, wall, host_calls, bytes_out } = stored.bill;
     Ok(Outcome {
-        result,
         bill: Bill { fuel, peak_memory, wall, host_calls, bytes_in, bytes_out, attempts: 0 },
         denials: stored.denials.into_iter().map(|(capability, subject)| Denial { capability, subject }).collect(),
         log: stored.log,
-        cache: None,
-        posted: Vec::new(),
-        host: None,
+        ..Outcome::new(result)
     })
 }
 

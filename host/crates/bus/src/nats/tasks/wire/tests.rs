@@ -88,15 +88,7 @@ fn an_outcome_is_read_as_it_was_written() {
         (Err(failure), Type::Unit),
     ];
     for (result, ty) in cases {
-        let said = Outcome {
-            result,
-            bill,
-            denials: denials.clone(),
-            log: vec!["a line".to_owned()],
-            cache: None,
-            posted: Vec::new(),
-            host: None,
-        };
+        let said = Outcome { bill, denials: denials.clone(), log: vec!["a line".to_owned()], ..Outcome::new(result) };
         let text = outcome_text(&said).unwrap();
         let heard = outcome(text.get().as_bytes(), &ty, 5).unwrap();
         assert_eq!(format!("{heard:?}"), format!("{said:?}"));
