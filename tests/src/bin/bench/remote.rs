@@ -144,13 +144,14 @@ async fn single(server: &Server, bytes: &[u8], table: &mut Table) {
     table.figure("what it costs to go there", "us", there - here);
 }
 
-/// As many at a time as there are places.
+/// Twice as many at a time as there are places, as of a large map: a step waits whenever a place becomes free.
 async fn waiting(server: &Server, bytes: &[u8], workers: usize) -> f64 {
     let namespace = format!("waiting{workers}");
     let hands: Vec<Hand> = (0..workers).map(|_| Hand::start(server, &namespace)).collect();
     let (connection, kit) = (connect(server, &namespace), bytes.to_vec());
     let dispatcher = Arc::new(Dispatcher::open(&connection, Arc::new(move |_| Ok(kit.clone())), ACK_WAIT).unwrap());
-    let (step, places) = (invocation(bytes, "slow", vec![Value::U64(WAIT)]).unwrap(), Arc::new(Semaphore::new(workers * PLACES)));
+    let (step, places) =
+        (invocation(bytes, "slow", vec![Value::U64(WAIT)]).unwrap(), Arc::new(Semaphore::new(2 * workers * PLACES)));
     // All have the component when it begins.
     let some = async |count: usize| {
         let tasks = (0..count).map(|_| {
