@@ -254,22 +254,6 @@ fn rule(packed: &PackedHook) -> Option<HookRule> {
     Some(HookRule { name: packed.name.clone(), phase, event, on: packed.on.clone(), timeout, lenient: packed.lenient })
 }
 
-/// The operator's hooks as a document, as they stand in a program.
-pub(crate) fn hooks_document(rules: &[HookRule]) -> Result<serde_json::Value, Problem> {
-    let packed: Vec<PackedHook> = rules.iter().map(packed_hook).collect();
-    serde_json::to_value(packed).map_err(|error| Problem::new(Exit::Store, error.to_string()))
-}
-
-/// The hooks of such a document.
-///
-/// # Errors
-/// It has one of a kind that this host does not know.
-pub(crate) fn read_hooks(document: &serde_json::Value) -> Result<Vec<HookRule>, Problem> {
-    let unknown = || Problem::new(Exit::Store, "the service has hooks that this version of `host` does not know");
-    let packed = Vec::<PackedHook>::deserialize(document).map_err(|_| unknown())?;
-    packed.iter().map(|packed| rule(packed).ok_or_else(unknown)).collect()
-}
-
 /// The plan of a program that compiled when it was stored, without the operator's hooks.
 pub(crate) fn plan(program: &Program) -> Result<Plan, Problem> {
     lang::compile(&program.world, &program.root, program.entry())

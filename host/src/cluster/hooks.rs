@@ -1,16 +1,23 @@
 //! The operator's hooks around runs, and who tells their handlers.
 
-use std::path::PathBuf;
-
 use bus::nats::{Delivery, HookBook, HookRule, HookTries, NatsHooks};
 
 use super::Cluster;
 use crate::commands::session;
 use crate::config::Config;
 use crate::exit::Problem;
-use crate::program;
-use crate::serve::client::Client;
-use crate::serve::protocol::Request;
+
+/// The hooks of the configuration, in their order. Whoever gives a run to the service sends these along; where it starts, the others
+/// come to them.
+///
+/// # Errors
+/// One of them is none, or there is no cluster to handle it.
+pub(crate) fn configured(config: &Config) -> Result<Vec<HookRule>, Problem> {
+    let rules = read(config)?;
+    // The service of a replica knows the servers.
+    let by_service = || session::open_reader(config).is_ok_and(|reader| reader.replica_of().is_some());
+    if rules.is_empty() || Cluster::join(config)?.is_some() || by_service() { Ok(rules) } else { unhandled(rules) }
+}
 
 /// The hooks that a run is started with: those of the configuration in their order, then those that were added by command and have
 /// another name.
@@ -18,17 +25,9 @@ use crate::serve::protocol::Request;
 /// # Errors
 /// One of the configuration is none, or there is no cluster to handle it; the servers do not answer.
 pub(crate) fn rules(config: &Config) -> Result<Vec<HookRule>, Problem> {
-    let mut rules: Vec<HookRule> = config.hooks.iter().map(|hook| hook.rule()).collect::<Result<_, _>>()?;
-    let others = match Cluster::join(config)? {
-        Some(cluster) => Some(HookBook::new(&cluster.connection).list()?),
-        None => of_service(config)?,
-    };
-    let Some(others) = others else {
-        let Some(rule) = rules.first() else { return Ok(rules) };
-        let message = format!("the hook `{}` is handled over NATS, and no servers are named", rule.name);
-        return Err(Problem::usage(message).help("write `[nats]` with `url = \"nats://…\"`, or give `--nats`"));
-    };
-    for added in others {
+    let mut rules = read(config)?;
+    let Some(cluster) = Cluster::join(config)? else { return unhandled(rules) };
+    for added in HookBook::new(&cluster.connection).list()? {
         if rules.iter().all(|rule| rule.name != added.name) {
             rules.push(added);
         }
@@ -36,16 +35,15 @@ pub(crate) fn rules(config: &Config) -> Result<Vec<HookRule>, Problem> {
     Ok(rules)
 }
 
-/// The hooks that the service of a replica knows; none where there is no such service. Whoever starts something through it without
-/// knowing its cluster does not get around them.
-fn of_service(config: &Config) -> Result<Option<Vec<HookRule>>, Problem> {
-    if session::open_reader(config).map_or(true, |reader| reader.replica_of().is_none()) {
-        return Ok(None);
-    }
-    let socket = std::env::var_os("FLOWHOST_SOCKET").map(PathBuf::from);
-    let Ok(mut client) = Client::connect(config, socket.as_deref()) else { return Ok(None) };
-    let answer = client.ask(&Request::Hooks)?;
-    answer.get("hooks").filter(|hooks| hooks.is_array()).map(program::read_hooks).transpose()
+fn read(config: &Config) -> Result<Vec<HookRule>, Problem> {
+    config.hooks.iter().map(|hook| hook.rule()).collect()
+}
+
+/// Where nobody handles hooks there may be none.
+fn unhandled(rules: Vec<HookRule>) -> Result<Vec<HookRule>, Problem> {
+    let Some(rule) = rules.first() else { return Ok(rules) };
+    let message = format!("the hook `{}` is handled over NATS, and no servers are named", rule.name);
+    Err(Problem::usage(message).help("write `[nats]` with `url = \"nats://…\"`, or give `--nats`"))
 }
 
 /// Tells handlers what has happened as long as what it gives is held; none without a cluster.

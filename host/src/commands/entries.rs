@@ -4,7 +4,7 @@ use catalog::Digest;
 use journal::SqliteJournal;
 use lang::Entry;
 
-use crate::cluster;
+use crate::cluster::hooks;
 use crate::commands::{plan, session};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
@@ -33,7 +33,7 @@ pub(super) fn pack<'e>(
     let mut programs = Vec::new();
     for (entry, plan) in plans {
         // Around what a session calls there are no hooks.
-        let hooks = if matches!(entry, Entry::Session(_)) { Vec::new() } else { cluster::hooks::rules(config)? };
+        let hooks = if matches!(entry, Entry::Session(_)) { Vec::new() } else { hooks::configured(config)? };
         let roles = RoleAgents { hooks, ..RoleAgents::configured(config, &plan)? };
         for bytes in files.bytes.values().chain(roles.bytes.values()) {
             sandbox.load(bytes).map_err(|error| Problem::new(Exit::Plugin, error.to_string()))?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::cli::{Global, SubmitArgs};
+use crate::cluster::hooks;
 use crate::commands::run::{self, Prepared};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
@@ -18,7 +19,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &SubmitArgs) -> Result<
     let config = Config::load(global)?;
     // Whoever has no service is told before anything is compiled or stored.
     drop(Client::connect(&config, args.at.socket.as_deref())?);
-    let prepared = match run::prepare(output, &config, &args.start, None)? {
+    let prepared = match run::prepare(output, &config, &args.start, None, hooks::configured(&config)?)? {
         Ok(prepared) => prepared,
         Err(exit) => return Ok(exit),
     };

@@ -48,7 +48,6 @@ impl Client {
         let line = protocol::request_line(request)?;
         let patience = match request {
             Request::Submit(_) | Request::SessionOpen(_) | Request::SessionClose { .. } | Request::Write { .. } => LONG,
-            Request::Hooks => LONG,
             Request::Status | Request::Stop | Request::Follow { .. } => SHORT,
             Request::Wake => MOMENT,
         };

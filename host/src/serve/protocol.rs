@@ -1,6 +1,6 @@
 //! What is said over the service's socket: one JSON document in a line, in both directions.
 //!
-//! A request is `{"v": 1, "do": "submit" | "session-open" | "session-close" | "status" | "follow" | "stop" | "wake" | "write" | "hooks", …}`. The answer is `{"v": 1, "ok": …}` or
+//! A request is `{"v": 1, "do": "submit" | "session-open" | "session-close" | "status" | "follow" | "stop" | "wake" | "write", …}`. The answer is `{"v": 1, "ok": …}` or
 //! `{"v": 1, "error": text, "help": text or null, "exit": code}`. After the answer to `follow` come `{"v": 1, "update": …}`
 //! and last `{"v": 1, "end": why}`.
 
@@ -46,8 +46,6 @@ pub(crate) enum Request {
     Stop,
     /// Looks for mail, deployments and sessions now.
     Wake,
-    /// What hooks the operator puts around runs, in a cluster.
-    Hooks,
     /// Writes something beside events to the streams that the store is a replica of.
     Write {
         /// The document of the change, as the streams have it.

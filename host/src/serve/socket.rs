@@ -19,9 +19,7 @@ use super::accept::{self, Door};
 use super::protocol::{self, MAX_LINE, Request};
 use super::service::Event;
 use super::{Parts, sessions, submit};
-use crate::cluster;
 use crate::exit::{Exit, Problem};
-use crate::program;
 
 /// The longest path of a socket that every Unix takes.
 const MAX_PATH: usize = 100;
@@ -155,7 +153,6 @@ async fn answer(parts: &Arc<Parts>, line: &[u8], writer: &mut OwnedWriteHalf) ->
             Ok(json!({}))
         }
         Request::Write { change } => write_change(parts, &change).await,
-        Request::Hooks => hooks(parts).await,
     };
     write(writer, &protocol::answer(&answer)).await
 }
@@ -173,17 +170,6 @@ async fn write_change(parts: &Arc<Parts>, change: &Value) -> Result<Value, Probl
     }
     parts.journal.write_change(change).await?;
     Ok(json!({}))
-}
-
-/// The operator's hooks that a run is to be started with; null without a cluster.
-async fn hooks(parts: &Arc<Parts>) -> Result<Value, Problem> {
-    if parts.config.cluster().is_none() {
-        return Ok(json!({ "hooks": null }));
-    }
-    let shared = Arc::clone(parts);
-    let rules = tokio::task::spawn_blocking(move || cluster::hooks::rules(&shared.config)).await;
-    let rules = rules.map_err(|error| Problem::new(Exit::Store, error.to_string()))??;
-    Ok(json!({ "hooks": program::hooks_document(&rules)? }))
 }
 
 async fn status(parts: &Parts) -> Result<Value, Problem> {

@@ -82,8 +82,7 @@ fn wrong(what: &str) -> Problem {
 async fn prepare(parts: &Arc<Parts>, id: RunId, submission: &Submission) -> Result<(Arc<Loaded>, NewRun), Problem> {
     let digest = program::parse_digest(&submission.program)
         .ok_or_else(|| wrong(&format!("`{}` is not the digest of a program", submission.program)))?;
-    let digest = hooked(parts, digest).await?;
-    let loaded = parts.programs.get(parts, digest).await?;
+    let (digest, loaded) = load(parts, digest).await?;
     let input = loaded.plan.flows.get(loaded.plan.entry).map(|flow| inputs::of_fields(&submission.input, flow));
     let input = input.ok_or_else(|| wrong("its program has no flow"))??;
     let labels = submission.labels.iter().map(|(key, value)| (key.clone(), value.clone()));
@@ -94,15 +93,17 @@ async fn prepare(parts: &Arc<Parts>, id: RunId, submission: &Submission) -> Resu
     Ok((loaded, new))
 }
 
-/// The program with the hooks that this host's operator puts around runs: who submits it need not know of them.
-async fn hooked(parts: &Arc<Parts>, digest: Digest) -> Result<Digest, Problem> {
-    if parts.config.cluster().is_none() {
-        return Ok(digest);
+/// The program of a run that starts here, with the hooks that this host's operator puts around runs: who gives it need not know of
+/// them.
+pub(super) async fn load(parts: &Arc<Parts>, digest: Digest) -> Result<(Digest, Arc<Loaded>), Problem> {
+    let mut digest = digest;
+    if parts.config.cluster().is_some() {
+        let shared = Arc::clone(parts);
+        let add = move || program::hooked(&*shared.journal, digest, &hooks::rules(&shared.config)?);
+        let added = tokio::task::spawn_blocking(add).await;
+        digest = added.unwrap_or_else(|error| Err(Problem::new(Exit::Store, error.to_string())))?;
     }
-    let shared = Arc::clone(parts);
-    let add = move || program::hooked(&*shared.journal, digest, &hooks::rules(&shared.config)?);
-    let added = tokio::task::spawn_blocking(add).await;
-    added.unwrap_or_else(|error| Err(Problem::new(Exit::Store, error.to_string())))
+    Ok((digest, parts.programs.get(parts, digest).await?))
 }
 
 fn is_full(parts: &Parts) -> bool {

@@ -67,7 +67,7 @@ pub(super) async fn start(parts: &Arc<Parts>, firing: Firing<'_>) -> Result<RunI
     let Firing { deployment, trigger, key, label, event, trace } = firing;
     let unreadable = || Problem::new(Exit::Store, format!("the trigger `{}` names no program", trigger.item));
     let digest = trigger.program().ok_or_else(unreadable)?;
-    let loaded = parts.programs.get(parts, digest).await?;
+    let (digest, loaded) = submit::load(parts, digest).await?;
     let flow = loaded.plan.flows.get(loaded.plan.entry).ok_or_else(unreadable)?;
     let given: Map<String, Value> = event.map(|event| (DOCUMENT.to_owned(), event)).into_iter().collect();
     let input = inputs::of_fields(&given, flow)?;
