@@ -1,7 +1,9 @@
 //! The task of a run: takes what comes, performs what the core asks.
 
+mod attempts;
 mod desk;
 mod orders;
+mod rest;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,23 +14,22 @@ use futures::stream::{FuturesOrdered, StreamExt};
 use futures::{FutureExt, poll};
 use lang::plan::Plan;
 use std::task::Poll;
-use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::asking::Mailroom;
-use super::attempt::{self, Done, Entry, Ready, Work, host_failed};
-use super::cache::Cache;
+use super::attempt::Done;
 use super::child::{Children, Word};
-use super::gates::{Line, Permit, Stage, Terms};
-use super::handle::{Inlets, Outlets, Request, RunEnd, RunReport, Update, channels};
-use super::inbox::{Errand, Inbox};
-use super::notice::{self, Notice};
+use super::gates::{Permit, Stage};
+use super::handle::{Inlets, Outlets, RunEnd, RunReport, Update, channels};
+use super::inbox::Inbox;
+use super::notice::Notice;
 use super::timers::Timers;
 use super::valve::Valve;
 use super::{EngineError, Parts, TakeOver};
-use crate::core::{Action, Admission, Blocked, Idle, Input, Run, StartAttempt};
+use crate::core::{Action, Admission, Input, Run};
 use crate::event::{Decision, Event, RunId, RunStarted, Seq, TaskId};
-use crate::ports::{Control, JournalError, Live, Mail, Message, Order};
+use crate::ports::{Control, JournalError, Message, Order};
 
 /// So many appends are on their way at most; what happens meanwhile goes into the next one.
 const APPENDS: usize = 16;
@@ -191,27 +192,6 @@ impl RunTask {
         RunReport { id, outcome, bill, steps, attempts, timer, not_undone: self.run.not_undone().to_vec() }
     }
 
-    /// Whether nothing of the run is on its way.
-    fn is_quiet(&self) -> bool {
-        self.end.is_none()
-            && self.attempts.is_empty()
-            && self.appends.is_empty()
-            && self.run.running() == 0
-            && !self.run.has_fresh()
-            && self.changes.is_empty()
-            && !self.inbox.is_busy()
-    }
-
-    /// Leaves the run as it is, unless there is mail that it would take.
-    fn park(&mut self) {
-        if self.run.takes_mail() {
-            self.collect_mail();
-        }
-        if !self.run.has_fresh() && !self.inbox.is_busy() {
-            self.end.get_or_insert(RunEnd::Paused { blocked: self.run.blocked(), waiting: Vec::new() });
-        }
-    }
-
     /// Performs what the core asks, until it asks for nothing.
     async fn perform(&mut self) {
         loop {
@@ -290,58 +270,6 @@ impl RunTask {
         }
     }
 
-    /// Hands an attempt to a task of its own, which waits for what it needs. The run of a plan needs nothing: its steps do.
-    fn invoke(&mut self, start: StartAttempt) {
-        let (task, number, path) = (start.task, start.number, Arc::clone(&start.path));
-        let mut start = match self.children.begin(&self.parts, start) {
-            Ok(child) => {
-                let abort = self.attempts.spawn(async move { (task, number, child.run().await) }.boxed());
-                self.running.insert(task, (number, abort, path, Stage::default()));
-                return;
-            }
-            Err(start) => *start,
-        };
-        let used = start.cache.take();
-        let (entry, stage) = match self.admitted.remove(&(task, number)) {
-            Some(permit) => {
-                let stage = permit.stage();
-                (Entry::Permit(permit), stage)
-            }
-            None => {
-                let line = self.line(&start);
-                let stage = line.stage();
-                (Entry::Line(line), stage)
-            }
-        };
-        let (parts, valve) = (Arc::clone(&self.parts), Arc::clone(&self.valve));
-        let asking = self.asking(&start);
-        let Some(work) = Work::of(start, asking, self.run.trace()) else { return };
-        let cache = match &work {
-            Work::Step(invocation) => used.map(|used| Cache::new(&parts, used, invocation)),
-            Work::Question(_) => None,
-        };
-        let ready = Ready { work, cache, entry, valve };
-        let abort = self.attempts.spawn(async move { (task, number, ready.run(&parts).await) });
-        self.running.insert(task, (number, abort, path, stage));
-    }
-
-    /// Lets an attempt wait for what it needs before it begins.
-    fn admit(&mut self, start: &StartAttempt) {
-        let (task, number, path) = (start.task, start.number, Arc::clone(&start.path));
-        let line = self.line(start);
-        let stage = line.stage();
-        let (parts, valve) = (Arc::clone(&self.parts), Arc::clone(&self.valve));
-        let abort = self.attempts.spawn(async move { (task, number, attempt::admit(line, &valve, &parts).await) });
-        self.running.insert(task, (number, abort, path, stage));
-    }
-
-    /// The line in which an attempt waits.
-    fn line(&self, start: &StartAttempt) -> Line {
-        let mut line = self.parts.gates.stand(&self.parts.config, start, &self.plan);
-        line.terms = self.parts.elsewhere.as_ref().and_then(|_| Terms::of(start, &self.plan)).map(Box::new);
-        line
-    }
-
     /// Waits for something to happen, then takes all that is at hand.
     async fn take_inputs(&mut self) {
         let sleep = sleep_for(self.timers.next().map(|at| at.0.saturating_sub(self.parts.clock.now().0)));
@@ -383,105 +311,6 @@ impl RunTask {
         }
     }
 
-    /// Nothing has happened for a while: says what the run waits for.
-    fn look(&mut self) {
-        let now = self.parts.clock.now();
-        let known = |(_, _, path, stage): &(u32, AbortHandle, Arc<str>, Stage)| stage.live(path, now);
-        let mut live: Vec<Live> = self.running.values().filter_map(known).take(notice::MOST_NOTED).collect();
-        let no_room = "waits for a place: as many steps that may change the world have begun as there are places";
-        live.extend(self.run.without_room(notice::MOST_NOTED).into_iter().map(|path| Live {
-            path,
-            what: no_room.to_owned(),
-            until: None,
-            runs: None,
-        }));
-        self.notice.looked(!live.is_empty());
-        // What waits for a place goes on by itself soon.
-        if let Some(what) = self.inbox.note(notice::note(&self.run, live))
-            && self.attempts.is_empty()
-        {
-            self.outlets.tell(Update::Waiting { what });
-        }
-    }
-
-    fn errand_done(&mut self, done: Result<Errand, JournalError>) {
-        match done {
-            Ok(Errand::Published(task)) => self.input(Input::Published(task)),
-            Ok(Errand::Arrived) => {
-                self.collect_controls();
-                if self.run.takes_mail() {
-                    self.collect_mail();
-                }
-            }
-            Ok(Errand::Done) => {}
-            Err(error) => drop(self.end.get_or_insert(RunEnd::StoreFailed(error))),
-        }
-    }
-
-    /// Takes what is in the inbox.
-    fn collect_mail(&mut self) {
-        loop {
-            match self.inbox.collect() {
-                Ok(letters) if letters.is_empty() => break,
-                Ok(letters) => {
-                    for letter in letters {
-                        self.input(Input::Mail(letter.mail));
-                        self.inbox.handed(self.run.recorded(), letter.no);
-                    }
-                }
-                Err(error) => {
-                    self.end.get_or_insert(RunEnd::StoreFailed(error));
-                    return;
-                }
-            }
-        }
-        self.inbox.committed(self.run.applied());
-    }
-
-    fn attempt_done(&mut self, done: Result<(TaskId, u32, Done), JoinError>) {
-        let (task, number, outcome) = match done {
-            Ok((task, number, Done::Outcome(outcome))) => (task, number, Ok(outcome)),
-            Ok((task, number, Done::NotBegun)) => (task, number, Err(None)),
-            Ok((task, number, Done::Stopped(host))) => (task, number, Err(Some(host))),
-            Ok((task, number, Done::Unknown(host))) => return self.lost(task, number, host),
-            Ok((task, number, Done::Admitted(permit))) => return self.has_all(task, number, permit),
-            Ok((_, _, Done::Lost(error))) => {
-                self.end.get_or_insert(RunEnd::StoreFailed(error));
-                return;
-            }
-            Err(error) => {
-                let Some((task, number)) = self.owner_of(error.id()) else { return };
-                (task, number, if error.is_cancelled() { Err(None) } else { Ok(Box::new(host_failed())) })
-            }
-        };
-        self.children.forget(task);
-        self.mailroom.forget((task, number));
-        let path = self.running.remove(&task).map(|(_, _, path, _)| path);
-        let mut outcome = match outcome {
-            Ok(outcome) => outcome,
-            Err(host) => return self.input(Input::Stopped { task, number, host }),
-        };
-        if let Some(path) = path {
-            for line in outcome.log.drain(..) {
-                self.outlets.tell(Update::Log { path: Arc::clone(&path), line });
-            }
-        }
-        self.input(Input::Outcome { task, number, outcome });
-    }
-
-    /// Another host had begun an attempt, and does not answer any more.
-    fn lost(&mut self, task: TaskId, number: u32, host: Option<Arc<str>>) {
-        self.running.remove(&task);
-        self.input(Input::Unknown { task, number, host });
-    }
-
-    /// An attempt has what it needs. If nobody wants it any more, others get that.
-    fn has_all(&mut self, task: TaskId, number: u32, permit: Permit) {
-        self.running.remove(&task);
-        self.admitted.insert((task, number), permit);
-        self.input(Input::Admitted { task, number });
-    }
-
     /// The run of a plan told something.
     fn heard(&mut self, word: Word) {
         match word {
@@ -489,90 +318,6 @@ impl RunTask {
             Word::Update(update) => self.outlets.tell(update),
         }
     }
-
-    fn owner_of(&self, id: tokio::task::Id) -> Option<(TaskId, u32)> {
-        let (task, (number, ..)) = self.running.iter().find(|(_, (_, abort, ..))| abort.id() == id)?;
-        Some((*task, *number))
-    }
-
-    fn request(&mut self, request: Option<Request>) {
-        match request {
-            None => self.listening = false,
-            Some(Request::Pause(reason)) => {
-                self.valve.shut();
-                self.input(Input::Pause { reason });
-            }
-            // Whoever answers the letter decides whether it goes on.
-            Some(Request::Resume) if self.leaving.is_some() => {}
-            Some(Request::Resume) => self.resume(),
-            Some(Request::Park) => self.parking = true,
-            Some(Request::Cancel(reason)) => self.input(Input::Cancel { reason }),
-            Some(Request::Control(control)) => self.control(0, control),
-            Some(Request::Signal(signal)) => self.input(Input::Mail(Mail::Signal(signal))),
-            Some(Request::Decide(task, decision)) => {
-                self.decisions.push((task, decision));
-                self.decide();
-            }
-        }
-    }
-
-    fn resume(&mut self) {
-        self.valve.open();
-        self.input(Input::Resume);
-    }
-
-    /// Makes the decisions that fit by now. Gives whether there was one.
-    fn decide(&mut self) -> bool {
-        let mut made = false;
-        for (task, decision) in std::mem::take(&mut self.decisions) {
-            if !self.run.blocked().iter().any(|blocked| blocked.task == task) {
-                self.decisions.push((task, decision));
-                continue;
-            }
-            match self.run.check_decision(task, &decision) {
-                Ok(()) => {
-                    self.input(Input::Decide { task, decision });
-                    made = true;
-                }
-                Err(error) => self
-                    .outlets
-                    .tell(Update::Waiting { what: format!("the decision about step {} does not fit: {error}", task.0) }),
-            }
-        }
-        made
-    }
-
-    /// Nothing goes on by itself. A request or mail that came meanwhile may change that; else, where only its operator
-    /// can move the run, the task is over.
-    fn idle(&mut self, idle: Idle) {
-        while let Ok(request) = self.outlets.requests.try_recv() {
-            self.request(Some(request));
-        }
-        self.take_early(Seq::MAX);
-        self.collect_controls();
-        if self.decide() || self.run.has_fresh() || self.end.is_some() || !self.changes.is_empty() {
-            return;
-        }
-        if self.run.takes_mail() {
-            self.collect_mail();
-            if self.run.has_fresh() || self.end.is_some() {
-                return;
-            }
-        }
-        let mut lines: Vec<String> = idle.blocked.iter().map(undecided).collect();
-        lines.extend(idle.paused.iter().map(|reason| format!("being resumed; it was paused ({reason})")));
-        lines.extend(idle.waiting.iter().map(|waiting| format!("{} ({})", waiting.what, waiting.path)));
-        for what in self.inbox.news(lines, !idle.waiting.is_empty() || !idle.blocked.is_empty()) {
-            self.outlets.tell(Update::Waiting { what });
-        }
-        if !idle.moves() {
-            self.end = Some(RunEnd::Paused { blocked: idle.blocked, waiting: idle.waiting });
-        }
-    }
-}
-
-fn undecided(blocked: &Blocked) -> String {
-    format!("a decision about step {}, `{}`: {}", blocked.task.0, blocked.path, blocked.by)
 }
 
 fn last_seq(events: &[Event]) -> Seq {

@@ -1,4 +1,4 @@
-//! Orders of the operator: those that come too early wait, changes wait for what is being written, a migration for what runs.
+//! Requests and orders of the operator: those that come too early wait, changes wait for what is being written, a migration for what runs.
 
 use std::sync::Arc;
 
@@ -9,12 +9,60 @@ use super::RunTask;
 use crate::core::Input;
 use crate::event::Seq;
 use crate::ports::{Control, Mail, Order};
-use crate::shell::{MIGRATING, RunEnd};
+use crate::shell::handle::Request;
+use crate::shell::{MIGRATING, RunEnd, Update};
 
 /// So many steps that have not ended are named.
 const MOST_NAMED: usize = 5;
 
 impl RunTask {
+    pub(super) fn request(&mut self, request: Option<Request>) {
+        match request {
+            None => self.listening = false,
+            Some(Request::Pause(reason)) => {
+                self.valve.shut();
+                self.input(Input::Pause { reason });
+            }
+            // Whoever answers the letter decides whether it goes on.
+            Some(Request::Resume) if self.leaving.is_some() => {}
+            Some(Request::Resume) => self.resume(),
+            Some(Request::Park) => self.parking = true,
+            Some(Request::Cancel(reason)) => self.input(Input::Cancel { reason }),
+            Some(Request::Control(control)) => self.control(0, control),
+            Some(Request::Signal(signal)) => self.input(Input::Mail(Mail::Signal(signal))),
+            Some(Request::Decide(task, decision)) => {
+                self.decisions.push((task, decision));
+                self.decide();
+            }
+        }
+    }
+
+    pub(super) fn resume(&mut self) {
+        self.valve.open();
+        self.input(Input::Resume);
+    }
+
+    /// Makes the decisions that fit by now. Gives whether there was one.
+    pub(super) fn decide(&mut self) -> bool {
+        let mut made = false;
+        for (task, decision) in std::mem::take(&mut self.decisions) {
+            if !self.run.blocked().iter().any(|blocked| blocked.task == task) {
+                self.decisions.push((task, decision));
+                continue;
+            }
+            match self.run.check_decision(task, &decision) {
+                Ok(()) => {
+                    self.input(Input::Decide { task, decision });
+                    made = true;
+                }
+                Err(error) => self
+                    .outlets
+                    .tell(Update::Waiting { what: format!("the decision about step {} does not fit: {error}", task.0) }),
+            }
+        }
+        made
+    }
+
     /// Takes the control letters that have come.
     pub(super) fn collect_controls(&mut self) {
         match self.inbox.controls() {
