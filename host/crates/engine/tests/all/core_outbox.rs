@@ -7,9 +7,11 @@ use catalog::{Name, Type, Value, VariantType};
 use engine::core::Input;
 use engine::event::{EventBody, Posting, TaskId};
 use engine::ports::{Mail, Message, Outcome};
-use lang::plan::{Grant, HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict, MailUse, NodeKind, Plan};
+use lang::plan::{
+    Grant, HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict, MailUse, NodeKind, Plan, Slot, UndoPlan,
+};
 use testkit::fake::{failure, outcome};
-use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, count, slot, step};
+use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, count, slot, step};
 
 use crate::script::Script;
 
@@ -106,7 +108,7 @@ fn what_has_left_arrives_though_nobody_wants_the_step_any_more() {
     assert_eq!(script.take_lines().last().unwrap(), "ended failed main/beside network: no route");
 }
 
-/// The same under a handler that is asked before each message.
+/// `main()`: `tell` may send, each message under a handler that is asked before, and can be taken back; `beside` runs at once.
 fn asked() -> Plan {
     let mut builder = PlanBuilder::default();
     let function = builder.function("work", Type::U64);
@@ -117,7 +119,13 @@ fn asked() -> Plan {
     let mut main = RegionDraft::new(0);
     let mut tell = call(function, vec![]);
     tell.grants = vec![Grant::Mail(MailUse::Send, "t.>".into())];
-    let tell = main.node("tell", NodeKind::Call(Box::new(tell)), &[], NodePolicy::default());
+    let undo = builder.function("undo", Type::U64);
+    let mut taken_back = RegionDraft::new(1);
+    taken_back.add("undo", step(undo, vec![slot(Slot(0))]));
+    let taken_back = builder.region(taken_back, slot(Slot(0)));
+    let undo = Some(UndoPlan { child: child(taken_back, &[]), always: false });
+    let tell = main.node("tell", NodeKind::Call(Box::new(tell)), &[], NodePolicy { undo, ..NodePolicy::default() });
+    main.add("beside", step(function, vec![]));
     let main = builder.region(main, slot(tell));
     let entry = builder.flow("main", &[], main);
     let mut plan = builder.finish(entry);
@@ -141,7 +149,7 @@ fn said(case: &str, text: Option<&str>) -> Value {
 fn handlers_are_asked_about_each_message_before_the_first_one_leaves() {
     let mut script = Script::start(asked(), &[], &PERMITTED);
     script.gives_and_posts("main/tell", 5, &TWO);
-    assert_eq!(script.running(), ["main/tell.mail[0].before[0]", "main/tell.mail[1].before[0]"]);
+    assert_eq!(script.running(), ["main/beside", "main/tell.mail[0].before[0]", "main/tell.mail[1].before[0]"]);
     script.take_lines();
     script.gives_value("main/tell.mail[0].before[0]", said("rewrite", Some("\"tea\"")));
     assert!(!script.take_lines().iter().any(|line| line.starts_with("publish")), "not before all are agreed to");
@@ -153,12 +161,35 @@ fn handlers_are_asked_about_each_message_before_the_first_one_leaves() {
 #[test]
 fn a_veto_lets_no_message_of_the_step_leave_and_fails_it() {
     let mut script = Script::start(asked(), &[], &PERMITTED);
+    script.gives("main/beside", 1);
     script.gives_and_posts("main/tell", 5, &TWO);
     script.gives_value("main/tell.mail[0].before[0]", said("allow", None));
     script.gives_value("main/tell.mail[1].before[0]", said("veto", Some("not today")));
+    assert_eq!(script.running(), ["main/tell.undo/undo"], "what it did besides is taken back");
+    script.gives("main/tell.undo/undo", 0);
     let lines = script.take_lines();
     assert!(!lines.iter().any(|line| line.starts_with("publish")), "{lines:?}");
     assert_eq!(lines.last().unwrap(), "ended failed main/tell permission: `step` refused it: not today");
+}
+
+#[test]
+fn what_a_step_did_is_taken_back_though_its_messages_have_not_left() {
+    let mut script = Script::start(asked(), &[], &PERMITTED);
+    script.gives_and_posts("main/tell", 5, &TWO);
+    script.gives_value("main/tell.mail[0].before[0]", said("allow", None));
+    script.fails("main/beside");
+    script.run_all();
+    let lines = script.take_lines();
+    assert!(!lines.iter().any(|line| line.starts_with("publish")), "{lines:?}");
+    assert!(lines.contains(&"invoke main/tell.undo/undo#1 undo(5)".to_owned()), "{lines:?}");
+    // The same when it succeeds after it was told to stop.
+    let mut script = Script::start(asked(), &[], &PERMITTED);
+    script.fails("main/beside");
+    script.gives_and_posts("main/tell", 5, &TWO);
+    script.run_all();
+    let lines = script.take_lines();
+    assert!(!lines.iter().any(|line| line.starts_with("publish")), "{lines:?}");
+    assert!(lines.contains(&"invoke main/tell.undo/undo#1 undo(5)".to_owned()), "{lines:?}");
 }
 
 #[test]

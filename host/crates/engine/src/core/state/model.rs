@@ -190,8 +190,6 @@ pub(crate) struct Emit {
     pub(crate) asked: usize,
     /// The step that has sent it; none: it is a node of the flow.
     pub(crate) of: Option<TaskId>,
-    /// Whether all handlers have agreed to it; of those of a step none leaves before.
-    pub(crate) agreed: bool,
 }
 
 /// A call of a handler.

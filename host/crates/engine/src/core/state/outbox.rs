@@ -1,5 +1,6 @@
 //! What steps have sent: it leaves when the step's result is durable, and the step is done when the bus has all of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use catalog::Value;
@@ -14,8 +15,10 @@ use crate::ports::Message;
 pub(crate) struct Outbox {
     /// What the step gives when all of them are sent.
     value: Value,
-    /// Those that handlers have not yet agreed to, and those that the bus does not yet have.
-    open: Vec<TaskId>,
+    /// Those that the bus does not yet have.
+    open: BTreeSet<TaskId>,
+    /// To so many of them handlers have not yet agreed; none leaves before.
+    unagreed: usize,
 }
 
 impl State {
@@ -40,7 +43,7 @@ impl State {
         };
         task.status = Status::Sending;
         let (activity, path) = (task.activity, Arc::clone(&task.path));
-        let mut open = Vec::with_capacity(messages.len());
+        let mut open = BTreeSet::new();
         for (index, Posting { topic, payload }) in messages.iter().enumerate() {
             let path: Arc<str> = format!("{path}.mail[{index}]").into();
             let message = Message {
@@ -51,16 +54,19 @@ impl State {
             };
             let emit = TaskId(self.next_task);
             self.next_task += 1;
-            self.emits.insert(emit, Emit { activity, path, message, sending: false, asked: 0, of: Some(id), agreed: false });
-            open.push(emit);
+            self.emits.insert(emit, Emit { activity, path, message, sending: false, asked: 0, of: Some(id) });
+            open.insert(emit);
         }
-        self.outboxes.insert(id, Outbox { value: value.clone(), open: open.clone() });
-        if !self.is_stopping(activity) {
+        let is_stopping = self.is_stopping(activity);
+        let to_be_asked = open.iter().any(|emit| self.is_to_be_asked(*emit));
+        let unagreed = if is_stopping && !to_be_asked { 0 } else { open.len() };
+        self.outboxes.insert(id, Outbox { value, open: open.clone(), unagreed });
+        if !is_stopping {
             open.into_iter().for_each(|emit| self.send_when_agreed(emit));
-        } else if open.iter().any(|emit| self.is_to_be_asked(*emit)) {
+        } else if to_be_asked {
             // Handlers are asked about nothing in what is being stopped, and nothing leaves unasked.
-            self.discard_outbox(id);
-            self.attempt_succeeded(id, value, ran);
+            self.stop_sending(id);
+            self.activity_stopped(activity);
         } else {
             // It was told to stop and succeeded all the same: what it did counts.
             open.into_iter().for_each(|emit| self.send(emit));
@@ -68,12 +74,11 @@ impl State {
     }
 
     /// Handlers have agreed to a message of a step: when they have to all of them, all leave.
-    pub(super) fn send_with_others(&mut self, id: TaskId, step: TaskId) {
-        if let Some(emit) = self.emits.get_mut(&id) {
-            emit.agreed = true;
-        }
-        let Some(open) = self.outboxes.get(&step).map(|outbox| outbox.open.clone()) else { return };
-        if open.iter().all(|id| self.emits.get(id).is_some_and(|emit| emit.agreed)) {
+    pub(super) fn send_with_others(&mut self, step: TaskId) {
+        let Some(outbox) = self.outboxes.get_mut(&step) else { return };
+        outbox.unagreed = outbox.unagreed.saturating_sub(1);
+        if outbox.unagreed == 0 {
+            let open = outbox.open.clone();
             open.into_iter().for_each(|id| self.send(id));
         }
     }
@@ -81,7 +86,7 @@ impl State {
     /// The bus has a message of a step.
     pub(super) fn sent_with_others(&mut self, id: TaskId, step: TaskId) {
         let Some(outbox) = self.outboxes.get_mut(&step) else { return };
-        outbox.open.retain(|open| *open != id);
+        outbox.open.remove(&id);
         if outbox.open.is_empty() {
             self.close_outbox(step);
         }
@@ -95,28 +100,32 @@ impl State {
 
     /// A handler refused a message of a step: none of them leaves, and the step fails.
     pub(super) fn refuse_with_others(&mut self, step: TaskId, failure: Failure) {
-        self.discard_outbox(step);
+        self.stop_sending(step);
+        let value = self.unsent(step);
         let Some(task) = self.tasks.get(&step) else { return };
         let (activity, path) = (task.activity, Arc::clone(&task.path));
         self.tell_step(step, Err(&failure), true);
         self.forget_task(step);
-        self.fail(activity, Box::new(Failed { failure, path }));
+        // What it did besides is taken back.
+        self.keep_interrupted(activity, value.as_ref());
+        self.fail_kept(activity, Box::new(Failed { failure, path }));
     }
 
     /// Nobody wants a step any more whose result is durable. What has left has to arrive; what handlers have not agreed to
-    /// does not leave. Gives whether something has to arrive first.
+    /// does not leave, and the value serves only to take back what the step did. Gives whether something has to arrive first.
     pub(super) fn stop_sending(&mut self, step: TaskId) -> bool {
-        let Some(outbox) = self.outboxes.get(&step) else { return false };
-        if outbox.open.iter().any(|id| self.emits.get(id).is_some_and(|emit| emit.sending)) {
+        let Some(outbox) = self.outboxes.get_mut(&step) else { return false };
+        if outbox.unagreed == 0 {
             return true;
         }
-        self.discard_outbox(step);
+        let open = std::mem::take(&mut outbox.open);
+        open.iter().for_each(|id| drop(self.emits.remove(id)));
         false
     }
 
-    fn discard_outbox(&mut self, step: TaskId) {
-        let open = self.outboxes.remove(&step).map(|outbox| outbox.open).unwrap_or_default();
-        open.iter().for_each(|id| drop(self.emits.remove(id)));
+    /// The value of a step that has succeeded and whose messages never leave.
+    pub(super) fn unsent(&mut self, step: TaskId) -> Option<Value> {
+        Some(self.outboxes.remove(&step)?.value)
     }
 
     /// The first message of a step that is on its way.

@@ -134,7 +134,8 @@ impl State {
         };
         self.note_late_result(id, value);
         if task.is_none_or(|task| self.has_begun(task)) {
-            self.keep_interrupted(id, value);
+            let unsent = task.and_then(|task| self.unsent(task));
+            self.keep_interrupted(id, value.or(unsent.as_ref()));
         }
         if let Some(task) = task {
             self.forget_task(task);

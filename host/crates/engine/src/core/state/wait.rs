@@ -84,7 +84,7 @@ impl State {
         let Some(activity) = self.begin_form(id, node, Form::Emit(task))? else { return Ok(()) };
         self.next_task += 1;
         let message = Message { topic, id: [&*self.id.0, "/", &path].concat().into(), payload: payload.into(), trace: None };
-        self.emits.insert(task, Emit { activity, path, message, sending: false, asked: 0, of: None, agreed: false });
+        self.emits.insert(task, Emit { activity, path, message, sending: false, asked: 0, of: None });
         self.send_when_agreed(task);
         Ok(())
     }
@@ -95,7 +95,7 @@ impl State {
             return;
         }
         match self.emits.get(&task).and_then(|emit| emit.of) {
-            Some(step) => self.send_with_others(task, step),
+            Some(step) => self.send_with_others(step),
             None => self.send_or_hold(task),
         }
     }
