@@ -9,7 +9,7 @@ use engine::ports::JournalError;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, ErrorCode, params_from_iter};
 
 use crate::problem::{from_sqlite, unavailable};
 use crate::queue::Reply;
@@ -102,8 +102,8 @@ fn row(line: &str) -> Result<(usize, Vec<Value>), String> {
     Ok((place, values.collect::<Result<_, _>>()?))
 }
 
-/// Writes the document of what is there at this moment, or says how long it would be.
-fn write(connection: &Connection, now: Timestamp) -> rusqlite::Result<Result<Written, usize>> {
+/// Writes the document of what is there at this moment; none when it would be too long.
+fn write(connection: &Connection, now: Timestamp) -> rusqlite::Result<Option<Written>> {
     let moment = connection.unchecked_transaction()?;
     let position = position(&moment, Feed::Changes)?;
     let mut text = format!("{{\"v\":{VERSION},\"position\":{position}}}\n");
@@ -120,11 +120,11 @@ fn write(connection: &Connection, now: Timestamp) -> rusqlite::Result<Result<Wri
             text.push_str(&serde_json::json!([table, cells]).to_string());
             text.push('\n');
             if text.len() > MOST {
-                return Ok(Err(text.len()));
+                return Ok(None);
             }
         }
     }
-    Ok(Ok(Written { position, text }))
+    Ok(Some(Written { position, text }))
 }
 
 /// These tables have texts, numbers and nothing else.
@@ -136,18 +136,31 @@ fn cell(value: ValueRef<'_>) -> serde_json::Value {
     }
 }
 
-/// Puts a document in the place of what is there, inside of a transaction; unless the replica is as far already.
-pub(crate) fn restore(connection: &Connection, standing: &Standing) -> rusqlite::Result<()> {
+/// Puts a document in the place of what is there, inside of a transaction; unless the replica is as far already. One that does not fit
+/// changes nothing, and what is wrong with it is given.
+pub(crate) fn restore(connection: &Connection, standing: &Standing) -> rusqlite::Result<Result<(), String>> {
     if position(connection, Feed::Changes)? >= standing.position {
-        return Ok(());
+        return Ok(Ok(()));
     }
+    connection.execute_batch("SAVEPOINT standing")?;
+    match replace(connection, standing) {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            connection.execute_batch("ROLLBACK TO standing; RELEASE standing")?;
+            Ok(Err(format!("cannot go on from what is kept of older changes: {error}")))
+        }
+        Err(error) => Err(error),
+        Ok(()) => connection.execute_batch("RELEASE standing").map(Ok),
+    }
+}
+
+fn replace(connection: &Connection, standing: &Standing) -> rusqlite::Result<()> {
     for (table, _) in TABLES {
         connection.execute(&format!("DELETE FROM {table}"), [])?;
     }
     for (place, values) in &standing.rows {
         let Some((table, columns)) = TABLES.get(*place) else { continue };
         let marks = vec!["?"; columns.len()].join(", ");
-        let sql = format!("INSERT OR IGNORE INTO {table} ({}) VALUES ({marks})", columns.join(", "));
+        let sql = format!("INSERT INTO {table} ({}) VALUES ({marks})", columns.join(", "));
         connection.prepare_cached(&sql)?.execute(params_from_iter(values))?;
     }
     set_position(connection, Feed::Changes, standing.position)
@@ -161,7 +174,7 @@ impl Follower {
     pub fn standing(&self, now: Timestamp) -> Result<Written, JournalError> {
         let readers = self.readers();
         let written = readers.with(|connection| write(connection, now).map_err(|error| from_sqlite(readers.path(), &error)))?;
-        written.map_err(|_| {
+        written.ok_or_else(|| {
             unavailable(readers.path(), format_args!("has more than {MOST} bytes of mail, deployments and sessions"))
         })
     }

@@ -252,7 +252,10 @@ impl<'c> Writer<'c> {
                 let claimed = replica::claim(self.connection, name)?;
                 return Ok(claimed.map_err(|why| unavailable(&self.path, why)));
             }
-            replica::Work::Restore(standing) => return standing::restore(self.connection, standing).map(Ok),
+            replica::Work::Restore(standing) => {
+                let restored = standing::restore(self.connection, standing)?;
+                return Ok(restored.map_err(|why| unavailable(&self.path, why)));
+            }
             replica::Work::Apply(feed, entries, own) => {
                 own_name = own.as_deref();
                 (*feed, entries)

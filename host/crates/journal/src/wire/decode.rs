@@ -124,9 +124,11 @@ impl Read<'_> {
     fn posted(mut self) -> Result<EventBody, WireError> {
         let body: bodies::Posted = self.parse()?;
         let text = self.text(body.messages)?;
-        let stored: Vec<bodies::Posting> = serde_json::from_str(&text).map_err(|error| self.malformed(error))?;
+        // Whoever reads without blobs has null in their place.
+        let stored: Option<Vec<bodies::Posting>> = serde_json::from_str(&text).map_err(|error| self.malformed(error))?;
+        let messages = stored.unwrap_or_default();
         let messages =
-            stored.into_iter().map(|message| Posting { topic: message.topic.into(), payload: message.payload.get().into() });
+            messages.into_iter().map(|message| Posting { topic: message.topic.into(), payload: message.payload.get().into() });
         Ok(EventBody::Posted { attempt: self.attempt(body.task, body.number), messages: messages.collect() })
     }
 

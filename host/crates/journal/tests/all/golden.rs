@@ -29,7 +29,7 @@ pub(crate) fn golden() -> PathBuf {
 }
 
 /// The journals that each version is frozen with.
-fn journals() -> Vec<(&'static str, Runs)> {
+pub(crate) fn journals() -> Vec<(&'static str, Runs)> {
     let all = one_of_each();
     let unfinished = all.iter().take(10).cloned().collect();
     vec![

@@ -1,9 +1,14 @@
 //! A store that is a replica: what streams bring, and what they bring twice.
 
-use engine::event::RunId;
-use engine::ports::{Mail, MailStore, MailWrite, Message, Signal};
-use journal::replica::{Change, Entry, Feed};
+use engine::event::{Event, RunId};
+use engine::ports::{Journal, Mail, MailStore, MailWrite, Message, Signal};
+use journal::chain::{Link, genesis, next};
+use journal::replica::{Change, Entry, Feed, StoredEvent};
+use journal::standing::Standing;
+use journal::wire::encode;
 use journal::{DeployWrite, Options, SqliteJournal};
+
+use crate::golden::journals;
 
 const MINUTE: u64 = 60_000;
 
@@ -28,6 +33,46 @@ async fn apply(journal: &SqliteJournal, from: u64, entries: Vec<Entry>) {
 fn versions(journal: &SqliteJournal) -> Vec<(String, u32)> {
     let all = journal.reader().deployments().unwrap().into_iter();
     all.map(|deployment| (deployment.name, deployment.version)).collect()
+}
+
+/// A run in one message, as the streams have it.
+fn commit(run: &RunId, events: &[Event]) -> Entry {
+    let (mut hash, mut stored, mut blobs) = (genesis(run), Vec::new(), Vec::new());
+    for event in events {
+        let encoded = encode(event);
+        let (seq, at, kind, path) = (encoded.seq, encoded.at, encoded.kind, encoded.path.to_string());
+        hash = next(&hash, Link { seq, at, kind, path: &path, body: &encoded.body });
+        stored.push(StoredEvent { at, kind: kind.to_owned(), path, body: encoded.body });
+        blobs.extend(encoded.blobs.into_iter().map(|blob| (blob.digest, blob.text.into_bytes())));
+    }
+    Entry::Commit { run: run.clone(), first: 1, hash, events: stored, blobs }
+}
+
+#[tokio::test]
+async fn events_of_all_kinds_come_over_a_stream_as_they_were_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(&folder);
+    for (position, (of, (name, events))) in
+        (1..).zip(journals().into_iter().flat_map(|(of, runs)| runs.into_iter().map(move |run| (of, run))))
+    {
+        let run = RunId(format!("{of}-{name}").into());
+        journal.follower().unwrap().apply(Feed::Events, vec![(position, commit(&run, &events))]).await.unwrap();
+        let written = |events: Vec<Event>| events.iter().map(encode).collect::<Vec<_>>();
+        assert_eq!(written(journal.load(&run).unwrap()), written(events), "{run}");
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_does_not_fit_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(&folder);
+    apply(&journal, 1, vec![entry(deploy("daily"), 0, "a")]).await;
+    let follower = journal.follower().unwrap();
+    let mut document = follower.standing(engine::event::Timestamp(0)).unwrap().text.replace("\"position\":1", "\"position\":9");
+    document.push_str("[\"deployed\",[\"other\",null,0]]\n");
+    let refused = follower.restore(Standing::read(&document).unwrap()).await.unwrap_err().to_string();
+    assert!(refused.contains("cannot go on from what is kept of older changes: NOT NULL"), "{refused}");
+    assert_eq!((versions(&journal), follower.position(Feed::Changes).unwrap()), (vec![("daily".to_owned(), 1)], 1));
 }
 
 #[tokio::test]
