@@ -38,7 +38,7 @@ const FORGOTTEN: Duration = Duration::from_secs(60);
 /// After a failure.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// A change that is no older than this cannot have been followed by so much time that it is not kept any more.
+/// What came right after a message that is no older than this cannot be so old that it is not kept any more.
 const NEW: Duration = Duration::from_secs(60);
 
 /// So often in a row it fails before that is told.
@@ -46,6 +46,15 @@ const TOLD: u32 = 6;
 
 /// Tells people what is wrong with a replica.
 pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How far a consumer has been read.
+struct Read {
+    /// So many messages have come.
+    messages: u64,
+    /// Where the last of them is in the stream, and when it was stored, in milliseconds since the Unix epoch; 0 before the first.
+    position: u64,
+    at: u64,
+}
 
 /// A stream and the replica that follows it.
 pub(super) struct Reading {
@@ -92,7 +101,7 @@ impl Reading {
         if self.skips().await? {
             return Ok(());
         }
-        let mut expected = 1;
+        let mut read = Read { messages: 0, position, at: 0 };
         loop {
             let asked = consumer.batch().max_messages(BATCH).expires(WAIT).messages().await;
             let messages = asked.map_err(|error| self.unreadable(&innermost(&error)))?;
@@ -105,14 +114,14 @@ impl Reading {
                 };
                 let Some(chunk) = chunk else { break };
                 silent = false;
-                if !self.take(chunk, &mut expected).await? {
+                if !self.take(chunk, &mut read).await? {
                     return Ok(());
                 }
             }
             if self.follower.is_closed() {
                 return Ok(());
             }
-            if silent && !has_all(&consumer, expected).await {
+            if silent && !has_all(&consumer, read.messages).await {
                 return Ok(());
             }
         }
@@ -148,22 +157,24 @@ impl Reading {
     }
 
     /// Hands on what came. False: some of it got lost on the way.
-    async fn take<E: std::fmt::Display>(&self, chunk: Vec<Result<Message, E>>, expected: &mut u64) -> Result<bool, JournalError> {
-        let (mut entries, mut whole) = (Vec::with_capacity(chunk.len()), true);
+    async fn take<E: std::fmt::Display>(&self, chunk: Vec<Result<Message, E>>, read: &mut Read) -> Result<bool, JournalError> {
+        let since = SystemClock.now().0.saturating_sub(u64::try_from(NEW.as_millis()).unwrap_or(u64::MAX));
+        let (mut entries, mut whole, mut hole) = (Vec::with_capacity(chunk.len()), true, false);
         for message in chunk {
             let message = message.map_err(|error| self.unreadable(&error.to_string()))?;
             let info = message.info().map_err(|error| self.unreadable(&error.to_string()))?;
-            if info.consumer_sequence != *expected {
+            if info.consumer_sequence != read.messages + 1 {
                 whole = false;
                 break;
             }
-            *expected += 1;
+            hole |= info.stream_sequence > read.position + 1 && read.at < since;
             let at = u64::try_from(info.published.unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
+            *read = Read { messages: info.consumer_sequence, position: info.stream_sequence, at };
             entries.push((info.stream_sequence, self.entry(&message, at).await?));
         }
         let Some(last) = entries.last().map(|(position, _)| *position) else { return Ok(whole) };
-        // What is old may have been taken away before it was given.
-        if is_old(&entries) && self.skips().await? {
+        // What is not there may have been taken away before it was given.
+        if hole && self.skips().await? {
             return Ok(false);
         }
         match self.follower.apply(self.feed, entries).await {
@@ -225,16 +236,10 @@ impl Reading {
     }
 }
 
-/// Whether the first of these changes is not new.
-fn is_old(entries: &[(u64, Entry)]) -> bool {
-    let since = SystemClock.now().0.saturating_sub(u64::try_from(NEW.as_millis()).unwrap_or(u64::MAX));
-    matches!(entries.first(), Some((_, Entry::Change { at, .. })) if *at < since)
-}
-
 /// Whether all that the consumer has given arrived here. What it gave while this process was stopped is lost, when nobody waited for
 /// it any more; and a consumer that is gone is silent as well.
-async fn has_all(consumer: &Consumer<Config>, expected: u64) -> bool {
-    consumer.get_info().await.is_ok_and(|info| info.delivered.consumer_sequence + 1 == expected)
+async fn has_all(consumer: &Consumer<Config>, messages: u64) -> bool {
+    consumer.get_info().await.is_ok_and(|info| info.delivered.consumer_sequence == messages)
 }
 
 fn stored(event: &wire::StoredEvent<'_>) -> StoredEvent {

@@ -85,8 +85,9 @@ impl Replica {
     /// # Errors
     /// [`JournalError::Unavailable`]: the servers do not answer, do not allow it, or let another host do it at this moment.
     pub fn shorten(&self, keep: Duration) -> Result<Shortened, JournalError> {
-        let (assets, follower) = (Arc::clone(&self.assets), self.follower.clone());
-        self.connection.block(async move { upkeep::shorten(&assets, &follower, keep, SystemClock.now()).await })
+        let (assets, now) = (Arc::clone(&self.assets), SystemClock.now());
+        let written = self.follower.standing(now)?;
+        self.connection.block(async move { upkeep::shorten(&assets, written, keep, now).await })
     }
 
     /// Blocks until the replica has all that the streams have now.

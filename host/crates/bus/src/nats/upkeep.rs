@@ -18,7 +18,7 @@ use catalog::Digest;
 use engine::event::Timestamp;
 use engine::ports::JournalError;
 use journal::replica::{Feed, Follower};
-use journal::standing::Standing;
+use journal::standing::{Standing, Written};
 use journal::wire::parse_digest;
 
 use super::assets::{Assets, handle};
@@ -59,21 +59,19 @@ async fn pointer(link: &Link, stream: &Stream<()>) -> Result<(Option<Pointer>, u
     Ok((Some(pointer), message.sequence))
 }
 
-/// Writes down what the replica has, and takes out of the stream what has been written down for so long. Another host that does the
+/// Keeps what a replica has written down, and takes out of the stream what has been written down for so long. Another host that does the
 /// same at this moment is let do it.
 pub(super) async fn shorten(
     assets: &Assets,
-    follower: &Follower,
+    written: Written,
     keep: Duration,
     now: Timestamp,
 ) -> Result<Shortened, JournalError> {
     let link = &assets.link;
     let stream = handle(link, &mail::name(link)).await?;
     let (before, sequence) = pointer(link, &stream).await?;
-    let written = follower.standing(now)?;
-    let known = before.as_ref().map_or(0, |before| before.position);
-    // One that lags behind has nothing to say.
-    let current = if written.position > known {
+    // One that lags behind has nothing to say, nor one that has seen nothing but the pointer since.
+    let current = if written.position > sequence {
         // First what nobody reads any more, so that it is tried again where it stays.
         if let Some(unread) = before.as_ref().and_then(|before| before.former.as_deref()).and_then(parse_digest) {
             blobs::forget(&assets.objects, unread).await?;
