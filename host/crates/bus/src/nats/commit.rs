@@ -29,7 +29,7 @@ use super::blobs;
 use super::fetch::{batch, last, pause};
 use super::problem::{innermost, of_the_server, unavailable};
 use super::wire::{self, Draft, Outline};
-use super::writer::{Append, Job, Line, Shared};
+use super::writer::{Append, Caller, Line, Shared};
 
 /// Where a run's journal ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +59,8 @@ pub(super) struct Landed {
 }
 
 /// Makes these appends of a run, and answers them.
-pub(super) async fn commit(shared: Arc<Shared>, run: RunId, head: Option<Head>, jobs: Vec<Job>) -> Landed {
-    let first = jobs.iter().find_map(Job::first);
+pub(super) async fn commit(shared: Arc<Shared>, run: RunId, head: Option<Head>, appends: Vec<(Append, Caller)>) -> Landed {
+    let first = appends.iter().find_map(|(_, caller)| caller.first);
     let head = match (head, first) {
         (Some(head), _) => Ok(head),
         // A new run needs no look: the server compares.
@@ -70,13 +70,12 @@ pub(super) async fn commit(shared: Arc<Shared>, run: RunId, head: Option<Head>, 
     let mut batch = match head {
         Ok(head) => Batch::after(head),
         Err(error) => {
-            jobs.into_iter().for_each(|job| job.into_parts().1.fail(&error));
+            appends.into_iter().for_each(|(_, caller)| caller.fail(&error));
             return Landed { run, head: None, failed: Some(error) };
         }
     };
     let mut accepted = Vec::new();
-    for job in jobs {
-        let (append, caller) = job.into_parts();
+    for (append, caller) in appends {
         match batch.add(&run, append) {
             Ok(()) => accepted.push(caller),
             Err(error) => caller.answer(Err(error)),

@@ -1,10 +1,11 @@
-//! Reads messages of one subject.
+//! Reads messages of one subject, and shows that one is being worked on.
 
 use std::time::{Duration, Instant};
 
 use async_nats::header::NATS_SEQUENCE;
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
+use async_nats::jetstream::{self, AckKind};
 use async_nats::{Message, StatusCode};
 use engine::ports::JournalError;
 use futures::StreamExt;
@@ -88,6 +89,18 @@ pub(super) async fn patiently<T, A: Future<Output = Result<T, JournalError>>>(
             done => return done,
         }
         round += 1;
+    }
+}
+
+/// Does something about a message, and meanwhile shows its server so often that it is being done.
+pub(super) async fn shown<T>(message: &jetstream::Message, every: Duration, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        if let Ok(done) = tokio::time::timeout(every, work.as_mut()).await {
+            return done;
+        }
+        // A server that does not hear it gives the message to another host.
+        let _ = message.ack_with(AckKind::Progress).await;
     }
 }
 

@@ -72,6 +72,13 @@ impl Shared {
         self.queued.load(Ordering::Relaxed) >= self.options.queue_bytes
     }
 
+    /// Writes events, which count as queued from now on.
+    fn write(&self, events: &[Event]) -> Append {
+        let append = Append::write(events);
+        self.queued.fetch_add(append.size(), Ordering::Relaxed);
+        append
+    }
+
     /// Lets appends that wait for the server give up soon.
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
@@ -121,7 +128,6 @@ impl Append {
 /// An append that waits to be published.
 pub(super) struct Job {
     work: Work,
-    bytes: usize,
     caller: Caller,
 }
 
@@ -134,7 +140,7 @@ enum Work {
 /// Who waits for an append.
 pub(super) struct Caller {
     /// The position of its first event.
-    first: Option<Seq>,
+    pub(super) first: Option<Seq>,
     reply: oneshot::Sender<Answer>,
 }
 
@@ -143,34 +149,26 @@ impl Job {
     pub(super) fn new(shared: &Shared, events: Arc<[Event]>) -> (Self, oneshot::Receiver<Answer>) {
         let (reply, receiver) = oneshot::channel();
         let caller = Caller { first: events.first().map(|event| event.seq), reply };
-        let mut job = Self { work: Work::Waiting(events), bytes: 0, caller };
-        if !shared.is_full() {
-            job.write(shared);
-        }
-        (job, receiver)
+        let work = if shared.is_full() { Work::Waiting(events) } else { Work::Written(shared.write(&events)) };
+        (Self { work, caller }, receiver)
     }
+}
 
-    fn write(&mut self, shared: &Shared) {
-        if let Work::Waiting(events) = &self.work {
-            let append = Append::write(events);
-            self.bytes = append.size();
-            shared.queued.fetch_add(self.bytes, Ordering::Relaxed);
-            self.work = Work::Written(append);
+impl Work {
+    /// What is to be stored; it counts as queued.
+    fn write(self, shared: &Shared) -> Append {
+        match self {
+            Self::Written(append) => append,
+            Self::Waiting(events) => shared.write(&events),
         }
     }
 
-    /// The position of its first event.
-    pub(super) fn first(&self) -> Option<Seq> {
-        self.caller.first
-    }
-
-    /// What is to be stored, and who waits for it.
-    pub(super) fn into_parts(self) -> (Append, Caller) {
-        let append = match self.work {
-            Work::Written(append) => append,
-            Work::Waiting(events) => Append::write(&events),
-        };
-        (append, self.caller)
+    /// How much of what counts as queued is its, in bytes.
+    fn queued(&self) -> usize {
+        match self {
+            Self::Written(append) => append.size(),
+            Self::Waiting(_) => 0,
+        }
     }
 }
 
@@ -249,11 +247,10 @@ impl Writer {
         while self.flying.len() < self.shared.options.in_flight {
             let Some(run) = self.ready.pop_front() else { return };
             let Some(queue) = self.runs.get_mut(&run) else { continue };
-            let jobs = next(&self.shared, &mut queue.jobs);
+            let (appends, bytes) = next(&self.shared, &mut queue.jobs);
             queue.flying = true;
-            let bytes: usize = jobs.iter().map(|job| job.bytes).sum();
             self.shared.queued.fetch_sub(bytes, Ordering::Relaxed);
-            self.flying.push(Box::pin(commit(Arc::clone(&self.shared), run, queue.head, jobs)));
+            self.flying.push(Box::pin(commit(Arc::clone(&self.shared), run, queue.head, appends)));
         }
     }
 
@@ -264,7 +261,7 @@ impl Writer {
         if let Some(error) = failed {
             // They build upon what could not be written.
             for job in queue.jobs.drain(..) {
-                self.shared.queued.fetch_sub(job.bytes, Ordering::Relaxed);
+                self.shared.queued.fetch_sub(job.work.queued(), Ordering::Relaxed);
                 job.caller.fail(&error);
             }
         }
@@ -276,17 +273,19 @@ impl Writer {
     }
 }
 
-/// The appends of a run that become its next message: at least one, and no more than fit.
-fn next(shared: &Shared, waiting: &mut VecDeque<Job>) -> Vec<Job> {
-    let (mut jobs, mut bytes) = (Vec::new(), 0);
-    while let Some(mut job) = waiting.pop_front() {
-        job.write(shared);
-        if !jobs.is_empty() && bytes + job.bytes > shared.commit_bytes() {
-            waiting.push_front(job);
+/// The appends of a run that become its next message: at least one, and no more than fit. And their bytes, which still count as
+/// queued.
+fn next(shared: &Shared, waiting: &mut VecDeque<Job>) -> (Vec<(Append, Caller)>, usize) {
+    let (mut appends, mut bytes) = (Vec::new(), 0);
+    while let Some(Job { work, caller }) = waiting.pop_front() {
+        let append = work.write(shared);
+        let size = append.size();
+        if !appends.is_empty() && bytes + size > shared.commit_bytes() {
+            waiting.push_front(Job { work: Work::Written(append), caller });
             break;
         }
-        bytes += job.bytes;
-        jobs.push(job);
+        bytes += size;
+        appends.push((append, caller));
     }
-    jobs
+    (appends, bytes)
 }

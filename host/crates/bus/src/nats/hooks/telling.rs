@@ -15,7 +15,7 @@ use super::super::connection::{Connection, Link};
 use super::super::dead::{DeadLetter, DeadLetters};
 use super::super::envelope::Kind;
 use super::super::envelope::wire::{About, Done, Event};
-use super::super::fetch::pause;
+use super::super::fetch::{pause, shown};
 use super::super::messages::{Delivery, takes_subjects};
 use super::super::problem::{innermost, unavailable};
 use super::log::{self, HookCall};
@@ -27,7 +27,7 @@ const AT_ONCE: usize = 32;
 /// A call of which its host shows nothing for so long is given to another one.
 const ACK_WAIT: Duration = Duration::from_secs(12);
 
-/// How often a host shows that it waits for a handler.
+/// How often a host shows that it makes a call.
 const SHOWN: Duration = Duration::from_secs(4);
 
 /// The name of the consumer.
@@ -119,7 +119,7 @@ impl NatsHooks {
         made.map_err(|error| unavailable(format_args!("gives no consumer of `{stream}`: {}", innermost(&error))))
     }
 
-    /// Makes one call. What is not acknowledged comes again.
+    /// Makes one call, if it is one. What is not acknowledged comes again.
     async fn one(&self, call: jetstream::Message, tries: &HookTries) {
         let prefix = format!("flow.{}.hooks.told.", self.link.namespace());
         let attempt = call.info().map_or(1, |info| u64::try_from(info.delivered).unwrap_or(1));
@@ -127,18 +127,13 @@ impl NatsHooks {
             let why = "its subject is not one of calls of hooks";
             return self.bury(&call, why, attempt).await;
         };
+        shown(&call, SHOWN, self.make(handler, &call, attempt, tries)).await;
+    }
+
+    /// Makes a call the how many-th time, notes it, and says whether it is to come again.
+    async fn make(&self, handler: Handler<'_>, call: &jetstream::Message, attempt: u64, tries: &HookTries) {
         let (begin, at) = (Instant::now(), SystemClock.now());
-        let shows = async {
-            loop {
-                tokio::time::sleep(SHOWN).await;
-                // A server that does not hear it has another host make the call as well.
-                let _ = call.ack_with(AckKind::Progress).await;
-            }
-        };
-        let result = tokio::select! {
-            result = self.ask(handler, &call, tries) => result,
-            () = shows => return,
-        };
+        let result = self.ask(handler, call, tries).await;
         let is_last = attempt >= tries.tries;
         let (outcome, reason) = match &result {
             Ok(()) => ("done", None),
@@ -150,7 +145,7 @@ impl NatsHooks {
         log::note(&self.link, handler, &note).await;
         match result {
             Ok(()) => drop(call.ack().await),
-            Err(why) if is_last => self.bury(&call, &why, attempt).await,
+            Err(why) if is_last => self.bury(call, &why, attempt).await,
             Err(_) => {
                 let doubled = 1_u32 << u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX).min(6);
                 drop(call.ack_with(AckKind::Nak(Some(tries.backoff.saturating_mul(doubled)))).await);

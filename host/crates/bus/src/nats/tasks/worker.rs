@@ -26,6 +26,7 @@ use crate::nats::assets::token;
 use crate::nats::components::Components;
 use crate::nats::connection::{Connection, Link};
 use crate::nats::dead::DeadLetters;
+use crate::nats::fetch::shown;
 use crate::nats::problem::{innermost, unavailable};
 
 /// So many tasks are asked for at once.
@@ -318,18 +319,8 @@ impl Host {
 
     /// Does what a message asks for, and tells the queue.
     async fn handle(self: Arc<Self>, message: Message) {
-        let shows = async {
-            loop {
-                tokio::time::sleep(self.beat()).await;
-                // A server that does not hear it gives the task to another worker, whom the owner refuses.
-                let _ = message.ack_with(AckKind::Progress).await;
-            }
-        };
-        let verdict = tokio::select! {
-            verdict = self.take(&message) => verdict,
-            () = shows => Verdict::Done,
-        };
-        let told = match verdict {
+        // Where the task is given to another worker all the same, the owner refuses that one.
+        let told = match shown(&message, self.beat(), self.take(&message)).await {
             Verdict::Done => message.ack().await,
             Verdict::Later(wait) => message.ack_with(AckKind::Nak(Some(wait))).await,
             Verdict::Dead(why) => self.bury(&message, &why).await,
