@@ -12,7 +12,9 @@ use crate::SandboxError;
 pub struct SandboxConfig {
     /// Where compiled code is kept between processes; none keeps it in memory only.
     pub cache_dir: Option<PathBuf>,
-    /// How many guests may run at once; further ones wait for a place.
+    /// Places for guests that run at once; further ones wait. A guest takes one for each of its memories or four of its
+    /// tables, 8 at the most. Below 16, a guest that asks an agent and this agent may be too large to run at once: then the agent
+    /// does not run, and the guest that asks it runs into its timeout.
     pub pool_instances: u32,
     /// The ceiling for one linear memory in bytes, whatever an attempt's limits say. At most 4 GiB.
     pub max_memory: u64,

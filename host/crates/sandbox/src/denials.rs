@@ -88,10 +88,10 @@ impl Denied {
                 "it asked for the network itself (`{subject}`), which nothing grants: plugins make requests through `wasi:http` \
                  with `allow: [http \"host\"]`"
             ),
-            Asked::Mail(MailUse::Ask) => {
-                format!("it asked the role `{subject}`: `allow: [mail_ask {subject}]` would permit it")
+            Asked::Mail(of) => {
+                let what = if of == MailUse::Ask { "asked the role".to_owned() } else { format!("used `{of}` on") };
+                format!("it {what} `{subject}`: `allow: [{}]` would permit it", of.written(subject))
             }
-            Asked::Mail(of) => format!("it used `{of}` on `{subject}`: `allow: [{of} \"{subject}\"]` would permit it"),
             Asked::Env => {
                 "it read the environment and was granted none of it: `allow: [env \"NAME\"]` would permit it".to_owned()
             }

@@ -100,6 +100,11 @@ impl Grants {
         self.mail.iter().any(|(granted, pattern)| *granted == of && topics_within(pattern, subject))
     }
 
+    /// Whether it may ask any role.
+    pub(crate) fn may_ask(&self) -> bool {
+        self.mail.iter().any(|(granted, _)| *granted == MailUse::Ask)
+    }
+
     pub(crate) fn has_env(&self) -> bool {
         self.env_granted
     }

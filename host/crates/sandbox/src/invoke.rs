@@ -43,6 +43,8 @@ struct Call {
     args: Vec<Val>,
     bytes_in: u64,
     limits: Limits,
+    /// Whether it may wait for an agent, which is a guest too.
+    may_ask: bool,
     state: State,
 }
 
@@ -72,18 +74,18 @@ impl Call {
         grants.check_folders().map_err(|(path, reason)| {
             failure(FailureKind::Dependency, format!("the granted folder `{path}` cannot be opened: {reason}"))
         })?;
+        let may_ask = asking.is_some() && grants.may_ask();
         let args = lower_args(&function, &args, &grants)?;
         let meter = Meter::new(&limits, shared.config.max_memory, shared.config.max_table_elements);
         let attempt = AttemptInfo { idempotency_key, number, previous_failure };
         let log = Log::new(limits.log_size);
         let state = State::new(meter, grants, attempt, Mail::new(asking, &limits), limits.fuel, log);
-        Ok(Self { ready, function, args, bytes_in, limits, state })
+        Ok(Self { ready, function, args, bytes_in, limits, may_ask, state })
     }
 
     async fn run(self) -> Outcome {
-        let Self { ready, function, args, bytes_in, limits, mut state } = self;
-        // Never closed, and a weight is never more than there are places, so this only ever waits.
-        let _place = ready.places.acquire_many(ready.weight).await;
+        let Self { ready, function, args, bytes_in, limits, may_ask, mut state } = self;
+        let _places = ready.places.take(ready.weight, may_ask).await;
         let start = Instant::now();
         state.mail.begin(start);
         let mut store = new_store(&ready, &function, &limits, state);

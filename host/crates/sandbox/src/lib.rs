@@ -19,6 +19,7 @@ mod invoke;
 mod limits;
 mod load;
 mod log;
+mod places;
 mod state;
 mod ticker;
 

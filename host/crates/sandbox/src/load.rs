@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use catalog::{Digest, Type};
 use engine::ports::Callee;
 use sha2::Digest as _;
-use tokio::sync::Semaphore;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 use wasmtime::{Cache, Engine};
@@ -16,6 +15,7 @@ use crate::config::{self, MAX_MEMORIES, SandboxConfig, engine_config};
 use crate::convert::{Conversion, Misfit};
 use crate::error::SandboxError;
 use crate::failure::ErrorShape;
+use crate::places::Places;
 use crate::state::State;
 use crate::{host, ticker};
 
@@ -39,14 +39,14 @@ pub(crate) struct Shared {
 struct Runtime {
     engine: Engine,
     linker: Linker<State>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
 }
 
 /// A component that is linked.
 pub(crate) struct Ready {
     pub(crate) pre: InstancePre<State>,
     /// Places of the pool, one for each memory.
-    pub(crate) places: Arc<Semaphore>,
+    pub(crate) places: Arc<Places>,
     pub(crate) weight: u32,
     /// By the function's WIT name. Only looked up, never iterated over.
     functions: RwLock<HashMap<String, Vec<Arc<Prepared>>>>,
@@ -182,8 +182,7 @@ impl Runtime {
         let mut linker = Linker::new(&engine);
         host::link(&mut linker).map_err(problem)?;
         ticker::start(engine.weak(), config.epoch_tick).map_err(|error| SandboxError::Engine(error.to_string()))?;
-        let places = Arc::new(Semaphore::new(config.pool_instances.max(1) as usize));
-        Ok(Self { engine, linker, places })
+        Ok(Self { engine, linker, places: Arc::new(Places::new(config)) })
     }
 
     fn link(&self, component: &Component, config: &SandboxConfig) -> Result<Ready, SandboxError> {

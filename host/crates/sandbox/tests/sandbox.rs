@@ -11,6 +11,8 @@ mod containment;
 mod grants;
 #[path = "sandbox/loading.rs"]
 mod loading;
+#[path = "sandbox/mail.rs"]
+mod mail;
 #[path = "sandbox/support.rs"]
 mod support;
 #[path = "sandbox/values.rs"]
@@ -20,7 +22,7 @@ mod values;
 fn every_guest_has_a_test() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
-    let tests: String = ["containment", "grants", "loading", "values"]
+    let tests: String = ["containment", "grants", "loading", "mail", "values"]
         .map(|module| read(&folder.join("sandbox").join(module).with_extension("rs")))
         .concat();
     for entry in std::fs::read_dir(folder.join("guests")).unwrap() {
