@@ -91,7 +91,8 @@ impl FromStr for Permit {
             "read_write" => Ok(Self::Folder(FolderAccess::ReadWrite, needs("read_write ./folder")?.into())),
             _ => match MailUse::from_word(word) {
                 Some(MailUse::Ask) => role(needs("mail_ask reviewer")?),
-                Some(of) => topic(of, needs("mail_send orders.new")?),
+                Some(of @ MailUse::Send) => topic(of, needs("mail_send orders.new")?),
+                Some(of @ MailUse::Receive) => topic(of, needs("mail_receive orders.new")?),
                 None => Err(PermitError::Unknown(word.to_owned())),
             },
         }
@@ -320,6 +321,7 @@ mod tests {
             ),
             ("http", "`http` needs to say what it permits, as in `http example.com`"),
             ("mail_send", "`mail_send` needs to say what it permits, as in `mail_send orders.new`"),
+            ("mail_receive", "`mail_receive` needs to say what it permits, as in `mail_receive orders.new`"),
             (
                 "mail_send orders*",
                 "`orders*` is no pattern of topics; write one such as `orders.new`, `orders.*`, `orders.>` or `>` for any",

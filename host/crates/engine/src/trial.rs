@@ -346,7 +346,7 @@ impl<'c> Trial<'c> {
                 return self.finish(TrialEnd::Broken(format!("a test cannot answer `{}`", start.path)));
             };
             self.answered.insert(attempt, AnsweredBy::Test);
-            return self.agenda.plan_outcome(attempt, 0, outcome(Ok(answer)));
+            return self.agenda.plan_outcome(attempt, 0, Outcome::new(Ok(answer)));
         }
         if matches!(start.target, Callable::Plan(_)) {
             return self.invoke_plan(&start);
@@ -386,7 +386,7 @@ impl<'c> Trial<'c> {
             Ok(Answer { mock, takes, result }) => {
                 self.answered.insert(attempt, AnsweredBy::Mock(mock));
                 let (takes, result) = within(start.wishes.timeout, takes, result);
-                self.agenda.plan_outcome(attempt, takes, outcome(result));
+                self.agenda.plan_outcome(attempt, takes, Outcome::new(result));
             }
             Err((mock, failure)) => self.finish(TrialEnd::Mock { mock, failure }),
         }
@@ -456,8 +456,4 @@ fn within(timeout: Option<u64>, takes: u64, result: Result<Value, Failure>) -> (
         }
         _ => (takes, result),
     }
-}
-
-fn outcome(result: Result<Value, Failure>) -> Outcome {
-    Outcome::new(result)
 }

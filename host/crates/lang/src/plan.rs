@@ -29,7 +29,7 @@ use grammar::Span;
 pub use derived::Derived;
 pub use expr::{Expr, LibraryFunction, Operator, Pattern};
 pub use hooks::{HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict};
-pub use mail::{MailUse, is_topic_pattern, topic_fits, topics_within};
+pub use mail::{MailUse, is_topic_pattern, topics_within};
 pub use outside::OutsideHook;
 pub use rules::{Backoff, Breaker, Budget, Cache, Class, Rate, Rules};
 pub use target::{PLAN_SOURCE, PlanRef, RoleRef, Target};

@@ -10,7 +10,7 @@ use grammar::{Diagnostic, Span};
 
 use crate::ir::{Backoff, Binding, BindingId, Cache, Expr, ExprKind, Grant, GrantKind, Policy};
 use crate::lower::diagnostics::{self, Cap};
-use crate::plan::{Breaker, FolderAccess, MailUse, Rate, topics_within};
+use crate::plan::{Breaker, FolderAccess, Rate, topics_within};
 
 /// The keys that only narrow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,8 +199,7 @@ impl<'p> Layers<'p> {
             GrantKind::Env(name) => format!("env \"{name}\""),
             GrantKind::Clock => "clock".to_owned(),
             GrantKind::Random => "random".to_owned(),
-            GrantKind::Mail(MailUse::Ask, role) => format!("{} {role}", MailUse::Ask),
-            GrantKind::Mail(of, topic) => format!("{of} \"{topic}\""),
+            GrantKind::Mail(of, subject) => of.written(subject),
         }
     }
 

@@ -139,7 +139,7 @@ pub enum Action {
         /// The message.
         message: Box<Message>,
     },
-    /// Give an attempt what its oldest open [`Input::Receive`] asked for.
+    /// Give an attempt what its open [`Input::Receive`] asked for.
     Hand {
         /// Which step.
         task: TaskId,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catalog::{FailureKind, Name, Type, Value};
-use lang::plan::{CallPlan, Grant, MailUse, NodeKind, ParamPlan, Plan, Target, WaitPlan};
+use lang::plan::{CallPlan, Grant, NodeKind, ParamPlan, Plan, Target, WaitPlan};
 
 use crate::event::Failure;
 use crate::permit::{self, Permit};
@@ -66,8 +66,7 @@ fn show(grant: &Grant) -> String {
         Grant::Env(name) => format!("env \"{name}\""),
         Grant::Clock => "clock".to_owned(),
         Grant::Random => "random".to_owned(),
-        Grant::Mail(MailUse::Ask, role) => format!("{} {role}", MailUse::Ask),
-        Grant::Mail(of, topic) => format!("{of} \"{topic}\""),
+        Grant::Mail(of, subject) => of.written(subject),
     }
 }
 

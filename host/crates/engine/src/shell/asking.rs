@@ -1,6 +1,6 @@
 //! What components ask while they run: questions go the way of those of an `ask`, messages come from the task of the run.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::{FailureKind, Name};
@@ -9,7 +9,6 @@ use futures::future::{BoxFuture, ready};
 use lang::plan::Plan;
 use tokio::sync::{mpsc, oneshot};
 
-use super::attempt::refused;
 use crate::core::StartAttempt;
 use crate::event::{Failure, TaskId, Trace};
 use crate::ports::{Asking, Bus, Inquiry, Message, Outcome, Question};
@@ -29,8 +28,8 @@ type Reply = oneshot::Sender<Option<Message>>;
 pub(super) struct Mailroom {
     sender: mpsc::UnboundedSender<Wanted>,
     receiver: mpsc::UnboundedReceiver<Wanted>,
-    /// Those that were told to the core, by attempt.
-    told: BTreeMap<(TaskId, u32), VecDeque<Reply>>,
+    /// What was told to the core, by attempt. A component waits for what it asked for, so that one attempt has never asked twice.
+    told: BTreeMap<(TaskId, u32), Reply>,
 }
 
 impl Mailroom {
@@ -46,13 +45,12 @@ impl Mailroom {
 
     /// The core is told.
     pub(super) fn tell(&mut self, attempt: (TaskId, u32), reply: Reply) {
-        self.told.entry(attempt).or_default().push_back(reply);
+        self.told.insert(attempt, reply);
     }
 
     /// What the core gives to an attempt. One that is over does not look any more.
     pub(super) fn hand(&mut self, attempt: (TaskId, u32), message: Option<Message>) {
-        let reply = self.told.get_mut(&attempt).and_then(VecDeque::pop_front);
-        drop(reply.map(|reply| reply.send(message)));
+        drop(self.told.remove(&attempt).map(|reply| reply.send(message)));
     }
 
     /// An attempt is over.
@@ -104,7 +102,7 @@ impl Asking for Correspondence {
     fn ask(&self, inquiry: Inquiry) -> BoxFuture<'static, Outcome> {
         match inquiry.question(&self.plan, &self.key, self.number) {
             Ok(question) => self.bus.ask(Question { trace: self.trace.clone(), ..question }),
-            Err(failure) => ready(refused(failure)).boxed(),
+            Err(failure) => ready(Outcome::new(Err(failure))).boxed(),
         }
     }
 

@@ -96,7 +96,7 @@ async fn enter(line: Line, valve: &Valve, parts: &Parts) -> Result<Permit, Done>
     match passed {
         Ok(Some(permit)) => Ok(permit),
         Ok(None) => Err(Done::NotBegun),
-        Err(failure) => Err(Done::Outcome(Box::new(refused(failure)))),
+        Err(failure) => Err(Done::Outcome(Box::new(Outcome::new(Err(failure))))),
     }
 }
 
@@ -147,7 +147,7 @@ impl Work {
                 Some(Went::There(outcome)) => return Ok((*outcome, permit)),
                 Some(Went::Lost(host)) => return Err(Done::Unknown(host)),
                 Some(Went::Stopped(host)) => return Err(Done::Stopped(host)),
-                Some(Went::Full(failure)) => return Ok((refused(failure), permit)),
+                Some(Went::Full(failure)) => return Ok((Outcome::new(Err(failure)), permit)),
                 Some(Went::Nowhere) | None => return Err(Done::NotBegun),
                 Some(Went::Here(held)) => permit.hold(held),
             }
@@ -173,10 +173,5 @@ impl Work {
 /// What an attempt gives whose task panicked.
 pub(super) fn host_failed() -> Outcome {
     let message = "the host failed while it ran the step".to_owned();
-    refused(Failure { kind: catalog::FailureKind::Internal, message, details: None, retry_after: None })
-}
-
-/// What an attempt gives that was not run.
-pub(super) fn refused(failure: Failure) -> Outcome {
-    Outcome::new(Err(failure))
+    Outcome::new(Err(Failure { kind: catalog::FailureKind::Internal, message, details: None, retry_after: None }))
 }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Parts;
 use crate::core::CacheUse;
-use crate::event::{Bill, CacheNote};
+use crate::event::CacheNote;
 use crate::ports::{Invocation, Outcome};
 
 /// Longer results are not kept, in bytes of their JSON form.
@@ -39,8 +39,7 @@ impl Cache {
             return Err(CacheNote::Expired);
         }
         let value = catalog::json::parse(&found.payload, &self.used.output).map_err(|_| CacheNote::NoEntry)?;
-        let (bill, cache) = (Bill::default(), Some(CacheNote::Hit));
-        Ok(Outcome { result: Ok(value), bill, denials: Vec::new(), log: Vec::new(), cache, posted: Vec::new(), host: None })
+        Ok(Outcome { cache: Some(CacheNote::Hit), ..Outcome::new(Ok(value)) })
     }
 
     /// Keeps a result; a failure never.

@@ -10,7 +10,7 @@ use lang::plan::MockTarget;
 use tokio::sync::{mpsc, oneshot};
 
 use super::mocks::Answer;
-use super::{Trial, TrialEnd, outcome, within};
+use super::{Trial, TrialEnd, within};
 use crate::core::Input;
 use crate::event::{Failure, TaskId};
 use crate::ports::{Asking, Callable, GrantedCapability, Inquiry, Message, Outcome};
@@ -38,7 +38,7 @@ impl Asking for Desk {
         let (reply, answer) = oneshot::channel();
         // Who cannot be asked any more gives no answer either.
         drop(self.0.send(Asked::Question(inquiry, reply)));
-        async move { answer.await.unwrap_or_else(|_| outcome(Err(over()))) }.boxed()
+        async move { answer.await.unwrap_or_else(|_| Outcome::new(Err(over()))) }.boxed()
     }
 
     fn receive(&self, topic: Name) -> BoxFuture<'static, Result<Option<Message>, Failure>> {
@@ -88,7 +88,7 @@ impl Trial<'_> {
             }
         });
         // An attempt that does not wait any more gets none.
-        drop(reply.send(outcome(result)));
+        drop(reply.send(Outcome::new(result)));
     }
 }
 

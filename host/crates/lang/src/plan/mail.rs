@@ -32,6 +32,15 @@ impl MailUse {
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|of| of.word() == word)
     }
+
+    /// A grant of it, as it is written in an `allow` of a flow: roles are names, topics are texts.
+    #[must_use]
+    pub fn written(self, subject: &str) -> String {
+        match self {
+            Self::Ask => format!("{self} {subject}"),
+            Self::Send | Self::Receive => format!("{self} \"{}\"", subject.replace('\\', "\\\\").replace('"', "\\\"")),
+        }
+    }
 }
 
 impl fmt::Display for MailUse {
@@ -40,13 +49,8 @@ impl fmt::Display for MailUse {
     }
 }
 
-/// Whether a topic, or a step's name, fits a pattern: `*` stands for one token, `>` at the end for one or more.
-#[must_use]
-pub fn topic_fits(pattern: &str, topic: &str) -> bool {
-    topics_within(pattern, topic)
-}
-
-/// Whether every topic that fits `inner` fits `outer`.
+/// Whether every topic that fits `inner` fits `outer`: `*` stands for one token, `>` at the end for one or more. A topic, or the
+/// name of a step, is the pattern that it alone fits.
 #[must_use]
 pub fn topics_within(outer: &str, inner: &str) -> bool {
     let (mut wanted, mut found) = (outer.split('.'), inner.split('.'));
@@ -77,7 +81,14 @@ pub fn is_topic_pattern(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_topic_pattern, topics_within};
+    use super::{MailUse, is_topic_pattern, topics_within};
+
+    #[test]
+    fn grants_are_written_as_in_flows() {
+        assert_eq!(MailUse::Ask.written("reviewer"), "mail_ask reviewer");
+        assert_eq!(MailUse::Send.written("orders.*"), r#"mail_send "orders.*""#);
+        assert_eq!(MailUse::Receive.written(r#"a"\b"#), r#"mail_receive "a\"\\b""#);
+    }
 
     #[test]
     fn topics_fit_token_by_token() {

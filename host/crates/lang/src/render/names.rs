@@ -8,8 +8,8 @@ use cranelift_entity::SecondaryMap;
 use super::critical::successors;
 use crate::lower::invariants::bound_by;
 use crate::plan::{
-    Backoff, Breaker, Budget, Cache, CallPlan, Child, Expr, FolderAccess, Grant, LibraryFunction, MailUse, Node, NodeId,
-    NodeKind, Operator, PLAN_SOURCE, Pattern, Plan, Rate, RegionId, Rules, Slot, Target, WaitPlan,
+    Backoff, Breaker, Budget, Cache, CallPlan, Child, Expr, FolderAccess, Grant, LibraryFunction, Node, NodeId, NodeKind,
+    Operator, PLAN_SOURCE, Pattern, Plan, Rate, RegionId, Rules, Slot, Target, WaitPlan,
 };
 use crate::policy;
 
@@ -169,8 +169,7 @@ pub(super) fn grants(call: &CallPlan, frame: &Frame) -> Vec<String> {
         Grant::Env(name) => format!("env {}", quoted(name)),
         Grant::Clock => "clock".to_owned(),
         Grant::Random => "random".to_owned(),
-        Grant::Mail(MailUse::Ask, role) => format!("{} {role}", MailUse::Ask),
-        Grant::Mail(of, topic) => format!("{of} {}", quoted(topic)),
+        Grant::Mail(of, subject) => of.written(subject),
     };
     call.grants.iter().map(show).collect()
 }

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use catalog::{FailureKind, RecordType, Type, Value};
-use lang::plan::{HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict, NodeId, Plan, TRIAL, Target, topic_fits};
+use lang::plan::{
+    HookEvent, HookInput, HookPhase, HookPlan, HookTarget, HookVerdict, NodeId, Plan, TRIAL, Target, topics_within,
+};
 
 use super::State;
 use super::model::{Activity, ActivityId, Failed, Form, HookForm, InstanceId, Status, Subject, Task};
@@ -367,7 +369,7 @@ fn of_step(plan: &Plan, target: &HookTarget, called: Target, name: &str) -> bool
             Target::Role(_) | Target::Plan(_) => false,
         },
         HookTarget::Function(wanted) => called == Target::Function(*wanted),
-        HookTarget::Step(pattern) => topic_fits(pattern, name),
+        HookTarget::Step(pattern) => topics_within(pattern, name),
         HookTarget::Topic(_) | HookTarget::Flow(_) => false,
     }
 }
@@ -389,7 +391,7 @@ fn of_run(target: &HookTarget, flow: &str) -> bool {
 fn of_message(target: &HookTarget, topic: &str) -> bool {
     match target {
         HookTarget::All => true,
-        HookTarget::Topic(pattern) => topic_fits(pattern, topic),
+        HookTarget::Topic(pattern) => topics_within(pattern, topic),
         _ => false,
     }
 }
