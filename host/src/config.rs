@@ -18,6 +18,7 @@ use crate::cli::{Durability, Global};
 use crate::cluster::{Followed, Joined};
 use crate::escalation::Target;
 use crate::exit::{Exit, Problem};
+use crate::output::Output;
 pub(crate) use catalog::CatalogConfig;
 pub(crate) use gates::{BreakersConfig, HostConfig, read as read_gates};
 pub(crate) use hooks::HookConfig;
@@ -58,6 +59,9 @@ pub(crate) struct Config {
     pub(crate) followed: Followed,
     /// What this host runs there for the runs of others.
     pub(crate) worker: WorkerConfig,
+    /// How this command talks, where it was loaded for one.
+    #[serde(skip)]
+    pub(crate) output: Option<Output>,
     /// Whether this process is the service, and not there for one run.
     #[serde(skip)]
     pub(crate) service: bool,
@@ -169,6 +173,7 @@ impl Config {
             None if Path::new(DEFAULT_FILE).exists() => Self::read(Path::new(DEFAULT_FILE))?,
             None => Self::default(),
         };
+        config.output = Some(Output::new(global));
         if let Some(store) = &global.store {
             config.store.path.clone_from(store);
         }

@@ -46,7 +46,7 @@ pub(crate) struct Cluster {
     pub(crate) connection: Connection,
     /// Who is there.
     pub(crate) presence: Presence,
-    /// What goes wrong beside the runs.
+    /// What goes wrong beside the runs of a service, until it logs that.
     pub(crate) troubles: Arc<Troubles>,
     /// What the store is followed by, as long as the store is open.
     replica: OnceLock<Weak<Replica>>,
@@ -180,8 +180,18 @@ impl Config {
     /// Whether somebody takes a letter to a run: its living owner or, where this process may not drive it because only the hosts of
     /// a cluster write the store, the first of them that finds it.
     pub(crate) fn is_driven(&self, journal: &SqliteJournal, owner: &str) -> bool {
-        let is_left_to_hosts = self.cluster().is_none() && journal.replica_of().is_some();
-        is_left_to_hosts || owner::is_alive(&self.store.path, owner)
+        self.is_left_to_hosts(journal) || owner::is_alive(&self.store.path, owner)
+    }
+
+    /// Whether this process may drive no run of the store, because only the hosts of a cluster write it.
+    pub(crate) fn is_left_to_hosts(&self, journal: &SqliteJournal) -> bool {
+        self.cluster().is_none() && journal.replica_of().is_some()
+    }
+
+    /// The owner of a run that somebody drives; none where it is gone, and the hosts of a cluster are to take the run over.
+    pub(crate) fn driver<'a>(&self, journal: &SqliteJournal, owner: &'a str) -> Option<&'a str> {
+        let is_gone = self.is_left_to_hosts(journal) && !owner::is_alive(&self.store.path, owner);
+        (!is_gone).then_some(owner)
     }
 
     /// The cluster that this process has joined, if it has.

@@ -38,12 +38,14 @@ pub(crate) fn follow(config: &Config) -> Result<(), Problem> {
         return Ok(());
     }
     // Where there is no server no file is left behind.
-    let unreachable = |problem: Problem| match &problem.help {
-        None => problem.help(format!(
-            "`{}` is a copy of what is on the servers; to see what it has now, leave `--nats` out, once it was made",
-            path.display()
-        )),
-        Some(_) => problem,
+    let unreachable = |problem: Problem| {
+        if problem.help.is_some() || !path.exists() {
+            return problem;
+        }
+        let copy = path.display();
+        problem.help(format!(
+            "`{copy}` is a copy of what was on the servers; leave `--nats` and FLOWHOST_NATS out to see it as it is"
+        ))
     };
     Cluster::join(config).map_err(unreachable)?;
     let store = session::open_store(config, None)?;
@@ -59,9 +61,7 @@ pub(crate) fn follow(config: &Config) -> Result<(), Problem> {
 /// There is no server, or it cannot be used; or the store belongs to something else.
 pub(crate) fn attach(config: &Config, journal: &SqliteJournal) -> Result<(), Problem> {
     if let Some(cluster) = Cluster::join(config)? {
-        let troubles = Arc::clone(&cluster.troubles);
-        let report: Report = Arc::new(move |line: &str| troubles.add(line));
-        let replica = Replica::open(&cluster.connection, &journal.follower()?, &report)?;
+        let replica = Replica::open(&cluster.connection, &journal.follower()?, &report(config, &cluster))?;
         // A process has one store.
         let _ = cluster.replica.set(Arc::downgrade(&replica));
         journal.follow(replica);
@@ -71,4 +71,15 @@ pub(crate) fn attach(config: &Config, journal: &SqliteJournal) -> Result<(), Pro
         journal.follow(Arc::new(forward));
     }
     Ok(())
+}
+
+/// Tells of what is wrong with a replica: a service logs it, any other command says it at once.
+fn report(config: &Config, cluster: &Cluster) -> Report {
+    match config.output {
+        Some(output) if !config.service => Arc::new(move |line: &str| output.note(line)),
+        _ => {
+            let troubles = Arc::clone(&cluster.troubles);
+            Arc::new(move |line: &str| troubles.add(line))
+        }
+    }
 }

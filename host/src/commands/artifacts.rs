@@ -55,8 +55,7 @@ impl Content {
 
 /// All of a run, in the order in which they came; none when its flow does not compile, which is said.
 fn contents(output: Output, global: &Global, run: &str) -> Result<Option<(Recording, Vec<Content>)>, Problem> {
-    let config = Config::load(global)?;
-    let Some(recording) = Recording::open(output, &config.store.path, run)? else { return Ok(None) };
+    let Some(recording) = Recording::open(output, &Config::load(global)?, run)? else { return Ok(None) };
     let contents = recording.artifacts()?.into_iter().map(Content::new).collect::<Result<_, _>>()?;
     Ok(Some((recording, contents)))
 }

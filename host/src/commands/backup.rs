@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{BackupArgs, Global, RestoreArgs, VerifyArgs};
+use crate::cluster;
 use crate::commands::session;
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
@@ -28,6 +29,7 @@ pub(crate) fn verify(output: Output, global: &Global, args: &VerifyArgs) -> Resu
 /// Copies the store.
 pub(crate) fn backup(output: Output, global: &Global, args: &BackupArgs) -> Result<Exit, Problem> {
     let config = Config::load(global)?;
+    cluster::follow(&config)?;
     let (store, file, force) = (config.store.path, args.file.clone(), args.force);
     let stop = Stop::default();
     let asked = stop.clone();

@@ -79,7 +79,13 @@ fn change(
     let driven = config.is_driven(&journal, &row.owner);
     if driven && order(config, (&reader, &*journal), &row, &changes)? {
         output.document(&json!({ "run": &*row.id.0, "changed": told }), String::new);
-        output.note(&format!("changed {} of run {}, which `{}` drives", told.join(", "), row.id, row.owner));
+        // Whoever made it may have taken the run over for that.
+        let row = reader.find(&row.id.0)?;
+        let by = match config.driver(&journal, &row.owner) {
+            Some(owner) => format!("which `{owner}` drives"),
+            None => "which is left to the hosts of its cluster".to_owned(),
+        };
+        output.note(&format!("changed {} of run {}, {by}", told.join(", "), row.id));
         return Ok(Exit::Done);
     }
     // The owner may have gone on before it went away.
@@ -106,11 +112,8 @@ fn order(
             post.withdraw(journal)?;
             Ok(false)
         }
-        Answer::None => {
-            let message = format!("`{}`, which drives run `{}`, has not answered within {PATIENCE:?}", row.owner, row.id);
-            Err(Problem::new(Exit::Waiting, message)
-                .help("it makes the change when it goes on; `host events` shows whether it has"))
-        }
+        Answer::None => Err(Problem::new(Exit::Waiting, post.unanswered(config, journal))
+            .help("the change is made when it goes on; `host events` shows whether it was")),
     }
 }
 

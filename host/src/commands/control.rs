@@ -152,10 +152,11 @@ impl Orders<'_> {
             // The letter is still there, and the next owner reads it: this process.
             Answer::Abandoned => self.take_over(row, Vec::new()),
             Answer::None => {
-                let line = format!(
-                    "run {}: `{}` has not taken the order within {patience:?}; it does when it goes on",
-                    row.id, row.owner
-                );
+                let who = match self.config.driver(&self.journal, &row.owner) {
+                    Some(owner) => format!("`{owner}` has not taken the order within {patience:?}; it does when it goes on"),
+                    None => format!("no host of its cluster has taken the order within {patience:?}; it is kept"),
+                };
+                let line = format!("run {}: {who}", row.id);
                 Ok(Told { row, exit: Exit::Waiting, answer: "unanswered", line })
             }
         }

@@ -9,7 +9,7 @@ use lang::render::{Change, Field, What, difference};
 use serde_json::{Value, json};
 
 use crate::cli::{DiffArgs, Global};
-use crate::commands::{plan, session};
+use crate::commands::{plan, selection, session};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
@@ -31,7 +31,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &DiffArgs) -> Result<Ex
             Err(exit) => return Ok(exit),
         }
     } else {
-        let (row, journal) = find(global, &args.old)?;
+        let (row, journal) = find(&config, &args.old)?;
         let stored = StoredRun::load(&journal, &row.id)?;
         let (_, plans) = match stored.compile(output, &journal)? {
             Ok(compiled) => compiled,
@@ -41,7 +41,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &DiffArgs) -> Result<Ex
         Arc::clone(plans.current())
     };
     if args.runs {
-        runs = verdicts(output, global, &old, &new)?;
+        runs = verdicts(output, &config, &old, &new)?;
     }
     let changes = difference(&old, &new);
     let document = json!({
@@ -59,22 +59,18 @@ fn compile(output: Output, config: &Config, path: &Path, flow: Option<&str>) -> 
     plan::compile(output, &DiskWorld::open(output, config, path)?, &path.to_string_lossy(), plan::entry(flow))
 }
 
-fn find(global: &Global, name: &str) -> Result<(RunRow, SqliteJournal), Problem> {
-    let config = Config::load(global)?;
+fn find(config: &Config, name: &str) -> Result<(RunRow, SqliteJournal), Problem> {
     let missing = |problem: Problem| problem.help(format!("`{name}` is neither a file here nor a run of the store"));
-    let row = session::open_reader(&config).and_then(|reader| Ok(reader.find(name)?)).map_err(missing)?;
-    Ok((row, session::open_for_reading(&config)?))
+    let row = session::open_reader(config).and_then(|reader| Ok(reader.find(name)?)).map_err(missing)?;
+    Ok((row, session::open_for_reading(config)?))
 }
 
 /// The runs that have not ended and belong to the old plan.
-fn verdicts(output: Output, global: &Global, old: &Plan, new: &Arc<Plan>) -> Result<Vec<(RunRow, Verdict)>, Problem> {
-    let config = Config::load(global)?;
-    if !config.store.path.exists() {
-        return Ok(Vec::new());
-    }
-    let journal = session::open_for_reading(&config)?;
+fn verdicts(output: Output, config: &Config, old: &Plan, new: &Arc<Plan>) -> Result<Vec<(RunRow, Verdict)>, Problem> {
+    let Some(reader) = selection::store(config)? else { return Ok(Vec::new()) };
+    let journal = session::open_for_reading(config)?;
     let flow = old.flows.get(old.entry).map(|flow| flow.name.to_string());
-    let rows = session::open_reader(&config)?.runs(&RunFilter { flow, ..RunFilter::default() })?;
+    let rows = reader.runs(&RunFilter { flow, ..RunFilter::default() })?;
     let digest = old.digest().to_string();
     let of_old = rows.into_iter().filter(|row| !row.status.is_end() && row.plan == digest);
     Ok(of_old

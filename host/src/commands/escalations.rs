@@ -4,7 +4,7 @@ use journal::{Delivery, EscalationRow};
 use serde_json::{Value, json};
 
 use crate::cli::Global;
-use crate::commands::session;
+use crate::commands::selection;
 use crate::config::Config;
 use crate::escalation::{self, amounts, commands, undelivered};
 use crate::exit::{Exit, Problem};
@@ -14,8 +14,7 @@ use crate::output::{self, Output};
 pub(crate) fn run(output: Output, global: &Global) -> Result<Exit, Problem> {
     let config = Config::load(global)?;
     let (mut open, mut unsent) = (Vec::new(), Vec::new());
-    if config.store.path.exists() {
-        let reader = session::open_reader(&config)?;
+    if let Some(reader) = selection::store(&config)? {
         (open, unsent) = (reader.escalations()?, reader.unsent()?);
     }
     let document = open.iter().map(document).collect();

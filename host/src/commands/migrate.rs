@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Global, MigrateArgs};
 use crate::commands::control::{self, Answer, Post};
-use crate::commands::{plan, session};
+use crate::commands::{plan, selection, session};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
@@ -46,7 +46,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &MigrateArgs) -> Result
         },
         None => None,
     };
-    if args.all && !config.store.path.exists() {
+    if args.all && selection::store(&config)?.is_none() {
         report(output, &[]);
         return Ok(Exit::Done);
     }
@@ -154,8 +154,8 @@ fn order(config: &Config, (reader, journal): (&Reader, &SqliteJournal), row: &Ru
             Ok(false)
         }
         Answer::None => {
-            let message = format!("`{}`, which drives run `{}`, has not answered within {PATIENCE:?}", row.owner, row.id);
-            Err(Problem::new(Exit::Waiting, message).help("it migrates it when it can; `host events` shows whether it has"))
+            let help = "it is migrated when that can be done; `host events` shows whether it was";
+            Err(Problem::new(Exit::Waiting, post.unanswered(config, journal)).help(help))
         }
     }
 }

@@ -19,7 +19,7 @@ use lang::Sources;
 use lang::plan::{NodeId, Plan};
 
 use crate::cli::{Global, ReplayArgs};
-use crate::commands::{documents, selection};
+use crate::commands::{documents, selection, session};
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::Output;
@@ -37,8 +37,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &ReplayArgs) -> Result<
         if args.run.is_some() {
             return Err(Problem::usage(format!("`{}` is no file; `--run` is for a file with several runs", args.what)));
         }
-        let config = Config::load(global)?;
-        Recording::open(output, &config.store.path, &args.what)?
+        Recording::open(output, &Config::load(global)?, &args.what)?
     };
     let Some(recording) = recording else { return Ok(Exit::DoesNotCompile) };
     let chosen = recording.position(args)?;
@@ -93,23 +92,27 @@ impl Recording {
             Some(run) => run.to_owned(),
             None => only_run(&reader, file)?,
         };
-        Self::open(output, file, &run)
+        let journal = SqliteJournal::open(file, &Options { read_only: true, ..Options::default() })?;
+        Self::read(output, &journal, &run)
     }
 
-    /// A run of a store.
-    pub(crate) fn open(output: Output, store: &Path, run: &str) -> Result<Option<Self>, Problem> {
-        let journal = SqliteJournal::open(store, &Options { read_only: true, ..Options::default() })?;
+    /// A run of the store that the configuration names.
+    pub(crate) fn open(output: Output, config: &Config, run: &str) -> Result<Option<Self>, Problem> {
+        Self::read(output, &session::open_for_reading(config)?, run)
+    }
+
+    fn read(output: Output, journal: &SqliteJournal, run: &str) -> Result<Option<Self>, Problem> {
         let row = journal.reader().find(run)?;
         let prefix = journal.load_prefix(&row.id)?;
         let Some(EventBody::RunStarted(started)) = prefix.events.first().map(|event| &event.body) else {
             let unreadable = || Problem::new(Exit::Store, format!("the start of run `{}` cannot be read", row.id));
             return Err(prefix.damage.map_or_else(unreadable, Problem::from));
         };
-        let Some(first) = Version::read(output, &journal, &row, started.program, started.plan)? else { return Ok(None) };
+        let Some(first) = Version::read(output, journal, &row, started.program, started.plan)? else { return Ok(None) };
         let mut later = Vec::new();
         for event in &prefix.events {
             if let EventBody::Migrated(migrated) = &event.body {
-                let Some(version) = Version::read(output, &journal, &row, migrated.to.program, migrated.to.plan)? else {
+                let Some(version) = Version::read(output, journal, &row, migrated.to.program, migrated.to.plan)? else {
                     return Ok(None);
                 };
                 later.push(version);

@@ -82,7 +82,7 @@ pub(crate) fn begin(
     Ok(Ok((session, drive::Begin::Resumed { id, plans, how, decisions, signals })))
 }
 
-/// Gives the living owner of a run what was given here: it drives the run.
+/// Gives whoever drives a run, or is to, what was given here.
 fn wake(
     output: Output,
     config: &Config,
@@ -94,12 +94,21 @@ fn wake(
     let decide = |(task, decision)| Order::Decide { task, migrations, decision };
     let mut orders: Vec<Order> = decisions.into_iter().map(decide).collect();
     orders.extend((row.status == RunStatus::Paused).then_some(Order::Resume));
+    // What only hosts of a cluster write is taken over as one of them.
+    let servers = if config.is_left_to_hosts(journal) { " --nats URL" } else { "" };
+    let take_over = format!("`host resume {} --take-over{servers}`", row.id);
     if orders.is_empty() && args.signals.is_empty() {
-        let message = format!("run `{}` is being driven by `{}`", row.id, row.owner);
-        return Err(Problem::usage(message).help(format!(
-            "it needs no resume; where that process hangs, `host resume {} --take-over` takes the run away from it",
-            row.id
-        )));
+        let (message, help) = match config.driver(journal, &row.owner) {
+            Some(owner) => (
+                format!("run `{}` is being driven by `{owner}`", row.id),
+                format!("it needs no resume; where that process hangs, {take_over} takes the run away from it"),
+            ),
+            None => (
+                format!("run `{}` is left to the hosts of its cluster", row.id),
+                format!("it needs no resume; where none of them takes it over, {take_over} does"),
+            ),
+        };
+        return Err(Problem::usage(message).help(help));
     }
     for text in &args.signals {
         let (name, value) = parts(text);
@@ -114,14 +123,23 @@ fn wake(
             Answer::Refused(reason) => return Err(Problem::usage(format!("run `{}` does not take it: {reason}", row.id))),
             Answer::Ended(row) => return Err(Problem::usage(format!("run `{}` has ended meanwhile: {}", row.id, row.status))),
             Answer::Abandoned | Answer::None => {
-                let message = format!("`{}`, which drives run `{}`, does not answer", row.owner, row.id);
-                let help = format!("`host resume {} --take-over` takes the run away from it, with what was left for it", row.id);
+                let message = match config.driver(journal, &row.owner) {
+                    Some(owner) => format!("`{owner}`, which drives run `{}`, does not answer", row.id),
+                    None => format!("no host of its cluster answers for run `{}`", row.id),
+                };
+                let help = format!("{take_over} takes the run over, with what was left for it");
                 return Err(Problem::new(Exit::Waiting, message).help(help));
             }
         }
     }
-    let line = format!("run {} goes on, driven by `{}`", row.id, row.owner);
-    output.document(&json!({ "run": &*row.id.0, "status": "running", "owner": row.owner, "message": line }), || line.clone());
+    // Whoever took it may have taken the run over for that.
+    let row = reader.find(&row.id.0)?;
+    let owner = config.driver(journal, &row.owner);
+    let line = match owner {
+        Some(owner) => format!("run {} goes on, driven by `{owner}`", row.id),
+        None => format!("run {} is left to the hosts of its cluster", row.id),
+    };
+    output.document(&json!({ "run": &*row.id.0, "status": "running", "owner": owner, "message": line }), || line.clone());
     Ok(Exit::Done)
 }
 

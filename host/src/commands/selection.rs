@@ -93,7 +93,7 @@ impl<E: From<JournalError>> From<JournalError> for Early<E> {
 /// The store for reading; none where none was ever made, which is no error for who asks for all that is there.
 pub(crate) fn store(config: &Config) -> Result<Option<Reader>, Problem> {
     cluster::follow(config)?;
-    if config.store.path.exists() { session::open_reader(config).map(Some) } else { Ok(None) }
+    if config.store.path.exists() { session::open_beside(config).map(Some) } else { Ok(None) }
 }
 
 /// The stored states that a status may be, and whether the owner decides.

@@ -24,14 +24,16 @@ pub(crate) fn run(output: Output, global: &Global, args: &StepArgs) -> Result<Ex
     if patience.is_none() || config.is_driven(&journal, &row.owner) {
         let Some(order) = orders.pop() else { return Ok(Exit::Done) };
         let post = Post::send(&journal, &row, order, patience.unwrap_or_default())?;
-        let Some(patience) = patience else { return told(output, &row, args.steps, "left", "is left for whoever drives it") };
+        if patience.is_none() {
+            return told(output, &row, args.steps, "left", "is left for whoever drives it");
+        }
         match post.answer(&reader, &journal, &config)? {
             Answer::Taken => return told(output, &row, args.steps, "done", "is carried out"),
             Answer::Refused(reason) => return Err(Problem::usage(format!("run `{}` takes no steps: {reason}", row.id))),
             Answer::Ended(row) => return Err(ended(&row)),
             Answer::None => {
-                let message = format!("`{}` has not taken the order for run `{}` within {patience:?}", row.owner, row.id);
-                return Err(Problem::new(Exit::Waiting, message).help("it is kept, and taken when that process goes on"));
+                let problem = Problem::new(Exit::Waiting, post.unanswered(&config, &journal));
+                return Err(problem.help("the order is kept, and taken when the run goes on"));
             }
             // The letter is read by the next owner: this process.
             Answer::Abandoned => {}

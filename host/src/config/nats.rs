@@ -25,7 +25,7 @@ pub(crate) struct NatsConfig {
     /// How many servers keep each message.
     pub(crate) replicas: Option<usize>,
     pub(crate) tls: TlsConfig,
-    /// Whether the URL is that of the command line.
+    /// Whether the URL is that of `--nats` or FLOWHOST_NATS, not that of the configuration.
     #[serde(skip)]
     pub(crate) asked_for: bool,
 }

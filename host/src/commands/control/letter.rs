@@ -76,6 +76,15 @@ impl Post {
         }
     }
 
+    /// That nobody has answered in time, for people.
+    pub(crate) fn unanswered(&self, config: &Config, journal: &SqliteJournal) -> String {
+        let Self { run, patience, .. } = self;
+        match config.driver(journal, &run.owner) {
+            Some(owner) => format!("`{owner}`, which drives run `{}`, has not answered within {patience:?}", run.id),
+            None => format!("no host of its cluster has answered for run `{}` within {patience:?}", run.id),
+        }
+    }
+
     /// The answer, if it is among the events that are new.
     fn find(&self, reader: &Reader, seen: &mut Seq) -> Result<Option<Answer>, JournalError> {
         loop {

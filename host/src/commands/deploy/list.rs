@@ -5,7 +5,7 @@ use engine::ports::{Clock, SystemClock};
 use journal::{Deployment, Reader};
 use serde_json::{Value, json};
 
-use crate::commands::session;
+use crate::commands::selection;
 use crate::config::Config;
 use crate::exit::{Exit, Problem};
 use crate::output::{self, Output};
@@ -27,8 +27,7 @@ struct Line {
 pub(super) fn run(output: Output, config: &Config) -> Result<Exit, Problem> {
     let mut lines = Vec::new();
     let mut documents = Vec::new();
-    if config.store.path.exists() {
-        let reader = session::open_reader(config)?;
+    if let Some(reader) = selection::store(config)? {
         let stored = reader.deployments()?;
         for current in stored.iter().filter(|found| found.current) {
             let found = lines_of(&reader, current)?;

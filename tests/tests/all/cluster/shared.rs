@@ -1,10 +1,11 @@
 //! What one host writes all hosts have: runs, signals, messages, orders, deployments; and a server that goes away and comes back.
 
 use e2e::Site;
+use serde_json::json;
 use testkit::nats::Server;
 
 use super::{owners, sees, serve, shown, wait};
-use crate::service::waiting;
+use crate::service::{eventually, waiting};
 
 const GREETING: &str = r#"flow main(name: string = "you") -> string {
     let word = wait signal word: string
@@ -12,6 +13,19 @@ const GREETING: &str = r#"flow main(name: string = "you") -> string {
 }"#;
 
 const NEWS: &str = "flow main() -> string {\n    wait message \"news.today\": string\n}";
+
+/// Is escalated, gives an artifact, and can be deployed.
+const KEPT: &str = r#"
+use "{plugins}/kit.wasm" as kit
+
+flow main() -> string {
+    let wrong = kit.fail(kit.failure_kind.logic, "it makes no sense")
+    let right = kit.echo("beside") with { artifact: "right.txt" }
+    "${wrong} ${right}"
+}
+
+on schedule "0 0 1 1 *" -> main()
+"#;
 
 #[test]
 fn a_run_is_everywhere_and_takes_signals_and_orders_wherever_they_are_given() {
@@ -163,13 +177,28 @@ fn a_machine_without_a_service_makes_a_copy_and_answers() {
     };
     assert_eq!(ids(&[]), std::slice::from_ref(&run), "the copy as it is");
     assert_eq!(ids(&["--nats", &nats]), [second, run.clone()]);
+    // Whatever is asked first, a copy is made for it.
+    here.flow("kept.flow", KEPT);
+    here.host(["deploy", "kept.flow"]).expect(0);
+    let kept = one.submit(&["kept.flow"]);
+    waiting(&here, &kept);
+    let ask = |site: &Site, what: &[&str], more: &[&str]| site.host(what.iter().chain(&["--json"]).chain(more)).expect(0).json();
+    for what in [vec!["escalations"], vec!["artifacts", &kept], vec!["deploy", "list"], vec!["replay", &kept]] {
+        let known = eventually("there is something to tell", || Some(ask(&here, &what, &[])).filter(|known| *known != json!([])));
+        assert_eq!(ask(&Site::new(), &what, &["--nats", &nats]), known, "{what:?}");
+    }
     drop(one);
     server.kill();
     let printed = there.host(["show", &run, "--nats", &nats]).expect(5);
-    assert!(printed.err.contains("no NATS server answers") && printed.err.contains("leave `--nats` out"), "{}", printed.err);
+    assert!(
+        printed.err.contains("no NATS server answers") && printed.err.contains("leave `--nats` and FLOWHOST_NATS out"),
+        "{}",
+        printed.err
+    );
     assert_eq!(ids(&[]).len(), 2);
     let nobody = Site::new();
-    nobody.host(["ps", "--nats", &nats]).expect(5);
+    let printed = nobody.host(["ps", "--nats", &nats]).expect(5);
+    assert!(!printed.err.contains("is a copy"), "{}", printed.err);
     assert!(!nobody.path().join(".flowhost/flowhost.db").exists(), "no copy of nothing is left");
 }
 
