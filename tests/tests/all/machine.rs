@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use e2e::Site;
@@ -252,10 +252,17 @@ fn a_long_line_of_garbage_is_refused_and_followers_leave_room_for_others() {
     assert_eq!(service.wait(&run).expect(0).json()["result"], "hi, you");
 }
 
+/// The same, which hears of a closed terminal though these tests were started under `nohup`.
+fn hearing(host: &Command) -> Command {
+    let mut env = Command::new("env");
+    env.arg("--default-signal=HUP").arg(host.get_program()).args(host.get_args());
+    env
+}
+
 #[test]
 fn a_closed_terminal_drains_the_service_unless_it_was_told_not_to_care() {
     let site = Site::new();
-    let service = Service::start(&site, &[]);
+    let service = Service::start_by(&site, hearing);
     service.signal("-HUP");
     assert_eq!(service.logged("draining")["why"], "its terminal was closed");
     assert_eq!(service.ended(), 0);
@@ -275,7 +282,9 @@ fn a_closed_terminal_drains_the_service_unless_it_was_told_not_to_care() {
 fn a_run_whose_terminal_is_closed_pauses() {
     let site = Site::new();
     site.flow("greeting.flow", &GREETING.replace("word: string", "word: string with { timeout: 1h } else \"none\""));
-    let child = site.command(["run", "greeting.flow"]).spawn().unwrap();
+    let mut host = hearing(&site.command(["run", "greeting.flow"]));
+    let host = host.current_dir(site.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = host.env_remove("FLOWHOST_STORE").env_remove("FLOWHOST_CONFIG").spawn().unwrap();
     let run = eventually("the run waits", || {
         let printed = site.host(["ps", "--json"]);
         (printed.code == 0).then(|| printed.json())?.as_array()?.iter().find(|run| run["waiting"].is_string()).cloned()

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use e2e::{Site, component};
 use serde_json::Value;
 
+use crate::service::eventually;
+
 const SENDER: &str = r#"use "{plugins}/post.wasm" as post
 
 flow main(topic: string = "orders.new", payload: string = "{\"id\": 7, \"item\": \"ink\"}") {
@@ -64,16 +66,18 @@ fn mail_of(site: &Site, run: &Value) -> Vec<String> {
     events.as_array().unwrap().iter().filter(about).map(line).collect()
 }
 
+/// Waits until a run waits for a message on the topic.
+fn waits_for(site: &Site, topic: &str) {
+    let what = format!("message \\\"{topic}\\\"");
+    eventually("a run waits for the message", || site.host(["ps", "--json"]).out.contains(&what).then_some(()));
+}
+
 #[test]
 fn a_message_of_a_component_reaches_a_run_that_waits() {
     let site = site();
     site.flow("receiver.flow", RECEIVER);
     let receiver = site.command(["run", "receiver.flow", "--json"]).spawn().unwrap();
-    let started = Instant::now();
-    while !site.host(["ps", "--json"]).out.contains("message \\\"orders.new\\\"") {
-        assert!(started.elapsed() < Duration::from_secs(60), "nothing waits");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    waits_for(&site, "orders.new");
     let sent = run(&site, &[], 0);
     assert_eq!(e2e::finish(receiver).expect(0).json()["result"], "ink");
     assert_eq!(mail_of(&site, &sent), ["posted main/post.send", "message-sent main/post.send.mail[0]"]);
@@ -257,11 +261,7 @@ flow ungranted() -> list<string> {
 fn taken(site: &Site, args: &[&str], messages: &[&str]) -> Value {
     let args = ["run", "main.flow", "--json", "--allow", "mail_receive >"].into_iter().chain(args.iter().copied());
     let child = site.command(args).spawn().unwrap();
-    let started = Instant::now();
-    while !site.host(["ps", "--json"]).out.contains("message \\\"go\\\"") {
-        assert!(started.elapsed() < Duration::from_secs(60), "nothing waits");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    waits_for(site, "go");
     for message in messages {
         site.host(["send", "orders.new", message]).expect(0);
     }

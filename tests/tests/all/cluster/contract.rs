@@ -264,18 +264,21 @@ fn what_is_started_through_a_service_has_the_hooks_of_its_cluster() {
     refused("own");
 }
 
-/// What a run of one host emits the runs of all hosts get, once, and so it is with what others send, whichever host takes it.
+/// What a run of one host emits the runs of all hosts get, once, and so it is with what a component sends and what others send,
+/// whichever host takes it.
 #[test]
 fn messages_pass_between_hosts_and_programs() {
     const WAITS: &str = "flow main() -> string { wait message \"news.today\": string with { timeout: 1m } }";
-    const SAYS: &str = "flow main() { emit \"news.today\" \"rain\" }";
+    const EMITS: &str = "flow main() { emit \"news.today\" \"rain\" }";
+    const SENDS: &str = "use \"{plugins}/post.wasm\" as post
+flow main() { post.send(\"news.today\", \"\\\"sleet\\\"\") with { allow: [mail_send \"news.today\"] } }";
     let server = Server::start();
     let (here, there) = (Site::new(), Site::new());
     let hosts = [(&here, serve(&here, &server.url())), (&there, serve(&there, &server.url()))];
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let client = runtime.block_on(async_nats::connect(server.url())).unwrap();
     let text = r#"{"specversion":"1.0","id":"7","source":"/weather","type":"com.example.forecast","data":"snow"}"#;
-    for (say, expected) in [(false, "snow"), (true, "rain")] {
+    for (flow, expected) in [(None, "snow"), (Some(EMITS), "rain"), (Some(SENDS), "sleet")] {
         let mut runs = Vec::new();
         for (site, host) in &hosts {
             site.flow("waits.flow", WAITS);
@@ -285,9 +288,9 @@ fn messages_pass_between_hosts_and_programs() {
             waiting(&here, run);
             waiting(&there, run);
         }
-        if say {
-            there.flow("says.flow", SAYS);
-            let run = hosts[1].1.submit(&["says.flow"]);
+        if let Some(flow) = flow {
+            there.flow("says.flow", flow);
+            let run = hosts[1].1.submit(&["says.flow", "--allow", "mail_send news.today"]);
             hosts[1].1.wait(&run).expect(0);
         } else {
             for _ in 0..2 {
@@ -310,6 +313,10 @@ fn a_host_answers_for_its_roles() {
     answers.write("agents/kit.wasm", std::fs::read(component("kit")).unwrap());
     answers.write("flowhost.toml", "[roles.reviewer]\ncomponent = \"agents/kit.wasm\"\nfunction = \"echo\"\n");
     asks.flow("main.flow", "role reviewer(value: string) -> string\nflow main() -> string { ask reviewer(\"fine\") }");
+    let component = "use \"{plugins}/post.wasm\" as post\nrole reviewer(value: string) -> string\nflow main() -> string {
+    post.inquire(\"reviewer\", \"{\\\"value\\\": \\\"good\\\"}\", none) with { allow: [mail_ask reviewer] }
+}";
+    asks.flow("component.flow", component);
     let refused = asks.host(["run", "main.flow", "--json", "--nats", &server.url()]).expect(1);
     assert!(
         refused.out.contains("no agent has the role `reviewer`: nobody listens to `flow.default.agent.reviewer`"),
@@ -319,6 +326,8 @@ fn a_host_answers_for_its_roles() {
     let service = serve(&answers, &server.url());
     let printed = asks.host(["run", "main.flow", "--json", "--nats", &server.url()]).expect(0);
     assert_eq!(printed.json()["result"], "fine");
+    let args = ["run", "component.flow", "--allow", "mail_ask reviewer", "--json", "--nats", &server.url()];
+    assert_eq!(asks.host(args).expect(0).json()["result"], "\"good\"");
     service.kill();
 }
 

@@ -1,6 +1,5 @@
 //! What is compared: results, the journal at each host, and what the steps left outside.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use e2e::Site;
@@ -86,58 +85,10 @@ pub(super) fn told_by_all(sites: &[Site], run: &str) -> Vec<Value> {
     events
 }
 
-/// What happened to a step, as the journal has it.
-#[derive(Debug, Default)]
-pub(super) struct Journaled {
-    /// Attempts that began.
-    begun: usize,
-    /// When its result was committed, in milliseconds of its day.
-    committed: Option<u128>,
-    /// An operator gave it.
-    supplied: bool,
-}
-
-/// The steps of a run. Nothing begins again after its result, and none has two.
-fn journaled(run: &str, events: &[Value]) -> BTreeMap<String, Journaled> {
-    let mut all: BTreeMap<String, Journaled> = BTreeMap::new();
-    let (mut paths, path_of) = (BTreeMap::new(), |event: &Value| event["path"].as_str().unwrap_or_default().to_owned());
-    for event in events {
-        let task = event["body"]["task"].as_u64();
-        match event["kind"].as_str().unwrap() {
-            "attempt-started" => {
-                paths.insert(task, path_of(event));
-                let step = all.entry(path_of(event)).or_default();
-                assert!(step.committed.is_none(), "{run}: {event} began again after its result was committed");
-                step.begun += 1;
-            }
-            "attempt-succeeded" => commit(run, &mut all, &path_of(event), event),
-            "operator-decision" if event["body"]["output"].is_object() => {
-                let path = &paths[&task];
-                commit(run, &mut all, path, event);
-                all.entry(path.clone()).or_default().supplied = true;
-            }
-            _ => {}
-        }
-    }
-    all
-}
-
-fn commit(run: &str, all: &mut BTreeMap<String, Journaled>, path: &str, event: &Value) {
-    let before = all.entry(path.to_owned()).or_default().committed.replace(time_of_day(event["at"].as_str().unwrap()));
-    assert!(before.is_none(), "`{path}` of {run} has two results");
-}
-
-/// Of a time as hosts print it, in milliseconds.
-fn time_of_day(text: &str) -> u128 {
-    let digits = text.split_once('T').unwrap().1.trim_end_matches('Z').replace('.', ":");
-    let parts: Vec<u128> = digits.split(':').map(|part| part.parse().unwrap()).collect();
-    ((parts[0] * 60 + parts[1]) * 60 + parts[2]) * 1000 + parts[3]
-}
-
 /// What a run of [`FLOW`] did is what its journal says. Gives its steps.
 pub(super) fn marks_agree(run: &str, events: &[Value], folder: &Path, outside: &Outside, stops: &[Interval]) -> Vec<String> {
-    witness::agrees(run, events, folder, MARKS);
-    let (journal, seen) = (journaled(run, events), outside.of(run));
+    let journal = witness::agrees(run, events, folder, MARKS);
+    let seen = outside.of(run);
     assert_eq!(seen.len(), TOLD, "steps are missing outside of {run}: {seen:?}");
     for (path, step) in &seen {
         let told = &journal[path];
@@ -165,7 +116,7 @@ fn may_begin(at: u128, committed: u128, stops: &[Interval]) -> bool {
 /// What a run of [`EFFECTS`] did is what its journal says, and each effect happened once. Gives the steps that ended by themselves:
 /// of those whose result an operator gave no hook is told.
 pub(super) fn effects_agree(run: &str, events: &[Value], outside: &Outside) -> Vec<String> {
-    let (journal, seen) = (journaled(run, events), outside.of(run));
+    let (journal, seen) = (witness::journaled(run, events), outside.of(run));
     assert_eq!(seen.len(), HAPPENED, "effects are missing of {run}: {seen:?}");
     for (path, step) in &seen {
         let told = &journal[path];
