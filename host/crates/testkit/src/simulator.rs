@@ -209,7 +209,8 @@ fn settled(outside: &Outside) -> Vec<String> {
             _ => None,
         })
         .collect();
-    let sent = outside.published.iter().filter(|(id, _)| fits(id));
+    // A result that somebody supplied, or that was taken over, sends nothing; what steps send is looked at by itself.
+    let sent = outside.published.iter().filter(|(id, _)| fits(id) && !id.contains(".mail["));
     lines.extend(sent.map(|(id, (topic, payload))| format!("{id} was sent on {topic}: {payload}")));
     let supplied = outside.supplied.iter().filter(|(path, _)| fits(path));
     lines.extend(supplied.map(|(path, output)| format!("{path} gave {:?}", Payload::Value(output.clone()))));

@@ -70,12 +70,18 @@ pub enum Bug {
     OrderTwice,
     /// Only the first handler is asked before a step.
     HandlerSkipped,
+    /// After a takeover messages of steps that may not have arrived are not sent again.
+    PostForgotten,
+    /// The messages of a step leave when handlers have agreed to one of them.
+    PostUnasked,
+    /// What a step did is not taken back when its messages never left.
+    UnsentKept,
 }
 
 #[cfg(feature = "planted-bugs")]
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 36] = [
         Self::DroppedEvent,
         Self::UsedBeforeDurable,
         Self::DoubleStart,
@@ -109,6 +115,9 @@ impl Bug {
         Self::PlanRepeated,
         Self::OrderTwice,
         Self::HandlerSkipped,
+        Self::PostForgotten,
+        Self::PostUnasked,
+        Self::UnsentKept,
     ];
 }
 

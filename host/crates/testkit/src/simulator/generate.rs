@@ -159,6 +159,7 @@ impl Generator {
                     vec![Grant::Env("SECRET".into()), Grant::Folder(FolderAccess::Read, Expr::Const(Value::Dir("/no".into())))];
                 name.push_str("denied_o");
             }
+            6 => effects::send(&mut plan, &mut name),
             _ => {}
         }
         self.rules(&mut plan, &mut name);

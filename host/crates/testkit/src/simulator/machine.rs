@@ -430,14 +430,14 @@ impl Machine {
 }
 
 /// Whether a step is pure and whether it may be repeated, by its name: `…_e` has effects, `…_i` has effects and is idempotent,
-/// `…_o` looks, `…_a` asks a role, `…_g` runs a plan. Handlers are pure.
+/// `…_o` looks, `…_a` asks a role, `…_g` runs a plan, `…_m` sends messages. Handlers are pure.
 fn kind_of(path: &str) -> (bool, bool) {
     let name = path.rsplit('/').next().unwrap_or(path);
     if is_handler(path) {
         return (true, true);
     }
     let has = |marks: &[&str]| marks.iter().any(|mark| name.contains(mark));
-    (!has(&["_e", "_i", "_o", "_a", "_g"]), !has(&["_e", "_a"]))
+    (!has(&["_e", "_i", "_o", "_a", "_g", "_m"]), !has(&["_e", "_a"]))
 }
 
 fn started(outside: &Outside) -> RunStarted {
@@ -455,7 +455,7 @@ fn started(outside: &Outside) -> RunStarted {
         input: input.unwrap_or_default(),
         labels: Vec::new(),
         semantics: SEMANTICS_VERSION,
-        permitted: vec!["http *.example.com".to_owned(), "env HOME".to_owned()],
+        permitted: ["http *.example.com", "env HOME", "mail_send out.>"].map(str::to_owned).to_vec(),
         recovery: outside.recovery.clone(),
         host: "machine".into(),
         origin: outside.origin.clone().map(Box::new),

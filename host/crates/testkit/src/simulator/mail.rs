@@ -6,10 +6,10 @@ use std::sync::Arc;
 use engine::core::mail::{signals, topics};
 use engine::event::{EventBody, Origin};
 use engine::ports::{Mail, Message, Signal};
-use lang::plan::Plan;
+use lang::plan::{HookEvent, HookPhase, Plan};
 
 use super::outside::Outside;
-use super::steps::{hash, is_handler};
+use super::steps::{NEVER, hash, is_handler};
 
 /// What comes on one name, in order.
 pub(super) struct Inbox {
@@ -74,6 +74,7 @@ impl Outside {
         if *before != sent {
             return Err(format!("`{}` was sent with another content: {before:?}, {sent:?}", message.id));
         }
+        self.check_sent(message)?;
         let Some(address) = self.inboxes.iter().position(|inbox| inbox.echo && inbox.name == message.topic) else {
             return Ok(None);
         };
@@ -81,6 +82,34 @@ impl Outside {
             inbox.letters.push(message.payload.clone());
         }
         Ok(Some(address))
+    }
+
+    /// A message leaves when all handlers have agreed to it, and one of a step when its result is durable as well.
+    fn check_sent(&self, message: &Message) -> Result<(), String> {
+        let path = message.id.split_once('/').map_or(&*message.id, |(_, path)| path);
+        let hooks = &self.versions.plan().hooks;
+        let asked = (0..).zip(hooks).filter(|(_, hook)| (hook.phase, hook.event) == (HookPhase::Before, HookEvent::Message));
+        let mut wanted: Vec<String> = asked.map(|(place, _)| format!("{path}.before[{place}]")).collect();
+        wanted.extend(path.split_once(".mail[").map(|(step, _)| step.to_owned()));
+        match wanted.iter().find(|path| !self.has_succeeded(path)) {
+            _ if &*message.topic == NEVER => Err(format!("`{path}` of an attempt that failed was sent")),
+            Some(missing) => Err(format!("`{path}` was sent before `{missing}` had succeeded")),
+            None => Ok(()),
+        }
+    }
+
+    /// The run has ended: of what a step has sent all has arrived, or nothing where handlers were to be asked and it was stopped.
+    pub(super) fn check_posted(&self) -> Result<(), String> {
+        let is_asked = !self.versions.plan().hooks.is_empty();
+        for event in &self.durable {
+            let EventBody::Posted { attempt, messages } = &event.body else { continue };
+            let path = &attempt.path;
+            let arrived = (0..messages.len()).filter(|index| self.has_succeeded(&format!("{path}.mail[{index}]"))).count();
+            if self.has_succeeded(path) && arrived != messages.len() && !(is_asked && arrived == 0) {
+                return Err(format!("of {} messages of `{path}` {arrived} arrived", messages.len()));
+            }
+        }
+        Ok(())
     }
 
     /// A step that follows a `wait` begins not earlier than so long after what the `wait` followed.

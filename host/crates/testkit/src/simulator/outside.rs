@@ -176,6 +176,7 @@ impl Outside {
             self.durable.push(event.clone());
             if let EventBody::RunEnded { outcome } = &event.body {
                 self.undone.check_end(matches!(outcome, RunOutcome::Succeeded(_)))?;
+                self.check_posted()?;
                 // Whoever cancels a run wants nothing new to start, so nobody need be told.
                 if !matches!(outcome, RunOutcome::Cancelled) {
                     self.check_told_after()?;
@@ -187,6 +188,11 @@ impl Outside {
 
     fn facts_of(&mut self, path: &Arc<str>) -> &mut Facts {
         self.facts.entry(Arc::clone(path)).or_default()
+    }
+
+    /// Whether a path has succeeded, durably.
+    pub(super) fn has_succeeded(&self, path: &str) -> bool {
+        self.facts.get(path).is_some_and(|facts| facts.succeeded)
     }
 
     /// How often a path has failed, durably.
@@ -258,7 +264,7 @@ impl Outside {
                 (HookPhase::Before, HookEvent::Attempt) => format!("{path}.before[{place}.{number}]"),
                 _ => continue,
             };
-            if !self.facts.get(before.as_str()).is_some_and(|facts| facts.succeeded) {
+            if !self.has_succeeded(&before) {
                 return Err(format!("`{path}` began before `{before}` had agreed"));
             }
         }
@@ -273,7 +279,7 @@ impl Outside {
             }
             for (path, _) in self.facts.iter().filter(|(path, facts)| facts.ran && !is_handler(path) && !path.contains("racy")) {
                 let after = format!("{path}.after[{place}]");
-                if !self.facts.get(after.as_str()).is_some_and(|facts| facts.succeeded) {
+                if !self.has_succeeded(&after) {
                     return Err(format!("the run ended before `{after}` was told"));
                 }
             }

@@ -1,14 +1,17 @@
 //! What the steps of a generated plan do. The first letter of a step's name says how it behaves:
 //! `s` succeeds after as many failures as its retries allow, `x` always fails, `h` never ends, `c` fails on some
 //! paths, `q` fails when its first argument is 0, `e` fails until a human has decided. Handlers agree, some when they are
-//! asked once more.
+//! asked once more. What has `_m` in its name sends messages; what it sends when it fails is never sent.
 
 use std::sync::Arc;
 
 use catalog::{FailureKind, Value};
-use engine::event::{Bill, Failure};
+use engine::event::{Bill, Failure, Posting};
 use engine::ports::Outcome;
 use lang::plan::PLAN_SOURCE;
+
+/// The topic of what is sent by attempts that fail.
+pub(super) const NEVER: &str = "out.never";
 
 /// How an attempt goes.
 #[derive(Clone, Debug)]
@@ -48,7 +51,13 @@ pub(super) fn behave(seed: u64, path: &str, function: &str, args: &[Value], fail
         })
     };
     let bill = Bill { fuel: chance % 100, attempts: if function == PLAN_SOURCE { 2 } else { 0 }, ..Bill::default() };
-    Behaviour::Ends(Box::new(Outcome { bill, ..Outcome::new(result) }))
+    let posted = if name.contains("_m") && !is_handler(path) { posted(chance, result.is_ok()) } else { Vec::new() };
+    Behaviour::Ends(Box::new(Outcome { bill, posted, ..Outcome::new(result) }))
+}
+
+fn posted(chance: u64, succeeds: bool) -> Vec<Posting> {
+    let topic = if succeeds { "out.done" } else { NEVER };
+    (0..1 + chance % 3).map(|number| Posting { topic: topic.into(), payload: number.to_string().into() }).collect()
 }
 
 /// Whether this is the path of a call of a handler.

@@ -20,8 +20,10 @@ pub(super) struct Undone {
 /// What became of a step.
 #[derive(Default)]
 struct Account {
-    /// When it succeeded.
-    done: Option<Seq>,
+    /// It succeeded.
+    done: bool,
+    /// When it was over: of what sends messages, when the last of them had arrived.
+    over: Option<Seq>,
     /// It failed, or was interrupted.
     failed: bool,
     /// When its compensation had first succeeded, or failed for good.
@@ -34,6 +36,12 @@ struct Account {
 impl Undone {
     /// An event is durable; `asked` tells which step a decision is about.
     pub(super) fn note(&mut self, event: &Event, asked: &BTreeMap<TaskId, (Arc<str>, bool)>) {
+        if let EventBody::MessageSent { attempt } = &event.body
+            && let Some((step, _)) = attempt.path.split_once(".mail[")
+            && let Some(account) = self.steps.get_mut(step)
+        {
+            account.over = Some(event.seq);
+        }
         let (path, success) = match &event.body {
             EventBody::AttemptSucceeded { attempt, .. } => (&attempt.path, true),
             EventBody::AttemptFailed { attempt, .. } => (&attempt.path, false),
@@ -58,7 +66,10 @@ impl Undone {
         } else if has_undo(path) {
             let account = self.steps.entry(Arc::clone(path)).or_default();
             if success {
-                account.done.get_or_insert(event.seq);
+                account.done = true;
+                if !sends(path) {
+                    account.over.get_or_insert(event.seq);
+                }
             } else {
                 account.failed = true;
             }
@@ -69,7 +80,7 @@ impl Undone {
     pub(super) fn check_below(&self, path: &str, before: &str) -> Result<(), String> {
         let below =
             self.steps.range::<str, _>((Bound::Included(path), Bound::Unbounded)).take_while(|(step, _)| step.starts_with(path));
-        let mut left = below.filter(|(step, account)| is_lost(step) && account.done.is_some() && account.times == 0);
+        let mut left = below.filter(|(step, account)| is_lost(step) && account.done && account.times == 0);
         left.next().map_or(Ok(()), |(step, _)| Err(format!("`{before}` began before `{step}` was undone")))
     }
 
@@ -77,14 +88,14 @@ impl Undone {
     pub(super) fn check_end(&self, success: bool) -> Result<(), String> {
         let mut regions: BTreeMap<&str, Vec<(Seq, Seq, &str)>> = BTreeMap::new();
         for (path, account) in &self.steps {
-            let ended = account.done.is_some() || (account.failed && path.contains("always"));
+            let ended = account.done || (account.failed && path.contains("always"));
             let wanted = u32::from(ended && (!success || is_lost(path)));
             if account.times != wanted {
                 return Err(format!("`{path}` was undone {} times instead of {wanted}", account.times));
             }
-            if let (Some(done), Some(undone)) = (account.done, account.undone) {
+            if let (Some(over), Some(undone)) = (account.over, account.undone) {
                 let region = path.rsplit_once('/').map_or("", |(region, _)| region);
-                regions.entry(region).or_default().push((done, undone, path));
+                regions.entry(region).or_default().push((over, undone, path));
             }
         }
         for steps in regions.values_mut() {
@@ -103,6 +114,10 @@ impl Undone {
 
 fn name_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
+}
+
+fn sends(path: &str) -> bool {
+    name_of(path).contains("_m")
 }
 
 fn has_undo(path: &str) -> bool {

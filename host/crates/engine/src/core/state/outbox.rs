@@ -7,6 +7,7 @@ use catalog::Value;
 
 use super::State;
 use super::model::{Emit, Failed, Status};
+use crate::core::bugs::Bug;
 use crate::event::{Failure, Posting, TaskId};
 use crate::ports::Message;
 
@@ -76,7 +77,7 @@ impl State {
     /// Handlers have agreed to a message of a step: when they have to all of them, all leave.
     pub(super) fn send_with_others(&mut self, step: TaskId) {
         let Some(outbox) = self.outboxes.get_mut(&step) else { return };
-        outbox.unagreed = outbox.unagreed.saturating_sub(1);
+        outbox.unagreed = if self.bugs.0.has(Bug::PostUnasked) { 0 } else { outbox.unagreed.saturating_sub(1) };
         if outbox.unagreed == 0 {
             let open = outbox.open.clone();
             open.into_iter().for_each(|id| self.send(id));
@@ -125,7 +126,8 @@ impl State {
 
     /// The value of a step that has succeeded and whose messages never leave.
     pub(super) fn unsent(&mut self, step: TaskId) -> Option<Value> {
-        Some(self.outboxes.remove(&step)?.value)
+        let outbox = self.outboxes.remove(&step)?;
+        (!self.bugs.0.has(Bug::UnsentKept)).then_some(outbox.value)
     }
 
     /// The first message of a step that is on its way.

@@ -120,7 +120,9 @@ impl State {
 
     /// Another process owns the run: whether the bus has what was handed out is not known, so it is handed out again.
     pub(super) fn send_again(&mut self) {
-        let sending: Vec<TaskId> = self.emits.iter().filter(|(_, emit)| emit.sending).map(|(task, _)| *task).collect();
+        let forgets = self.bugs.0.has(Bug::PostForgotten);
+        let lost = self.emits.iter().filter(|(_, emit)| emit.sending && !(forgets && emit.of.is_some()));
+        let sending: Vec<TaskId> = lost.map(|(task, _)| *task).collect();
         for task in sending {
             self.send(task);
         }

@@ -4,7 +4,7 @@
 //! succeed, `ulost7` always, because its region fails or is cancelled.
 
 use catalog::Type;
-use lang::plan::{Child, Expr, NodeKind, Operator, RegionId, Slot, UndoPlan};
+use lang::plan::{CallPlan, Child, Expr, Grant, MailUse, NodeKind, Operator, RegionId, Slot, UndoPlan};
 
 use super::{Fate, Generator};
 use crate::simulator::build::{NodePolicy, RegionDraft, child, count, number, remainder_is, slot, wait};
@@ -13,6 +13,12 @@ use crate::simulator::build::{NodePolicy, RegionDraft, child, count, number, rem
 pub(super) fn undone_name(fate: Fate, name: &str) -> String {
     let rest = name.strip_prefix('s').unwrap_or(name);
     if fate == Fate::Lost { format!("ulost{rest}") } else { format!("u{rest}") }
+}
+
+/// Has a step send messages.
+pub(super) fn send(call: &mut CallPlan, name: &mut String) {
+    call.grants = vec![Grant::Mail(MailUse::Send, "out.>".into())];
+    name.push_str("_m");
 }
 
 impl Generator {
@@ -38,8 +44,13 @@ impl Generator {
     /// A step that certainly has a compensation.
     fn undone(&mut self, draft: &mut RegionDraft, after: &[Slot]) -> Slot {
         let undo = Some(self.undo(draft, false));
-        let kind = self.step(vec![slot(Slot(0))]);
-        let name = self.name("s");
+        let mut kind = self.step(vec![slot(Slot(0))]);
+        let mut name = self.name("s");
+        if let NodeKind::Call(call) = &mut kind
+            && self.random.u32(..3) == 0
+        {
+            send(call, &mut name);
+        }
         draft.node(&undone_name(self.fate, &name), kind, after, NodePolicy { undo, ..NodePolicy::default() })
     }
 
