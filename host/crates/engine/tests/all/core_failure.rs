@@ -1,9 +1,10 @@
 //! Retries, failures, deadlines, cancellation, pauses.
 
-use catalog::{Type, Value};
+use catalog::{FailureKind, Type, Value};
 use engine::core::Input;
-use engine::event::TimerId;
+use engine::event::{Failure, TimerId};
 use lang::plan::{Backoff, Expr, Grant, NodeKind, Plan, Slot};
+use testkit::fake::{failure, outcome};
 use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, count, number, numbers, slot, step, wait};
 
 use crate::script::Script;
@@ -24,6 +25,23 @@ fn guarded(make: impl FnOnce(&mut lang::plan::CallPlan) -> NodePolicy) -> Plan {
     let main = builder.region(main, slot(tried));
     let entry = builder.flow("main", &[], main);
     builder.finish(entry)
+}
+
+#[test]
+fn a_component_that_asks_for_a_later_attempt_is_waited_for_a_day_at_most() {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    for (asked, expected) in [(1000, 1000), (DAY, DAY), (u64::MAX, DAY)] {
+        let retried = |risky: &mut lang::plan::CallPlan| {
+            risky.retry = Some(count(1));
+            NodePolicy::default()
+        };
+        let mut script = Script::start(guarded(retried), &[], &[]);
+        let start = script.in_flight.remove("main/try/risky").unwrap();
+        let later = Failure { retry_after: Some(asked), ..failure(FailureKind::Network, "later") };
+        let outcome = Box::new(outcome(Err(later)));
+        script.input(Input::Outcome { task: start.task, number: 1, outcome });
+        assert_eq!(script.next_timer().unwrap().0, script.now + expected);
+    }
 }
 
 #[test]

@@ -18,6 +18,9 @@ use crate::core::values::{
 use crate::event::{Amounts, Decision, Failure, Level, TaskId};
 use crate::ports::GrantedCapability;
 
+/// A failure may ask for so many milliseconds before the next attempt at most: nobody waits for ever because a component says so.
+const LONGEST_REQUEST: u64 = 24 * 60 * 60 * 1000;
+
 impl State {
     /// A step is ready.
     pub(super) fn begin_call(&mut self, id: InstanceId, node: NodeId, call: &CallPlan) -> Result<(), Failure> {
@@ -238,7 +241,7 @@ impl State {
         task.failures += 1;
         task.number += 1;
         task.status = Status::Ready;
-        let wait = wait.max(failure.retry_after.unwrap_or(0));
+        let wait = wait.max(failure.retry_after.unwrap_or(0).min(LONGEST_REQUEST));
         task.previous = Some(failure);
         self.give_place(id);
         if wait == 0 {
