@@ -29,7 +29,7 @@ use crate::world::DiskWorld;
 /// Compiles, starts, and waits for the end.
 pub(crate) fn run(output: Output, global: &Global, args: &RunArgs) -> Result<Exit, Problem> {
     let config = Config::load(global)?;
-    let prepared = match prepare(output, &config, &args.start, args.durability, hooks::rules(&config)?)? {
+    let prepared = match prepare(output, &config, &args.start, args.durability, hooks::rules)? {
         Ok(prepared) => prepared,
         Err(exit) => return Ok(exit),
     };
@@ -61,7 +61,7 @@ pub(crate) fn prepare(
     config: &Config,
     args: &StartArgs,
     durability: Option<Durability>,
-    hooks: Vec<HookRule>,
+    hooks: fn(&Config) -> Result<Vec<HookRule>, Problem>,
 ) -> Result<Result<Prepared, Exit>, Problem> {
     let permitted = permitted(config, &args.allow)?;
     let mut labels = labels(&args.labels)?;
@@ -77,7 +77,7 @@ pub(crate) fn prepare(
     };
     let input = inputs::read(args, &plan.flows[plan.entry])?;
     let files = world.into_files();
-    let roles = RoleAgents { hooks, ..RoleAgents::configured(config, &plan)? };
+    let roles = RoleAgents { hooks: hooks(config)?, ..RoleAgents::configured(config, &plan)? };
     HookRule::put_around(&roles.hooks, &mut plan);
     let journal = session::open_store(config, durability)?;
     let program = program::pack(&*journal, &root, entry, &files, &roles)?;

@@ -19,7 +19,7 @@ pub(crate) fn run(output: Output, global: &Global, args: &SubmitArgs) -> Result<
     let config = Config::load(global)?;
     // Whoever has no service is told before anything is compiled or stored.
     drop(Client::connect(&config, args.at.socket.as_deref())?);
-    let prepared = match run::prepare(output, &config, &args.start, None, hooks::configured(&config)?)? {
+    let prepared = match run::prepare(output, &config, &args.start, None, hooks::configured)? {
         Ok(prepared) => prepared,
         Err(exit) => return Ok(exit),
     };

@@ -220,6 +220,9 @@ fn hooks_are_added_listed_and_removed() {
     assert!(site.host(["hook", "list"]).expect(2).err.contains("no servers are named"));
     site.write("flowhost.toml", HOOKS);
     assert!(site.host(["run", "main.flow"]).expect(2).err.contains("the hook `gate` is handled over NATS"));
+    // A service whose triggers could start nothing does not start.
+    site.write("flowhost.toml", "[[hooks]]\nname = \"gate\"\nbefore = \"stepp\"\n");
+    assert!(host(&["serve"]).expect(2).err.contains("there is no hook before `stepp`"));
 }
 
 /// A run keeps the hooks that it was started with, whatever is added or removed later.
