@@ -1,5 +1,6 @@
 //! Reads messages of one subject, and shows that one is being worked on.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use async_nats::header::NATS_SEQUENCE;
@@ -94,11 +95,15 @@ pub(super) async fn patiently<T, A: Future<Output = Result<T, JournalError>>>(
 
 /// Does something about a message, and meanwhile shows its server so often that it is being done.
 pub(super) async fn shown<T>(message: &jetstream::Message, every: Duration, work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        done = work => done,
+        never = show(message, every) => match never {},
+    }
+}
+
+async fn show(message: &jetstream::Message, every: Duration) -> Infallible {
     loop {
-        if let Ok(done) = tokio::time::timeout(every, work.as_mut()).await {
-            return done;
-        }
+        tokio::time::sleep(every).await;
         // A server that does not hear it gives the message to another host.
         let _ = message.ack_with(AckKind::Progress).await;
     }
