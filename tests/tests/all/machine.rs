@@ -255,7 +255,13 @@ fn a_long_line_of_garbage_is_refused_and_followers_leave_room_for_others() {
 /// The same, which hears of a closed terminal though these tests were started under `nohup`.
 fn hearing(host: &Command) -> Command {
     let mut env = Command::new("env");
-    env.arg("--default-signal=HUP").arg(host.get_program()).args(host.get_args());
+    env.arg("--default-signal=HUP").arg(host.get_program()).args(host.get_args()).current_dir(host.get_current_dir().unwrap());
+    for (name, value) in host.get_envs() {
+        match value {
+            Some(value) => env.env(name, value),
+            None => env.env_remove(name),
+        };
+    }
     env
 }
 
@@ -283,8 +289,7 @@ fn a_run_whose_terminal_is_closed_pauses() {
     let site = Site::new();
     site.flow("greeting.flow", &GREETING.replace("word: string", "word: string with { timeout: 1h } else \"none\""));
     let mut host = hearing(&site.command(["run", "greeting.flow"]));
-    let host = host.current_dir(site.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = host.env_remove("FLOWHOST_STORE").env_remove("FLOWHOST_CONFIG").spawn().unwrap();
+    let child = host.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let run = eventually("the run waits", || {
         let printed = site.host(["ps", "--json"]);
         (printed.code == 0).then(|| printed.json())?.as_array()?.iter().find(|run| run["waiting"].is_string()).cloned()

@@ -83,7 +83,7 @@ pub fn retry(lineage: &Lineage, id: &RunId, events: &[Event], from: &[String]) -
     let (mut results, mut again, mut dropped) = (BTreeMap::new(), Vec::new(), 0);
     for (order, done) in history.done.iter().enumerate() {
         let places = Place::find(plan, &done.path);
-        let valid = !places.is_empty() && !places.iter().any(|place| place.is_undo() || after.contains(place));
+        let valid = done.whole && !places.is_empty() && !places.iter().any(|place| place.is_undo() || after.contains(place));
         if valid {
             let output = Payload::Value(done.value.clone());
             results.insert(&done.path, (order, Reusable { path: Arc::clone(&done.path), key: done.key, output }));

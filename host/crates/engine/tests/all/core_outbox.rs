@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use catalog::{Name, Type, Value, VariantType};
-use engine::core::Input;
+use engine::core::{Again, Input, Lineage, retry};
 use engine::event::{EventBody, Posting, TaskId};
 use engine::ports::{Mail, Message, Outcome};
 use lang::plan::{
@@ -13,7 +13,7 @@ use lang::plan::{
 use testkit::fake::{failure, outcome};
 use testkit::simulator::build::{NodePolicy, PlanBuilder, RegionDraft, call, child, count, slot, step};
 
-use crate::script::Script;
+use crate::script::{Script, id};
 
 const PERMITTED: [&str; 1] = ["mail_send t.>"];
 
@@ -170,6 +170,9 @@ fn a_veto_lets_no_message_of_the_step_leave_and_fails_it() {
     let lines = script.take_lines();
     assert!(!lines.iter().any(|line| line.starts_with("publish")), "{lines:?}");
     assert_eq!(lines.last().unwrap(), "ended failed main/tell permission: `step` refused it: not today");
+    let found = retry(&Lineage::from(Arc::clone(&script.plan)), &id(), &script.journal, &[]).unwrap();
+    assert_eq!(found.again, [Again { path: "main/tell".into(), undone: true }], "the operator hears that it is done again");
+    assert_eq!(found.origin.results.iter().map(|result| &*result.path).collect::<Vec<_>>(), ["main/beside"]);
 }
 
 #[test]

@@ -182,6 +182,10 @@ impl State {
 
     /// A node has given its value.
     pub(super) fn note_result(&mut self, instance: InstanceId, node: NodeId, value: &Value) {
+        self.note_done(instance, node, value, true);
+    }
+
+    fn note_done(&mut self, instance: InstanceId, node: NodeId, value: &Value, whole: bool) {
         if self.history.is_none() {
             return;
         }
@@ -192,15 +196,15 @@ impl State {
             _ => false,
         };
         let Some(key) = self.key_of(instance, node) else { return };
-        let done = Done { path: self.path(instance, node), key, value: value.clone(), effect };
+        let done = Done { path: self.path(instance, node), key, value: value.clone(), effect, whole };
         self.history.iter_mut().for_each(|history| history.done.push(done.clone()));
     }
 
-    /// The same of a step that gave its value when nobody wanted it any more.
-    pub(super) fn note_late_result(&mut self, id: super::model::ActivityId, value: Option<&Value>) {
+    /// The same of a step that gave its value when nobody wanted it any more; not the whole of it, when its messages never left.
+    pub(super) fn note_late_result(&mut self, id: super::model::ActivityId, value: Option<&Value>, whole: bool) {
         let Some(activity) = self.activities.get(id) else { return };
         if let (Form::Call(_), Some((instance, node)), Some(value)) = (&activity.form, activity.place, value) {
-            self.note_result(instance, node, value);
+            self.note_done(instance, node, value, whole);
         }
     }
 
@@ -229,4 +233,6 @@ pub(crate) struct Done {
     pub(crate) value: Value,
     /// Whether it may have changed the world, and must not simply be done again.
     pub(crate) effect: bool,
+    /// Whether all of it was done; else its messages never left, and it has to be done again.
+    pub(crate) whole: bool,
 }

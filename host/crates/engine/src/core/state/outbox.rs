@@ -108,6 +108,7 @@ impl State {
         self.tell_step(step, Err(&failure), true);
         self.forget_task(step);
         // What it did besides is taken back.
+        self.note_late_result(activity, value.as_ref(), false);
         self.keep_interrupted(activity, value.as_ref());
         self.fail_kept(activity, Box::new(Failed { failure, path }));
     }

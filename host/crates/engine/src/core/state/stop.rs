@@ -132,10 +132,11 @@ impl State {
             Form::Hook(form) => Some(form.task),
             _ => None,
         };
-        self.note_late_result(id, value);
+        let unsent = task.and_then(|task| self.unsent(task));
+        let value = value.or(unsent.as_ref());
+        self.note_late_result(id, value, unsent.is_none());
         if task.is_none_or(|task| self.has_begun(task)) {
-            let unsent = task.and_then(|task| self.unsent(task));
-            self.keep_interrupted(id, value.or(unsent.as_ref()));
+            self.keep_interrupted(id, value);
         }
         if let Some(task) = task {
             self.forget_task(task);
