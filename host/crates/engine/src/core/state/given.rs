@@ -196,8 +196,10 @@ impl State {
             _ => false,
         };
         let Some(key) = self.key_of(instance, node) else { return };
-        let done = Done { path: self.path(instance, node), key, value: value.clone(), effect, whole };
-        self.history.iter_mut().for_each(|history| history.done.push(done.clone()));
+        let path = self.path(instance, node);
+        if let Some(history) = &mut self.history {
+            history.done.push(Done { path, key, value: value.clone(), effect, whole });
+        }
     }
 
     /// The same of a step that gave its value when nobody wanted it any more; not the whole of it, when its messages never left.
@@ -226,7 +228,7 @@ pub(crate) struct History {
 }
 
 /// A result.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) path: Arc<str>,
     pub(crate) key: Digest,

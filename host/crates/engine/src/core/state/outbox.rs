@@ -6,7 +6,7 @@ use std::sync::Arc;
 use catalog::Value;
 
 use super::State;
-use super::model::{Emit, Failed, Status};
+use super::model::{Emit, Failed, Status, Stop};
 use crate::core::bugs::Bug;
 use crate::event::{Failure, Posting, TaskId};
 use crate::ports::Message;
@@ -59,7 +59,7 @@ impl State {
             open.insert(emit);
         }
         let is_stopping = self.is_stopping(activity);
-        let to_be_asked = open.iter().any(|emit| self.is_to_be_asked(*emit));
+        let to_be_asked = is_stopping && open.iter().any(|emit| self.is_to_be_asked(*emit));
         let unagreed = if is_stopping && !to_be_asked { 0 } else { open.len() };
         self.outboxes.insert(id, Outbox { value, open: open.clone(), unagreed });
         if !is_stopping {
@@ -99,18 +99,15 @@ impl State {
         }
     }
 
-    /// A handler refused a message of a step: none of them leaves, and the step fails.
+    /// A handler refused a message of a step: none of them leaves, what it did besides is taken back, and it fails.
     pub(super) fn refuse_with_others(&mut self, step: TaskId, failure: Failure) {
         self.stop_sending(step);
-        let value = self.unsent(step);
         let Some(task) = self.tasks.get(&step) else { return };
-        let (activity, path) = (task.activity, Arc::clone(&task.path));
+        let (id, path) = (task.activity, Arc::clone(&task.path));
         self.tell_step(step, Err(&failure), true);
-        self.forget_task(step);
-        // What it did besides is taken back.
-        self.note_late_result(activity, value.as_ref(), false);
-        self.keep_interrupted(activity, value.as_ref());
-        self.fail_kept(activity, Box::new(Failed { failure, path }));
+        let Some(activity) = self.activities.get_mut(id) else { return };
+        activity.stopping = Some(Stop::Failed(Box::new(Failed { failure, path })));
+        self.activity_stopped(id);
     }
 
     /// Nobody wants a step any more whose result is durable. What has left has to arrive; what handlers have not agreed to

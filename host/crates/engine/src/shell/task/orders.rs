@@ -1,4 +1,5 @@
-//! Requests and orders of the operator: those that come too early wait, changes wait for what is being written, a migration for what runs.
+//! Requests and orders of the operator: those that come too early wait, changes wait for what is being written, a migration for
+//! what runs.
 
 use std::sync::Arc;
 
