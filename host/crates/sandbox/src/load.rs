@@ -45,7 +45,7 @@ struct Runtime {
 /// A component that is linked.
 pub(crate) struct Ready {
     pub(crate) pre: InstancePre<State>,
-    /// Places of the pool, one for each memory.
+    /// Places of the pool, one for each memory or four tables.
     pub(crate) places: Arc<Places>,
     pub(crate) weight: u32,
     /// By the function's WIT name. Only looked up, never iterated over.

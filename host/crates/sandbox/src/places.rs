@@ -7,8 +7,8 @@ use crate::config::{MAX_MEMORIES, SandboxConfig};
 /// The places of one engine.
 pub(crate) struct Places {
     all: Semaphore,
-    /// Those that guests may have which ask agents: an agent is a guest too, and the one that asks it keeps its place meanwhile.
-    /// Agents ask nobody.
+    /// What guests take besides that ask agents, as many as of the others but never more than there are: an agent is a guest too,
+    /// and the one that asks it keeps its places meanwhile. Agents ask nobody.
     asking: Semaphore,
     most_asking: u32,
 }
@@ -16,7 +16,7 @@ pub(crate) struct Places {
 impl Places {
     pub(crate) fn new(config: &SandboxConfig) -> Self {
         let all = config.pool_instances.max(1);
-        // No guest takes more places than it may have memories, so the largest agent always finds enough.
+        // No guest takes more places than it may have memories: from twice as many places on, the largest agent always finds enough.
         let most_asking = all.saturating_sub(MAX_MEMORIES).max(1);
         Self { all: Semaphore::new(all as usize), asking: Semaphore::new(most_asking as usize), most_asking }
     }
