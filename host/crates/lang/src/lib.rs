@@ -22,6 +22,7 @@ mod load;
 mod lower;
 pub mod plan;
 mod policy;
+mod quote;
 pub mod render;
 mod report;
 mod secrets;

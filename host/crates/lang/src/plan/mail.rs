@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::quote::quoted;
+
 /// What a component may do with mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MailUse {
@@ -38,7 +40,7 @@ impl MailUse {
     pub fn written(self, subject: &str) -> String {
         match self {
             Self::Ask => format!("{self} {subject}"),
-            Self::Send | Self::Receive => format!("{self} \"{}\"", subject.replace('\\', "\\\\").replace('"', "\\\"")),
+            Self::Send | Self::Receive => format!("{self} {}", quoted(subject)),
         }
     }
 }

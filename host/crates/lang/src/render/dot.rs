@@ -1,8 +1,9 @@
 //! A plan for Graphviz.
 
 use super::critical::successors;
-use super::names::{self, quoted};
+use super::names;
 use crate::plan::{Node, NodeKind, Plan, RegionId};
+use crate::quote::quoted;
 
 pub(super) fn dot(plan: &Plan) -> String {
     let mut lines = vec![

@@ -1,7 +1,5 @@
 //! Words for what is in a plan.
 
-use std::fmt::Write as _;
-
 use catalog::{Type, Value};
 use cranelift_entity::SecondaryMap;
 
@@ -12,6 +10,7 @@ use crate::plan::{
     Operator, PLAN_SOURCE, Pattern, Plan, Rate, RegionId, Rules, Slot, Target, WaitPlan,
 };
 use crate::policy;
+use crate::quote::quoted;
 
 /// Expressions longer than this are cut.
 const MOST_CHARS: usize = 60;
@@ -246,26 +245,6 @@ pub(super) fn expr(expr: &Expr, frame: &Frame) -> String {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(&text)),
         None => text,
     }
-}
-
-/// A text in quotes, control characters escaped.
-pub(super) fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for char in text.chars() {
-        match char {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            control if control.is_control() => {
-                // Writing to a string cannot fail.
-                let _written = write!(quoted, "\\u{{{:x}}}", u32::from(control));
-            }
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 struct Writer<'f> {
