@@ -39,7 +39,7 @@ pub use features::Features;
 use generate::Shape;
 use machine::{Machine, Stop};
 use outside::Outside;
-use steps::is_handler;
+use steps::{is_handler, sender};
 use versions::Versions;
 
 /// What a seed did.
@@ -210,7 +210,7 @@ fn settled(outside: &Outside) -> Vec<String> {
         })
         .collect();
     // A result that somebody supplied, or that was taken over, sends nothing; what steps send is looked at by itself.
-    let sent = outside.published.iter().filter(|(id, _)| fits(id) && !id.contains(".mail["));
+    let sent = outside.published.iter().filter(|(id, _)| fits(id) && sender(id).is_none());
     lines.extend(sent.map(|(id, (topic, payload))| format!("{id} was sent on {topic}: {payload}")));
     let supplied = outside.supplied.iter().filter(|(path, _)| fits(path));
     lines.extend(supplied.map(|(path, output)| format!("{path} gave {:?}", Payload::Value(output.clone()))));

@@ -5,6 +5,8 @@ use std::ops::{BitOr, BitOrAssign};
 use engine::event::{CacheNote, Decision, Event, EventBody, RunOutcome};
 use lang::plan::Plan;
 
+use super::steps::sender;
+
 /// A set of features.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Features(u128);
@@ -150,7 +152,7 @@ fn of_event(body: &EventBody) -> Option<&'static str> {
         EventBody::TimerFired { .. } => "timer",
         EventBody::SignalReceived { .. } => "signal",
         EventBody::MessageReceived { .. } => "message",
-        EventBody::MessageSent { attempt } if attempt.path.contains(".mail[") => "message of a step",
+        EventBody::MessageSent { attempt } if sender(&attempt.path).is_some() => "message of a step",
         EventBody::MessageSent { .. } => "emit",
         EventBody::OwnerChanged { .. } => "takeover",
         EventBody::OperatorDecision { decision: Decision::Retry(_), .. } => "decision to retry",

@@ -9,7 +9,7 @@ use engine::ports::{Mail, Message, Signal};
 use lang::plan::{HookEvent, HookPhase, Plan};
 
 use super::outside::Outside;
-use super::steps::{NEVER, hash, is_handler};
+use super::steps::{NEVER, hash, is_handler, sender};
 
 /// What comes on one name, in order.
 pub(super) struct Inbox {
@@ -90,7 +90,7 @@ impl Outside {
         let hooks = &self.versions.plan().hooks;
         let asked = (0..).zip(hooks).filter(|(_, hook)| (hook.phase, hook.event) == (HookPhase::Before, HookEvent::Message));
         let mut wanted: Vec<String> = asked.map(|(place, _)| format!("{path}.before[{place}]")).collect();
-        wanted.extend(path.split_once(".mail[").map(|(step, _)| step.to_owned()));
+        wanted.extend(sender(path).map(str::to_owned));
         match wanted.iter().find(|path| !self.has_succeeded(path)) {
             _ if &*message.topic == NEVER => Err(format!("`{path}` of an attempt that failed was sent")),
             Some(missing) => Err(format!("`{path}` was sent before `{missing}` had succeeded")),

@@ -51,7 +51,7 @@ pub(super) fn behave(seed: u64, path: &str, function: &str, args: &[Value], fail
         })
     };
     let bill = Bill { fuel: chance % 100, attempts: if function == PLAN_SOURCE { 2 } else { 0 }, ..Bill::default() };
-    let posted = if name.contains("_m") && !is_handler(path) { posted(chance, result.is_ok()) } else { Vec::new() };
+    let posted = if sends(path) { posted(chance, result.is_ok()) } else { Vec::new() };
     Behaviour::Ends(Box::new(Outcome { bill, posted, ..Outcome::new(result) }))
 }
 
@@ -63,6 +63,16 @@ fn posted(chance: u64, succeeds: bool) -> Vec<Posting> {
 /// Whether this is the path of a call of a handler.
 pub(super) fn is_handler(path: &str) -> bool {
     path.contains(".before[") || path.contains(".after[")
+}
+
+/// The step that has sent a message, by the message's path or id.
+pub(super) fn sender(path: &str) -> Option<&str> {
+    path.split_once(".mail[").map(|(step, _)| step)
+}
+
+/// Whether the step at a path sends messages.
+pub(super) fn sends(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.contains("_m")) && !is_handler(path)
 }
 
 /// A step `s7_r2` has two retries.

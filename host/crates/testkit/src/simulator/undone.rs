@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use engine::event::{Decision, Event, EventBody, Seq, TaskId};
 
-use super::steps::is_handler;
+use super::steps::{is_handler, sender, sends};
 
 /// Steps with compensations, by path.
 #[derive(Default)]
@@ -37,7 +37,7 @@ impl Undone {
     /// An event is durable; `asked` tells which step a decision is about.
     pub(super) fn note(&mut self, event: &Event, asked: &BTreeMap<TaskId, (Arc<str>, bool)>) {
         if let EventBody::MessageSent { attempt } = &event.body
-            && let Some((step, _)) = attempt.path.split_once(".mail[")
+            && let Some(step) = sender(&attempt.path)
             && let Some(account) = self.steps.get_mut(step)
         {
             account.over = Some(event.seq);
@@ -114,10 +114,6 @@ impl Undone {
 
 fn name_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
-}
-
-fn sends(path: &str) -> bool {
-    name_of(path).contains("_m")
 }
 
 fn has_undo(path: &str) -> bool {
