@@ -134,10 +134,10 @@ impl Orders<'_> {
             Given::Abandoned => return self.take_over(row, vec![control(self.order.clone())]),
             Given::Letter(post) => post,
         };
-        let Some(patience) = self.patience else {
+        if self.patience.is_none() {
             let line = format!("run {}: the order is left for whoever drives it", row.id);
             return Ok(Told { row, exit: Exit::Done, answer: "left", line });
-        };
+        }
         let answer = post.answer(&self.reader, &self.journal, self.config)?;
         match answer {
             Answer::Taken => self.effect(&row, &post),
@@ -152,11 +152,8 @@ impl Orders<'_> {
             // The letter is still there, and the next owner reads it: this process.
             Answer::Abandoned => self.take_over(row, Vec::new()),
             Answer::None => {
-                let who = match self.config.driver(&self.journal, &row.owner) {
-                    Some(owner) => format!("`{owner}` has not taken the order within {patience:?}; it does when it goes on"),
-                    None => format!("no host of its cluster has taken the order within {patience:?}; it is kept"),
-                };
-                let line = format!("run {}: {who}", row.id);
+                let unanswered = post.unanswered(self.config, &self.journal);
+                let line = format!("{unanswered}; the order is kept, and taken when the run goes on");
                 Ok(Told { row, exit: Exit::Waiting, answer: "unanswered", line })
             }
         }

@@ -117,19 +117,16 @@ fn wake(
     let posts = orders.into_iter().map(|order| Post::send(journal, row, control::control(order), PATIENCE));
     let posts: Vec<Post> = posts.collect::<Result<_, _>>()?;
     let reader = session::open_reader(config)?;
+    let unheard = |message: String| {
+        Problem::new(Exit::Waiting, message).help(format!("{take_over} takes the run over, with what was left for it"))
+    };
     for post in posts {
         match post.answer(&reader, journal, config)? {
             Answer::Taken => {}
             Answer::Refused(reason) => return Err(Problem::usage(format!("run `{}` does not take it: {reason}", row.id))),
             Answer::Ended(row) => return Err(Problem::usage(format!("run `{}` has ended meanwhile: {}", row.id, row.status))),
-            Answer::Abandoned | Answer::None => {
-                let message = match config.driver(journal, &row.owner) {
-                    Some(owner) => format!("`{owner}`, which drives run `{}`, does not answer", row.id),
-                    None => format!("no host of its cluster answers for run `{}`", row.id),
-                };
-                let help = format!("{take_over} takes the run over, with what was left for it");
-                return Err(Problem::new(Exit::Waiting, message).help(help));
-            }
+            Answer::Abandoned => return Err(unheard(format!("nobody drives run `{}` any more", row.id))),
+            Answer::None => return Err(unheard(post.unanswered(config, journal))),
         }
     }
     // Whoever took it may have taken the run over for that.
