@@ -61,8 +61,9 @@ fn compile(output: Output, config: &Config, path: &Path, flow: Option<&str>) -> 
 
 fn find(config: &Config, name: &str) -> Result<(RunRow, SqliteJournal), Problem> {
     let missing = |problem: Problem| problem.help(format!("`{name}` is neither a file here nor a run of the store"));
-    let row = session::open_reader(config).and_then(|reader| Ok(reader.find(name)?)).map_err(missing)?;
-    Ok((row, session::open_for_reading(config)?))
+    let journal = session::open_for_reading(config).map_err(missing)?;
+    let row = journal.reader().find(name).map_err(Problem::from).map_err(missing)?;
+    Ok((row, journal))
 }
 
 /// The runs that have not ended and belong to the old plan.

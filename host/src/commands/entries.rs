@@ -30,11 +30,12 @@ pub(super) fn pack<'e>(
         }
     }
     let (files, sandbox) = (world.into_files(), session::open_sandbox()?);
+    // Around what a session calls there are no hooks, and a file's entries are all of one kind.
+    let starts_runs = plans.iter().any(|(entry, _)| !matches!(entry, Entry::Session(_)));
+    let hooks = if starts_runs { hooks::configured(config)? } else { Vec::new() };
     let mut programs = Vec::new();
     for (entry, plan) in plans {
-        // Around what a session calls there are no hooks.
-        let hooks = if matches!(entry, Entry::Session(_)) { Vec::new() } else { hooks::configured(config)? };
-        let roles = RoleAgents { hooks, ..RoleAgents::configured(config, &plan)? };
+        let roles = RoleAgents { hooks: hooks.clone(), ..RoleAgents::configured(config, &plan)? };
         for bytes in files.bytes.values().chain(roles.bytes.values()) {
             sandbox.load(bytes).map_err(|error| Problem::new(Exit::Plugin, error.to_string()))?;
         }

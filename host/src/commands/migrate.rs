@@ -46,11 +46,11 @@ pub(crate) fn run(output: Output, global: &Global, args: &MigrateArgs) -> Result
         },
         None => None,
     };
-    if args.all && selection::store(&config)?.is_none() {
+    let reader = if args.all { selection::store(&config)? } else { Some(session::open_reader(&config)?) };
+    let Some(reader) = reader else {
         report(output, &[]);
         return Ok(Exit::Done);
-    }
-    let reader = session::open_reader(&config)?;
+    };
     let mut rows = args.runs.iter().map(|run| Ok(reader.find(run)?)).collect::<Result<Vec<RunRow>, Problem>>()?;
     if let (true, Some(target)) = (args.all, &target) {
         let flow = target.plan.flows.get(target.plan.entry).map(|flow| flow.name.to_string());
