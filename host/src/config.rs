@@ -59,9 +59,9 @@ pub(crate) struct Config {
     pub(crate) followed: Followed,
     /// What this host runs there for the runs of others.
     pub(crate) worker: WorkerConfig,
-    /// How this command talks, where it was loaded for one.
+    /// How this command talks.
     #[serde(skip)]
-    pub(crate) output: Option<Output>,
+    pub(crate) output: Output,
     /// Whether this process is the service, and not there for one run.
     #[serde(skip)]
     pub(crate) service: bool,
@@ -173,7 +173,7 @@ impl Config {
             None if Path::new(DEFAULT_FILE).exists() => Self::read(Path::new(DEFAULT_FILE))?,
             None => Self::default(),
         };
-        config.output = Some(Output::new(global));
+        config.output = Output::new(global);
         if let Some(store) = &global.store {
             config.store.path.clone_from(store);
         }

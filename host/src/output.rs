@@ -8,7 +8,7 @@ use crate::cli::Global;
 use crate::exit::Problem;
 
 /// How this command talks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Output {
     json: bool,
     quiet: bool,

@@ -75,11 +75,11 @@ pub(crate) fn attach(config: &Config, journal: &SqliteJournal) -> Result<(), Pro
 
 /// Tells of what is wrong with a replica: a service logs it, any other command says it at once.
 fn report(config: &Config, cluster: &Cluster) -> Report {
-    match config.output {
-        Some(output) if !config.service => Arc::new(move |line: &str| output.note(line)),
-        _ => {
-            let troubles = Arc::clone(&cluster.troubles);
-            Arc::new(move |line: &str| troubles.add(line))
-        }
+    if config.service {
+        let troubles = Arc::clone(&cluster.troubles);
+        Arc::new(move |line: &str| troubles.add(line))
+    } else {
+        let output = config.output;
+        Arc::new(move |line: &str| output.note(line))
     }
 }

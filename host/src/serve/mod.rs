@@ -151,7 +151,7 @@ pub(crate) fn serve(output: Output, config: Config, settings: &Settings) -> Resu
         let message = format!("the store `{}` is a replica of {cluster}", config.store.path.display());
         return Err(Problem::new(Exit::Store, message).help("start `host serve --nats URL`, or choose another store"));
     }
-    // Each run that starts here is to have them: better no service than one whose triggers lead to nothing.
+    // Each run that starts here is to have the operator's hooks: better no service than one whose triggers lead to nothing.
     cluster::hooks::configured(&config)?;
     let _only = lock::Lock::take(&config.store.path)?;
     let owner = Owner::take(&config.store.path)?;
