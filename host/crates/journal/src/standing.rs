@@ -136,8 +136,8 @@ fn cell(value: ValueRef<'_>) -> serde_json::Value {
     }
 }
 
-/// Puts a document in the place of what is there, inside of a transaction; unless the replica is as far already. One that does not fit
-/// changes nothing, and what is wrong with it is given.
+/// Puts a document in the place of what is there, inside of a transaction; unless the replica is as far already. One that does
+/// not fit changes nothing, and what is wrong with it is given.
 pub(crate) fn restore(connection: &Connection, standing: &Standing) -> rusqlite::Result<Result<(), String>> {
     if position(connection, Feed::Changes)? >= standing.position {
         return Ok(Ok(()));

@@ -59,8 +59,8 @@ async fn pointer(link: &Link, stream: &Stream<()>) -> Result<(Option<Pointer>, u
     Ok((Some(pointer), message.sequence))
 }
 
-/// Keeps what a replica has written down, and takes out of the stream what has been written down for so long. Another host that does the
-/// same at this moment is let do it.
+/// Keeps what a replica has written down, and takes out of the stream what has been written down for so long. Another host that
+/// does the same at this moment is let do it.
 pub(super) async fn shorten(
     assets: &Assets,
     written: Written,
